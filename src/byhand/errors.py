@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error byhand raises, drawn as one tree; each class builds its own sentence.
+
+    ByhandError
+    ├── Invalid                what was handed in is wrong (usage); names every fault at once
+    ├── Refused                byhand understood and says no; the act must not happen
+    │   ├── NotPermitted       no permit, or it is used up, void, expired or for another change
+    │   ├── BeforeStateChanged the target no longer has the value the intent named
+    │   └── SharedAccount      a shared or root account cannot act
+    ├── LoginRequired          nobody is signed in
+    ├── NotFound               no such record, point, person
+    ├── Conflict               the same name was already used for something else
+    ├── LogUnavailable         the log could not be written: the act must not happen (exit 6)
+    │   ├── HomeBusy           another process holds the home
+    │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
+    │   └── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
+    ├── ProbeFailed            a target's value could not be read
+    └── Unsound                a check of evidence failed (tamper evidence); verify collects these
+        ├── MalformedProof ...     (log/)
+        └── BadSignature ...       (signatures/, trust/)
+
+Exit codes are those of the command line (docs/reference/cli). A primitive check raises one of these, with
+advice; it never returns False.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ByhandError(Exception):
+    """The root. ``advice`` is one sentence on what to do next; ``exit_code`` is for the command line."""
+
+    exit_code = 1
+    advice = ""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        if advice:
+            self.advice = advice
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with an input: where (JSON pointer), what, and what to do."""
+
+    pointer: str
+    message: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        where = self.pointer or "/"
+        tail = f" ({self.advice})" if self.advice else ""
+        return f"{where}: {self.message}{tail}"
+
+
+class Invalid(ByhandError):
+    """What was handed in is wrong. ``faults`` names every fault, never echoing a secret."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, faults: tuple[Fault, ...] = (), *, advice: str = "") -> None:
+        self.faults = faults
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        super().__init__(message + listed, advice=advice)
+
+
+class Refused(ByhandError):
+    """byhand understood the request and says no; the act must not happen."""
+
+    exit_code = 3
+
+
+class NotPermitted(Refused):
+    """There is no permit for this act: never issued, used up, void, expired, or for another change."""
+
+
+class BeforeStateChanged(Refused):
+    """The target's value is no longer the one the intent was declared on."""
+
+    advice = "Look at the target again and declare a new intent on the value it has now."
+
+
+class SharedAccount(Refused):
+    """Shared, service and root accounts cannot act, sign in or read."""
+
+    advice = "Sign in as yourself: byhand login --person YOU --key ~/.ssh/id_ed25519"
+
+
+class LoginRequired(ByhandError):
+    """Nobody is signed in, or the session has ended."""
+
+    exit_code = 4
+    advice = "Sign in with: byhand login"
+
+
+class NotFound(ByhandError):
+    """There is no such record, point, person or key."""
+
+
+class Conflict(ByhandError):
+    """The same id or name was already used for something else."""
+
+    exit_code = 3
+
+
+class LogUnavailable(ByhandError):
+    """The log could not be written or read; nothing was acknowledged and the act must not happen."""
+
+    exit_code = 6
+    advice = "Nothing was recorded and nothing may be done. Run: byhand doctor"
+
+
+class HomeBusy(LogUnavailable):
+    """Another process holds the home's write lock for longer than we wait."""
+
+    advice = "Wait for the other process to finish, then try again."
+
+
+class HomeRefused(LogUnavailable):
+    """Tree, anchor and identity disagree: this home may not speak for its origin."""
+
+
+class OutcomeUnknown(LogUnavailable):
+    """A commit was sent and no answer came back. It may or may not have happened."""
+
+    advice = "Do not act. Read the record again with: byhand show ID"
+
+
+class ProbeFailed(ByhandError):
+    """A target's value could not be read."""
+
+
+class Unsound(ByhandError):
+    """Evidence failed a check. ``verify`` collects these as findings instead of stopping at the first."""
+
+
+class MalformedProof(Unsound):
+    """A proof, tile, bundle, note or checkpoint is not of the form its specification demands."""
+
+
+class ProofMismatch(Unsound):
+    """A well-formed proof leads to another root than the one claimed."""
+
+
+class BadSignature(Unsound):
+    """A signature does not verify, or comes from a key that is not trusted for this statement."""
