@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client asks of byhand: the same contract whether the gate is in this process or behind a URL."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from byhand.records.base import Part
+from byhand.records.intervention import Declaration, Mode, Tier
+from byhand.records.kinds import Outcome, Point, Reason
+from byhand.records.values import CapturedValue
+
+
+class Identity(Part, kw_only=True):
+    """Who is signed in, with which credential, until when."""
+
+    person: str
+    credential: str
+    """Fingerprint of the key that signed in (``SHA256:...``)."""
+    expires: str
+    roles: tuple[str, ...] = ()
+    trial: bool = False
+
+
+class PointView(Part, kw_only=True):
+    """What a client must know of a point before it declares: rules, secrets and the MAC key for them."""
+
+    point: Point
+    registered: bool
+    mode: Mode
+    tier: Tier
+    catalogue: int
+    reasons: tuple[Reason, ...]
+    mac_key: str
+    """32 bytes in hex, for (origin, target, field); whoever holds it can guess short secrets."""
+    mac_key_id: str
+
+
+class Acknowledgement(Part, kw_only=True):
+    """The log's answer, given only after the durable commit."""
+
+    origin: str
+    record: str
+    index: int
+    leaf: str
+    """Leaf hash (hex)."""
+    recorded: str
+    promise: str
+    """Ed25519 signature (base64) of the log key over the promise text, see docs/spec/log-profile.md."""
+    trial: bool = False
+
+
+class Receipt(Part, kw_only=True):
+    """An acknowledgement with its proof: the leaf, and the ``.tlog-proof`` under an anchored checkpoint."""
+
+    acknowledgement: Acknowledgement
+    entry: str
+    """The leaf's bytes as text."""
+    proof: str
+
+
+class Declared(Part, kw_only=True):
+    """An intent is in the log; what it still needs."""
+
+    acknowledgement: Acknowledgement
+    intervention: str
+    mode: Mode
+    tier: Tier
+    expires: str
+    approvals_missing: int = 0
+    would_refuse: tuple[str, ...] = ()
+
+
+class Permitted(Part, kw_only=True):
+    """A permit was issued (and, when ``attempt`` is set, redeemed in the same commit by that attempt)."""
+
+    acknowledgement: Acknowledgement
+    permit: str
+    intervention: str
+    expires: str
+    attempt: str | None = None
+
+
+class Concluded(Part, kw_only=True):
+    """An outcome is in the log; embedded, the receipt comes with it."""
+
+    acknowledgement: Acknowledgement
+    outcome: Outcome
+    receipt: Receipt | None = None
+
+
+class Attempt(Part, kw_only=True):
+    """One executor's one attempt to redeem a permit, with the before-state read again just before the act.
+
+    Asking again with the same ``attempt`` and ``executor`` gets the same answer; everyone else is refused.
+    """
+
+    attempt: str
+    executor: str
+    before: CapturedValue
+    comparison: str = "checked"
+    window_ms: int = 0
+
+
+class Directory(Protocol):
+    """Who I am and what I may override. Quick; may be retried."""
+
+    origin: str
+
+    def identity(self) -> Identity:
+        """The signed-in person; raises LoginRequired."""
+        ...
+
+    def point(self, name: str) -> PointView:
+        """The registered point; raises NotFound with the nearest names."""
+        ...
+
+    def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
+        """The view of an unregistered target: production, high, enforce."""
+        ...
+
+
+class Gate(Protocol):
+    """The decision point. Every method returns only after the durable commit and may be retried as it is.
+
+    All raise LogUnavailable (nothing may be done), Refused or its kinds, Invalid, LoginRequired.
+    """
+
+    def declare(self, declaration: Declaration, statement: str | None) -> Declared:
+        """Record the intent. The same id with the same declaration is the same answer."""
+        ...
+
+    def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
+        """Issue the permit (may wait for an anchored checkpoint); with ``redeem`` use it in the same commit."""
+        ...
+
+    def redeem(self, intervention: str, attempt: Attempt) -> Permitted:
+        """Use the permit, exactly once."""
+        ...
+
+    def conclude(self, intervention: str, outcome: Outcome) -> Concluded:
+        """Record how it ended. ``outcome.id`` is the idempotency key."""
+        ...
+
+
+class Receipts(Protocol):
+    """Proof of what is in the log."""
+
+    def receipt(self, record: str) -> Receipt:
+        """The receipt of a record, under an anchored checkpoint; makes one when there is none yet."""
+        ...
+
+
+class Backend(Directory, Gate, Receipts, Protocol):
+    """Everything a client needs; implemented in-process by ``byhand.embedded``."""
+
+    def close(self) -> None:
+        """Give back threads, files and connections."""
+        ...
