@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The caller's own key, wherever it lives: a key file, a passphrase-protected one, or the ssh-agent.
+
+Whoever can use these keys can speak for the person; byhand never stores, copies or sends one.
+"""
+
+# No ``cryptography`` above this line or at module level: the command line's start-up time is a promise.
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from byhand import errors
+from byhand.signatures import sshsig, wire
+
+if TYPE_CHECKING:
+    from byhand.signatures.primitives import PrivateKey
+
+KEY_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")  # in ~/.ssh, best first; the order OpenSSH recommends
+KEY_FILE_LENGTH_MAX = 65_536  # an RSA 16384 key file has 13 KB; anything longer is not a key
+AGENT_MESSAGE_LENGTH_MAX = 262_144  # as OpenSSH's agent itself (AGENT_MAX_LEN)
+AGENT_IDENTITIES_MAX = 256  # far more than a person holds; bounds what a hostile agent can make us read
+AGENT_TIMEOUT_SECONDS = 5.0  # listing is immediate
+AGENT_SIGN_TIMEOUT_SECONDS = 60.0  # a person may have to confirm, or touch a hardware key
+PASSPHRASE_TIMEOUT_SECONDS = 120.0  # a person types a passphrase
+
+_REQUEST_IDENTITIES, _IDENTITIES = 11, 12  # draft-ietf-sshm-ssh-agent, section 6
+_REQUEST_SIGNATURE, _SIGNATURE = 13, 14
+_FLAG_RSA_SHA2_512 = 4
+
+
+class Signer(Protocol):
+    """One key that can sign. May be slow: a person may be asked for a passphrase or a touch; safe to retry."""
+
+    @property
+    def public_key_blob(self) -> bytes:
+        """The public key in SSH form."""
+
+    @property
+    def fingerprint(self) -> str:
+        """``SHA256:...`` of the public key."""
+
+    @property
+    def place(self) -> str:
+        """Where the key lives, for people: a path, or the agent. Never part of a record."""
+
+    def sign(self, message: bytes, namespace: str) -> str:
+        """The armoured SSH signature; returns when it is made, raises ``ByhandError`` when it cannot be."""
+
+
+class _Key:
+    """What all signers share."""
+
+    def __init__(self, public_key_blob: bytes, place: str) -> None:
+        sshsig.check_key_strength(public_key_blob)
+        self.public_key_blob = public_key_blob
+        self.fingerprint = sshsig.fingerprint(public_key_blob)
+        self.place = place
+
+
+class KeyFileSigner(_Key):
+    """An unencrypted key file, signed with in this process."""
+
+    def __init__(self, private_key: PrivateKey, place: str) -> None:
+        from byhand.signatures import primitives
+
+        super().__init__(primitives.public_blob(private_key), place)
+        self._private_key = private_key
+
+    def sign(self, message: bytes, namespace: str) -> str:
+        return sshsig.sign_with_private_key(self._private_key, message, namespace)
+
+
+class SshKeygenSigner(_Key):
+    """A key only OpenSSH can open (passphrase, hardware): ``ssh-keygen -Y sign`` asks the person itself."""
+
+    def __init__(self, path: Path, public_key_blob: bytes, environ: Mapping[str, str]) -> None:
+        super().__init__(public_key_blob, str(path))
+        self._path = path
+        self._environ = dict(environ)
+
+    def sign(self, message: bytes, namespace: str) -> str:
+        # The message goes through a file, so that standard input stays the terminal the passphrase is read from.
+        with tempfile.TemporaryDirectory(prefix="byhand-sign-") as folder:
+            file = Path(folder, "message")
+            file.write_bytes(message)
+            self._run(["ssh-keygen", "-Y", "sign", "-q", "-f", str(self._path), "-n", namespace, str(file)])
+            armored = Path(folder, "message.sig").read_text(encoding="ascii")
+        sshsig.verify(message, armored, namespace=namespace, keys=[self.public_key_blob])
+        return armored
+
+    def _run(self, command: list[str]) -> None:
+        try:
+            done = subprocess.run(
+                command,
+                env=self._environ,
+                stdout=subprocess.DEVNULL,  # standard error stays: "Confirm user presence" is written there
+                timeout=PASSPHRASE_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise errors.Invalid(
+                f"The key {self._path} needs ssh-keygen to be opened, and there is none.",
+                advice="Install the OpenSSH client, or name an unencrypted key file.",
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise errors.Invalid(
+                f"ssh-keygen gave no signature within {PASSPHRASE_TIMEOUT_SECONDS:.0f} seconds.",
+                advice="Load the key into your agent first: ssh-add",
+            ) from error
+        if done.returncode:
+            raise errors.Invalid(
+                f"ssh-keygen could not sign with {self._path} (exit {done.returncode}).",
+                advice=f"Load the key into your agent first: ssh-add {self._path}",
+            )
+
+
+class AgentSigner(_Key):
+    """A key held by the ssh-agent, also a forwarded one."""
+
+    def __init__(self, agent: Agent, public_key_blob: bytes, comment: str) -> None:
+        super().__init__(public_key_blob, f"ssh-agent ({comment})" if comment else "ssh-agent")
+        self._agent = agent
+
+    def sign(self, message: bytes, namespace: str) -> str:
+        signature = self._agent.sign(self.public_key_blob, sshsig.tbs(message, namespace))
+        armored = sshsig.armor(sshsig.assemble(self.public_key_blob, signature, namespace))
+        sshsig.verify(message, armored, namespace=namespace, keys=[self.public_key_blob])
+        return armored
+
+
+class Agent:
+    """The ssh-agent behind a socket, spoken to directly (draft-ietf-sshm-ssh-agent); one connection a request."""
+
+    def __init__(self, socket_path: str) -> None:
+        self.socket_path = socket_path
+
+    def identities(self) -> list[tuple[bytes, str]]:
+        """Public key blob and comment of each key the agent offers."""
+        reader = self._ask(bytes([_REQUEST_IDENTITIES]), _IDENTITIES, AGENT_TIMEOUT_SECONDS)
+        count = reader.uint32()
+        if count > AGENT_IDENTITIES_MAX:
+            raise errors.Invalid(
+                f"The ssh-agent offers {count} keys; at most {AGENT_IDENTITIES_MAX} are read."
+            )
+        found = [(reader.string(), reader.string().decode("utf-8", "replace")) for _ in range(count)]
+        reader.end()
+        return found
+
+    def sign(self, public_key_blob: bytes, data: bytes) -> bytes:
+        """The SSH signature over ``data``; RSA keys sign with SHA-512."""
+        flags = _FLAG_RSA_SHA2_512.to_bytes(4, "big")
+        request = bytes([_REQUEST_SIGNATURE]) + wire.string(public_key_blob) + wire.string(data) + flags
+        reader = self._ask(request, _SIGNATURE, AGENT_SIGN_TIMEOUT_SECONDS)
+        signature = reader.string()
+        reader.end()
+        return signature
+
+    def _ask(self, request: bytes, expected: int, timeout_seconds: float) -> wire.Reader:
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(timeout_seconds)
+                connection.connect(self.socket_path)
+                connection.sendall(wire.string(request))
+                answer = _answer(connection)
+        except OSError as error:  # includes the timeout
+            raise errors.Invalid(
+                f"The ssh-agent at {self.socket_path} does not answer: {error}.",
+                advice="Start one with: eval $(ssh-agent); or name a key file.",
+            ) from error
+        reader = wire.Reader(answer, "The ssh-agent's answer")
+        if reader.byte() != expected:
+            raise errors.Invalid(
+                "The ssh-agent refused.", advice="It may be locked (ssh-add -X), or you declined to confirm."
+            )
+        return reader
+
+
+def _answer(connection: socket.socket) -> bytes:
+    length = int.from_bytes(_exactly(connection, 4), "big")
+    if not 0 < length <= AGENT_MESSAGE_LENGTH_MAX:
+        raise errors.Invalid(f"The ssh-agent's answer claims {length} bytes.")
+    return _exactly(connection, length)
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
+    pieces = bytearray()
+    while len(pieces) < length:
+        piece = connection.recv(length - len(pieces))
+        if not piece:
+            raise errors.Invalid("The ssh-agent hung up in the middle of its answer.")
+        pieces += piece
+    return bytes(pieces)
+
+
+def find_signer(
+    *, key_path: str | Path | None = None, fingerprint: str | None = None, environ: Mapping[str, str]
+) -> Signer:
+    """The caller's signer: the file named; else the agent's key; else the first of ``KEY_FILES`` in ``~/.ssh``.
+
+    With ``fingerprint`` only that key will do; without, the agent is used when it holds exactly one fit key.
+    ``environ`` is ``os.environ`` in earnest: ``SSH_AUTH_SOCK`` and ``HOME`` are read from it.
+
+    Raises:
+        NotFound: no such key; the message names every place that was tried and why it would not do.
+        Invalid: the file named exists but cannot be used.
+    """
+    if key_path is not None:
+        signer = load_key_file(Path(key_path).expanduser(), environ=environ)
+        if fingerprint is not None and signer.fingerprint != fingerprint:
+            raise errors.NotFound(f"The key {key_path} is {signer.fingerprint}, not {fingerprint}.")
+        return signer
+    tried: list[str] = []
+    for candidate in _candidates(environ, fingerprint, tried):
+        if fingerprint in (None, candidate.fingerprint):
+            return candidate
+        tried.append(f"{candidate.place}: another key ({candidate.fingerprint})")
+    wanted = f"The key {fingerprint}" if fingerprint else "A key to sign with"
+    raise errors.NotFound(
+        f"{wanted} was not found. Tried: {'; '.join(tried)}.",
+        advice="Name your key file with --key, or make one with: ssh-keygen -t ed25519",
+    )
+
+
+def _candidates(environ: Mapping[str, str], fingerprint: str | None, tried: list[str]) -> Iterator[Signer]:
+    try:
+        yield from _agent_signers(environ, fingerprint, tried)
+    except errors.ByhandError as error:
+        tried.append(str(error))
+    folder = Path(environ.get("HOME") or Path.home(), ".ssh")
+    for name in KEY_FILES:
+        try:
+            yield load_key_file(folder / name, environ=environ)
+        except errors.ByhandError as error:
+            tried.append(str(error))
+
+
+def _agent_signers(environ: Mapping[str, str], fingerprint: str | None, tried: list[str]) -> list[Signer]:
+    socket_path = environ.get("SSH_AUTH_SOCK")
+    if not socket_path:
+        tried.append("the ssh-agent: SSH_AUTH_SOCK is not set")
+        return []
+    agent = Agent(socket_path)
+    signers: list[Signer] = []
+    for blob, comment in agent.identities():
+        try:
+            signers.append(AgentSigner(agent, blob, comment))
+        except errors.ByhandError as error:  # certificates, DSA and the like: not for signing here
+            tried.append(f"ssh-agent ({comment}): {error}")
+    if fingerprint is None and len(signers) > 1:
+        tried.append(f"the ssh-agent: it holds {len(signers)} keys, so one must be named by its fingerprint")
+        return []
+    if not signers:
+        tried.append("the ssh-agent: it holds no fit key")
+    return signers
+
+
+def load_key_file(path: Path, *, environ: Mapping[str, str]) -> Signer:
+    """A signer for the OpenSSH private key in ``path``.
+
+    Raises:
+        NotFound: there is no such file.
+        Invalid: others can read it, it is no private key, or it is too weak.
+    """
+    data = _read_private(path)
+    private_key = _unencrypted(data, path)
+    if private_key is not None:
+        return KeyFileSigner(private_key, str(path))
+    public = path.with_name(path.name + ".pub")
+    try:
+        line = public.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.Invalid(
+            f"The key {path} is encrypted and its public half {public.name} cannot be read.",
+            advice=f"Write it with: ssh-keygen -y -f {path} > {public}",
+        ) from error
+    return SshKeygenSigner(path, sshsig.public_key_blob(line), environ)
+
+
+def _read_private(path: Path) -> bytes:
+    """The file's bytes; refuses, as OpenSSH does, a key that others can read."""
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            data = file.read(KEY_FILE_LENGTH_MAX + 1)
+    except FileNotFoundError as error:
+        raise errors.NotFound(f"{path}: no such file") from error
+    except OSError as error:
+        raise errors.Invalid(f"{path} cannot be read: {error.strerror}.") from error
+    if os.name == "posix" and mode & 0o077:
+        raise errors.Invalid(
+            f"Others may use the private key {path} (mode {mode:04o}).",
+            advice=f"Close it with: chmod 600 {path}",
+        )
+    if len(data) > KEY_FILE_LENGTH_MAX:
+        raise errors.Invalid(f"{path} has more than {KEY_FILE_LENGTH_MAX} bytes: it is not a private key.")
+    return data
+
+
+def _unencrypted(data: bytes, path: Path) -> PrivateKey | None:
+    """The private key, or ``None`` when only OpenSSH can open it (passphrase, hardware)."""
+    if b"PRIVATE KEY-----" not in data:
+        raise errors.Invalid(
+            f"{path} is not a private key.", advice="Name the file without .pub; byhand reads OpenSSH keys."
+        )
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    load = (
+        serialization.load_ssh_private_key
+        if b"BEGIN OPENSSH PRIVATE KEY" in data
+        else serialization.load_pem_private_key
+    )
+    try:
+        key = load(data, password=None)
+    except (TypeError, UnsupportedAlgorithm):  # TypeError is how the library says: a passphrase is needed
+        return None
+    except ValueError as error:
+        if b"OPENSSH" in data and _is_hardware(path):
+            return None
+        raise errors.Invalid(f"{path} is a damaged private key: {error}.") from error
+    if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise errors.Invalid(f"{path} is of a kind that cannot sign here.", advice="ssh-keygen -t ed25519")
+    return key
+
+
+def _is_hardware(path: Path) -> bool:
+    """Whether the public half beside ``path`` names a hardware key, whose file holds no secret to load."""
+    public = path.with_name(path.name + ".pub")
+    return public.is_file() and public.read_bytes().startswith(b"sk-")
+
+
+def make_key(path: Path, comment: str) -> Signer:
+    """A fresh Ed25519 key in ``path`` (0600) with its public half in ``path.pub``; returns its signer.
+
+    Raises:
+        Conflict: either file exists; nothing is overwritten, ever.
+        Invalid: the folder cannot be written, or the comment has control characters.
+    """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    private_key = ed25519.Ed25519PrivateKey.generate()
+    data = private_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    signer = KeyFileSigner(private_key, str(path))
+    line = sshsig.authorized_line(signer.public_key_blob, comment) + "\n"
+    public = path.with_name(path.name + ".pub")
+    if public.exists():
+        raise errors.Conflict(f"{public} exists already.", advice="Choose another name for the new key.")
+    _write_new(path, data, 0o600)
+    # A crash exactly here leaves a usable private key without its public half: ssh-keygen -y writes it again.
+    _write_new(public, line.encode(), 0o644)
+    return signer
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError as error:
+        raise errors.Conflict(
+            f"{path} exists already.", advice="Choose another name for the new key."
+        ) from error
+    except OSError as error:
+        raise errors.Invalid(f"{path} cannot be written: {error.strerror}.") from error
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
