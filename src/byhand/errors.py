@@ -10,6 +10,8 @@
     ├── LoginRequired          nobody is signed in
     ├── NotFound               no such record, point, person
     ├── Conflict               the same name was already used for something else
+    │   ├── ClaimTaken         a claim (e.g. a permit's redemption) was taken by another entry
+    │   └── ChainMoved         somebody added to the chain since it was read
     ├── LogUnavailable         the log could not be written: the act must not happen (exit 6)
     │   ├── HomeBusy           another process holds the home
     │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
@@ -102,6 +104,23 @@ class Conflict(ByhandError):
     """The same id or name was already used for something else."""
 
     exit_code = 3
+
+
+class ClaimTaken(Conflict):
+    """A claim that may be taken once was taken already, by the entry at ``index``."""
+
+    def __init__(self, name: str, index: int) -> None:
+        self.name = name
+        self.index = index
+        super().__init__(f"{name} was taken already, by entry {index}")
+
+
+class ChainMoved(Conflict):
+    """Somebody added to the chain since it was read: read it again and decide anew."""
+
+    def __init__(self, chain: str, expected: int | None, head: int | None) -> None:
+        self.head = head
+        super().__init__(f"the chain {chain} is at entry {head}, not at {expected} as it was when read")
 
 
 class LogUnavailable(ByhandError):

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is handed to the journal, and what it becomes on its way to the sequencer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from byhand.records.actor import PersonDetails
+from byhand.records.kinds import AnyRecord
+
+
+class _Any:
+    """Stands for "whatever the chain's head is"."""
+
+
+ANY = _Any()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record to append.
+
+    ``people`` maps the id in an actor's ``details`` to that person's section. ``claims`` are names that may be
+    taken once in the life of the log. ``expected_head`` is the head of the record's chain that the caller saw:
+    with another head, ChainMoved. ``declaration`` is what a retry under the same id must equal (canonical
+    bytes); by default the record itself.
+    """
+
+    record: AnyRecord
+    people: Mapping[str, PersonDetails] = field(default_factory=dict)
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
+    expected_head: int | None | _Any = ANY
+    declaration: bytes | None = None
+
+
+class Draft(NamedTuple):
+    """A sealed record that only lacks its place in the log."""
+
+    record_id: str
+    kind: str
+    intervention: str | None
+    retention: str
+    chain: str | None
+    commitment: str | None
+    sealed: str | None
+    payload: bytes | None
+    mac: bytes
+    claims: tuple[str, ...]
+    expected_head: int | None | _Any
+
+
+class Placed(NamedTuple):
+    """Where an entry stands after the durable commit."""
+
+    record_id: str
+    index: int
+    leaf: bytes
+    leaf_hash: bytes
+    recorded: str

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal: append and be acknowledged after the durable commit; read back; prove."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+from byhand.anchor.contract import Anchor
+from byhand.client.contract import Acknowledgement, Receipt
+from byhand.errors import LogUnavailable
+from byhand.ids import new_record_id
+from byhand.journal.checkpointer import Checkpointer
+from byhand.journal.entry import ANY, Draft, Entry, Placed
+from byhand.journal.log_key import LogKey
+from byhand.journal.reader import Reader
+from byhand.journal.sequencer import Sequencer, Submission, no_step
+from byhand.journal.vault import Vault
+from byhand.keystore.contract import KeyStore
+from byhand.log.merkle import leaf_hash
+from byhand.log.proof import TlogProof
+from byhand.records.kinds import HEARTBEAT
+from byhand.store.entries import Entries
+
+
+class Journal:
+    """One home's log. Safe from any thread; after a fork it must be opened anew."""
+
+    def __init__(
+        self,
+        origin: str,
+        entries: Entries,
+        keys: KeyStore,
+        anchor: Anchor,
+        home: str,
+        *,
+        ml_dsa: bool = False,
+        step: Callable[[str], None] = no_step,
+    ) -> None:
+        self.origin = origin
+        self.key = LogKey(origin, keys, ml_dsa=ml_dsa)
+        self.vault = Vault(origin, keys)
+        self.reader = Reader(entries, self.vault)
+        self.checkpointer = Checkpointer(entries, anchor, self.key, home, step)
+        self._entries = entries
+        self._sequencer = Sequencer(entries, step=step)
+        self._step = step
+        self._process = os.getpid()
+
+    def append(self, entries: Sequence[Entry]) -> tuple[Acknowledgement, ...]:
+        """Record ``entries`` together or not at all; returns after the durable commit.
+
+        May be retried as it is: a record id seen before, with the same declaration, is acknowledged again.
+        Raises Conflict (same id, another declaration), ClaimTaken, ChainMoved, LogUnavailable, OutcomeUnknown.
+        """
+        drafts = self._seal(entries)
+        done = threading.Lock()
+        done.acquire()
+        submission = Submission(drafts, lambda _: done.release())
+        self._sequencer.submit(submission)
+        done.acquire()
+        return self._acknowledge(submission)
+
+    async def append_async(self, entries: Sequence[Entry]) -> tuple[Acknowledgement, ...]:
+        """As ``append``, for a caller on an event loop: sealing happens on the loop, waiting does not block it."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def wake(_: Submission) -> None:
+            loop.call_soon_threadsafe(_set, done)
+
+        submission = Submission(self._seal(entries), wake)
+        self._sequencer.submit(submission)
+        await done
+        return self._acknowledge(submission)
+
+    def _seal(self, entries: Sequence[Entry]) -> list[Draft]:
+        if self._process != os.getpid():
+            raise LogUnavailable("this process was forked: open the home anew")
+        drafts = self.vault.seal(entries)
+        self._step("keys reserved")
+        return drafts
+
+    def _acknowledge(self, submission: Submission) -> tuple[Acknowledgement, ...]:
+        if submission.error is not None:
+            raise submission.error
+        return tuple(self.acknowledgement(placed) for placed in submission.placed)
+
+    def acknowledgement(self, placed: Placed) -> Acknowledgement:
+        """The acknowledgement of an entry that stands in the log, with the log key's promise."""
+        return Acknowledgement(
+            origin=self.origin,
+            record=placed.record_id,
+            index=placed.index,
+            leaf=placed.leaf_hash.hex(),
+            recorded=placed.recorded,
+            promise=self.key.promise(placed.index, placed.leaf_hash, placed.recorded),
+        )
+
+    def heartbeat(self) -> Acknowledgement:
+        """Record that the log is alive although nobody acted: a leaf without payload."""
+        draft = Draft(
+            new_record_id(), HEARTBEAT, None, "default-7y", None, None, None, None, self.vault.declaration_mac(b""), (), ANY
+        )
+        done = threading.Lock()
+        done.acquire()
+        submission = Submission([draft], lambda _: done.release())
+        self._sequencer.submit(submission)
+        done.acquire()
+        return self._acknowledge(submission)[0]
+
+    def anchor(self, size: int | None = None) -> bytes:
+        """The note of an anchored checkpoint that covers ``size`` entries (default: all there are)."""
+        return self.checkpointer.ensure(self.reader.size if size is None else size)
+
+    def receipt(self, index: int) -> Receipt:
+        """The receipt of the entry at ``index``; anchors a checkpoint if none covers it yet."""
+        note = self.anchor(index + 1)
+        entry = self.reader.entry(index)
+        leaf = self.reader.leaf(index)
+        size = self.checkpointer.size_of(note)
+        path = self.reader.tree().inclusion(index, size)
+        proof = TlogProof(index, path, note).encode().decode()
+        placed = Placed(leaf.id, index, entry, leaf_hash(entry), leaf.recorded)
+        return Receipt(acknowledgement=self.acknowledgement(placed), entry=entry.decode(), proof=proof)
+
+    def close(self) -> None:
+        """Commit what waits, then give back threads and files. Idempotent."""
+        self._sequencer.close()
+        self._entries.close()
+
+
+def _set(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

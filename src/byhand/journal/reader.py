@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads entries back: leaves, records, chains, proofs. Whoever reads for a person goes through control.reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from byhand.errors import HomeRefused, NotFound
+from byhand.journal.tree import StoredTree
+from byhand.journal.vault import Opened, Vault
+from byhand.log import merkle
+from byhand.records import codec, leaf as leaves
+from byhand.records.actor import PersonDetails
+from byhand.records.kinds import AnyRecord
+from byhand.records.leaf import Leaf
+from byhand.records.payload import BODY, PERSON_PREFIX, Section
+from byhand.store.entries import Entries
+
+SCAN_ROWS = 512  # entries opened at a time while scanning: bounded memory, few queries
+CHAIN_MAX = 100_000  # an intervention has a handful of records; far above it a loop was written into the log
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One entry as it stands in the log. ``record`` is ``None`` for a heartbeat and for an erased body."""
+
+    index: int
+    leaf: Leaf
+    entry: bytes
+    record: AnyRecord | codec.UnknownVersion | None
+    people: dict[str, PersonDetails] = field(default_factory=dict)
+    sections: dict[str, Section] = field(default_factory=dict)
+    erased: tuple[str, ...] = ()
+
+    @property
+    def leaf_hash(self) -> bytes:
+        """The leaf hash."""
+        return merkle.leaf_hash(self.entry)
+
+
+class Reader:
+    """Thread-safe reading of one log."""
+
+    def __init__(self, entries: Entries, vault: Vault) -> None:
+        self._entries = entries
+        self._vault = vault
+
+    @property
+    def size(self) -> int:
+        """Number of committed entries."""
+        return self._entries.tree().size
+
+    def tree(self) -> StoredTree:
+        """The committed tree, for roots and proofs."""
+        return StoredTree(self._entries, self._entries.tree())
+
+    def entry(self, index: int) -> bytes:
+        """The leaf's bytes; raises NotFound."""
+        for _, entry in self._entries.leaves(index, index + 1):
+            return entry
+        raise NotFound(f"there is no entry {index} in this log")
+
+    def leaf(self, index: int) -> Leaf:
+        """The leaf; raises NotFound."""
+        return leaves.decode(self.entry(index))
+
+    def read(self, index: int) -> Stored:
+        """The entry at ``index``, opened as far as its keys still exist."""
+        entry = self.entry(index)
+        sealed = next((sealed for _, sealed in self._entries.payloads(index, index + 1)), None)
+        return self._stored(index, entry, sealed)
+
+    def find(self, record_id: str) -> Stored | None:
+        """The entry of a record id."""
+        taken = self._entries.taken(record_id)
+        return self.read(taken.index) if taken else None
+
+    def head(self, chain: str) -> int | None:
+        """Index of the last entry of ``chain``."""
+        return self._entries.head(chain)
+
+    def chain(self, name: str, *, after: int = -1) -> list[Stored]:
+        """The entries of a chain behind index ``after``, oldest first, walked by their ``previous``."""
+        found: list[Stored] = []
+        index = self._entries.head(name)
+        while index is not None and index > after:
+            stored = self.read(index)
+            previous = stored.leaf.previous
+            if stored.leaf.chain != name or (previous is not None and previous >= index) or len(found) > CHAIN_MAX:
+                raise HomeRefused(f"the chain {name} is broken at entry {index}", advice="Run: byhand verify HOME")
+            found.append(stored)
+            index = previous
+        found.reverse()
+        return found
+
+    def scan(self, start: int, stop: int | None = None) -> Iterator[Stored]:
+        """Entries from ``start`` on, in order; streams."""
+        end = self.size if stop is None else stop
+        for low in range(start, end, SCAN_ROWS):
+            high = min(low + SCAN_ROWS, end)
+            sealed = dict(self._entries.payloads(low, high))
+            for index, entry in list(self._entries.leaves(low, high)):
+                yield self._stored(index, entry, sealed.get(index))
+
+    def _stored(self, index: int, entry: bytes, sealed: bytes | None) -> Stored:
+        leaf = leaves.decode(entry)
+        if leaf.sealed is None:
+            return Stored(index, leaf, entry, None)
+        if sealed is None:
+            raise HomeRefused(
+                f"the payload of entry {index} is missing", advice="Restore it, or run: byhand verify HOME"
+            )
+        return self._opened(index, leaf, entry, self._vault.open(leaf, sealed))
+
+    def _opened(self, index: int, leaf: Leaf, entry: bytes, opened: Opened) -> Stored:
+        body = opened.sections.get(BODY)
+        people = {
+            name.removeprefix(PERSON_PREFIX): codec.decode_person(section.content)
+            for name, section in opened.sections.items()
+            if name.startswith(PERSON_PREFIX)
+        }
+        record = codec.decode(body.content) if body is not None else None
+        return Stored(index, leaf, entry, record, people, opened.sections, opened.erased)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One writer thread gives every entry its place: it takes all that wait, and commits them at once.
+
+There is no timer: while one batch is on its way to the disk the next one gathers, so a lone caller waits for
+one commit and sixty-four callers share one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from byhand import clock
+from byhand.errors import ByhandError, ChainMoved, ClaimTaken, Conflict, LogUnavailable
+from byhand.journal.entry import ANY, Draft, Placed
+from byhand.log import merkle
+from byhand.log.tiles import RightEdge
+from byhand.records import leaf as leaves
+from byhand.records.leaf import ADMINISTRATION_CHAIN, LEAF_VERSION, Leaf
+from byhand.store.entries import Entries, EntriesTransaction, Row, Taken, Tile, TreeRow
+
+BATCH_MAX = 1_024  # entries a commit: enough to fill a disk's bandwidth, few enough that no one waits long
+CARRIES_ADMINISTRATION_HEAD = frozenset({"approval", "permit"})
+
+
+@dataclass(slots=True)
+class Submission:
+    """Drafts that get their places together or not at all, and who to wake when it is done."""
+
+    drafts: Sequence[Draft]
+    wake: Callable[[Submission], None]
+    placed: list[Placed] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+def no_step(name: str) -> None:
+    """A durable step was taken; tests pass something that kills the process here."""
+
+
+class Sequencer:
+    """Owns the store's write side. ``submit`` may be called from any thread."""
+
+    def __init__(self, entries: Entries, *, step: Callable[[str], None] = no_step) -> None:
+        self._entries = entries
+        self._step = step
+        self._waiting: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="byhand-sequencer", daemon=True)
+        self._thread.start()
+
+    def submit(self, submission: Submission) -> None:
+        """Queue ``submission``; its ``wake`` is called after the durable commit, or with its error."""
+        if self._closed or not self._thread.is_alive():
+            raise LogUnavailable("this log is closed")
+        self._waiting.put(submission)
+
+    def close(self) -> None:
+        """Commit what waits, then stop."""
+        if not self._closed:
+            self._closed = True
+            self._waiting.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        stop = False
+        while not stop:
+            batch, stop = self._take()
+            if batch:
+                self._commit(batch)
+
+    def _take(self) -> tuple[list[Submission], bool]:
+        """All that wait, at most BATCH_MAX entries; the second value says that the log is closing."""
+        batch: list[Submission] = []
+        entries = 0
+        item = self._waiting.get()
+        while item is not None:
+            batch.append(item)
+            entries += len(item.drafts)
+            if entries >= BATCH_MAX:
+                return batch, False
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, batch: list[Submission]) -> None:
+        """Place and commit ``batch``. No one is woken before the commit is durable (invariant I1)."""
+        try:
+            with self._entries.transaction() as transaction:
+                self._step("transaction begun")
+                self._place(batch, transaction)
+                self._step("rows inserted")
+            self._step("committed")
+        except ByhandError as error:
+            _fail(batch, error)
+        except BaseException as error:  # a fault of ours: everyone who waits is told, no one is acknowledged
+            failure = LogUnavailable(f"the log could not be written: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            _fail(batch, failure)
+        for submission in batch:
+            submission.wake(submission)
+
+    def _place(self, batch: list[Submission], transaction: EntriesTransaction) -> None:
+        before = transaction.tree()
+        placing = _Placing(before, batch, transaction)
+        for submission in batch:
+            try:
+                submission.placed = placing.add(submission.drafts)
+            except Conflict as error:
+                submission.error = error
+        if placing.rows:
+            tiles, after = placing.finish()
+            transaction.insert(placing.rows, tiles, before, after)
+
+
+class _Placing:
+    """The next places in the tree, and which names and chain heads are taken, while one batch is placed."""
+
+    def __init__(self, before: TreeRow, batch: list[Submission], transaction: EntriesTransaction) -> None:
+        drafts = [draft for submission in batch for draft in submission.drafts]
+        names = [draft.record_id for draft in drafts] + [c for draft in drafts for c in draft.claims]
+        chains = list({draft.chain for draft in drafts if draft.chain is not None})
+        self.rows: list[Row] = []
+        self._before = before
+        self._recorded = max(clock.now(), before.recorded)
+        self._taken: dict[str, Taken] = dict(transaction.taken(names))
+        self._heads: dict[str, int] = dict(transaction.heads(chains))
+        self._administration = before.administration
+        self._hashes: list[bytes] = []
+        self._transaction = transaction
+
+    def add(self, drafts: Sequence[Draft]) -> list[Placed]:
+        """Places for ``drafts``, all or none; raises ClaimTaken, ChainMoved, Conflict.
+
+        1 a record id seen before answers as it did, when the declaration is the same; 2 no claim is taken
+        twice; 3 the chain is where the caller saw it; 4 each leaf names its chain's previous leaf.
+        """
+        if any(draft.record_id in self._taken for draft in drafts):
+            return [self._again(draft) for draft in drafts]
+        for draft in drafts:
+            for claim in draft.claims:
+                if claim in self._taken:
+                    raise ClaimTaken(claim, self._taken[claim].index)
+            head = self._heads.get(draft.chain) if draft.chain is not None else None
+            if draft.expected_head is not ANY and draft.expected_head != head:
+                raise ChainMoved(draft.chain or draft.kind, draft.expected_head, head)  # type: ignore[arg-type]
+        return [self._next(draft) for draft in drafts]
+
+    def _again(self, draft: Draft) -> Placed:
+        taken = self._taken.get(draft.record_id)
+        if taken is None or taken.mac != draft.mac:
+            raise Conflict(
+                f"the record id {draft.record_id} was used for another declaration",
+                advice="Use a fresh record id for a new declaration.",
+            )
+        entry = self._entry(taken.index)
+        leaf = leaves.decode(entry)
+        return Placed(draft.record_id, taken.index, entry, merkle.leaf_hash(entry), leaf.recorded)
+
+    def _entry(self, index: int) -> bytes:
+        if index >= self._before.size:
+            return self.rows[index - self._before.size].leaf
+        return self._transaction.leaf(index)
+
+    def _next(self, draft: Draft) -> Placed:
+        index = self._before.size + len(self.rows)
+        entry = leaves.encode(self._leaf(draft))
+        digest = merkle.leaf_hash(entry)
+        names = ((draft.record_id, draft.mac), *((claim, draft.mac) for claim in draft.claims))
+        self.rows.append(Row(index, entry, draft.payload, draft.chain, names))
+        self._hashes.append(digest)
+        self._taken.update((name, Taken(index, mac)) for name, mac in names)
+        if draft.chain is not None:
+            self._heads[draft.chain] = index
+        if draft.chain == ADMINISTRATION_CHAIN:
+            self._administration = index
+        return Placed(draft.record_id, index, entry, digest, self._recorded)
+
+    def _leaf(self, draft: Draft) -> Leaf:
+        return Leaf(
+            v=LEAF_VERSION,
+            id=draft.record_id,
+            recorded=self._recorded,
+            kind=draft.kind,
+            retention=draft.retention,
+            intervention=draft.intervention,
+            previous=self._heads.get(draft.chain) if draft.chain is not None else None,
+            administration=self._administration if draft.kind in CARRIES_ADMINISTRATION_HEAD else None,
+            commitment=draft.commitment,
+            sealed=draft.sealed,
+        )
+
+    def finish(self) -> tuple[list[Tile], TreeRow]:
+        """The full tiles that the batch completes, and the tree after it."""
+        edge = RightEdge.decode(self._before.size, self._before.edge)
+        edge, full = edge.append(self._hashes)
+        after = TreeRow(edge.size, edge.encode(), self._recorded, self._administration)
+        return [Tile(tile.level, tile.index, tile.data) for tile in full], after
+
+
+def _fail(batch: list[Submission], error: BaseException) -> None:
+    for submission in batch:
+        submission.error = error
+        submission.placed = []

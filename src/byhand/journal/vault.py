@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seals payloads, section by section, each with a key of its own, and opens them again."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from byhand.errors import ProofMismatch
+from byhand.journal.entry import Draft, Entry
+from byhand.keystore.contract import DECLARATION_MAC, KeyStore
+from byhand.records import codec, payload
+from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
+from byhand.records.payload import PERSON_PREFIX, SALT_BYTES, Section
+
+NONCE = bytes(12)  # a data key encrypts exactly once, so a fixed nonce never repeats under it
+
+
+class Opened(NamedTuple):
+    """The sections that could be opened, and the names of those whose keys are destroyed."""
+
+    sections: dict[str, Section]
+    erased: tuple[str, ...]
+
+
+class Vault:
+    """Between records and what rests on disk. Thread-safe; no I/O but the key store's."""
+
+    def __init__(self, origin: str, keys: KeyStore) -> None:
+        self._origin = origin
+        self._keys = keys
+        self._mac_key = keys.secret(DECLARATION_MAC)
+
+    def seal(self, entries: Sequence[Entry]) -> list[Draft]:
+        """Encode, commit to and encrypt every section of ``entries``."""
+        contents = [_sections(entry) for entry in entries]
+        keys = iter(self._keys.take(sum(len(sections) for sections in contents)))
+        return [self._seal(entry, sections, keys) for entry, sections in zip(entries, contents, strict=True)]
+
+    def _seal(self, entry: Entry, sections: list[tuple[str, bytes]], keys: object) -> Draft:
+        record = entry.record
+        commitments: list[tuple[str, str]] = []
+        rows: list[tuple[str, int, str, bytes]] = []
+        for name, content in sections:
+            number, key = next(keys)  # type: ignore[call-overload]
+            salt = os.urandom(SALT_BYTES)
+            commitment = payload.section_commitment(salt, content)
+            bound = payload.associated_data(self._origin, record.id, name)
+            commitments.append((name, commitment))
+            rows.append((name, number, commitment, AESGCM(key).encrypt(NONCE, salt + content, bound)))
+        sealed = payload.encode_sealed(rows)
+        declaration = entry.declaration if entry.declaration is not None else sections[0][1]
+        return Draft(
+            record_id=record.id,
+            kind=record.__struct_config__.tag,  # type: ignore[arg-type]
+            intervention=record.intervention,
+            retention=record.governance.retention_class,
+            chain=_chain(record),
+            commitment=payload.list_commitment(commitments),
+            sealed=payload.sealed_digest(sealed),
+            payload=sealed,
+            mac=self.declaration_mac(declaration),
+            claims=entry.claims,
+            expected_head=entry.expected_head,
+        )
+
+    def declaration_mac(self, declaration: bytes) -> bytes:
+        """What tells a retry from another declaration under the same id, without keeping either."""
+        return hmac.digest(self._mac_key, declaration, "sha256")
+
+    def open(self, leaf: Leaf, sealed: bytes) -> Opened:
+        """Open what can be opened; raises ProofMismatch when the payload is not the leaf's."""
+        if leaf.sealed is None or not hmac.compare_digest(payload.sealed_digest(sealed), leaf.sealed):
+            raise ProofMismatch(f"the sealed payload of record {leaf.id} is not the one its leaf names")
+        rows = payload.decode_sealed(sealed).sections
+        payload.check_list([(row.name, row.commitment) for row in rows], leaf.commitment)
+        keys = self._keys.data_keys([row.key for row in rows])
+        opened = {row.name: self._open(leaf.id, row, keys) for row in rows if row.key in keys}
+        return Opened(opened, tuple(row.name for row in rows if row.key not in keys))
+
+    def _open(self, record_id: str, row: payload.SealedSection, keys: Mapping[int, bytes]) -> Section:
+        bound = payload.associated_data(self._origin, record_id, row.name)
+        try:
+            plain = AESGCM(keys[row.key]).decrypt(NONCE, row.ciphertext, bound)
+        except (InvalidTag, ValueError) as error:
+            raise ProofMismatch(f"section {row.name!r} of record {record_id} does not open") from error
+        section = Section(row.name, plain[:SALT_BYTES], plain[SALT_BYTES:])
+        payload.check_section(section, row.commitment)
+        return section
+
+
+def _sections(entry: Entry) -> list[tuple[str, bytes]]:
+    sections = [(payload.BODY, codec.encode(entry.record))]
+    sections += [(PERSON_PREFIX + key, codec.encode_part(part)) for key, part in entry.people.items()]
+    return sections + list(entry.attachments.items())
+
+
+def _chain(record: object) -> str | None:
+    intervention: str | None = record.intervention  # type: ignore[attr-defined]
+    if intervention is not None:
+        return intervention
+    kind = record.__struct_config__.tag  # type: ignore[attr-defined]
+    return ADMINISTRATION_CHAIN if kind == "administration" else None

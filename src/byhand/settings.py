@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of a home, as values: ``HOME/byhand.toml`` < ``BYHAND_SECTION__NAME`` < flags.
+
+Unknown names are errors, all of them at once; secrets are only ever named by file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from byhand.errors import Fault, Invalid
+
+PREFIX = "BYHAND_"
+SEPARATOR = "__"
+BESIDE_THE_SETTINGS = frozenset({"BYHAND_HOME", "BYHAND_URL", "BYHAND_PERSON", "BYHAND_KEY", "BYHAND_CACHE"})
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How the log signs."""
+
+    ml_dsa: bool = False
+    """Sign checkpoints with ML-DSA-44 (post-quantum) beside Ed25519."""
+    heartbeat_idle_minutes: int = 10
+    """A long-running process records a heartbeat entry after this many idle minutes."""
+    checkpoint_seconds: int = 1
+    """A long-running process signs a checkpoint this often when the tree has grown."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorSettings:
+    """Where the last signed checkpoint is kept, apart from the home."""
+
+    folder: str = ""
+    """Folder of the anchors; empty: ``$XDG_STATE_HOME/byhand/anchors`` (``~/.local/state/byhand/anchors``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """How long what the gate gives out is good for."""
+
+    permit_seconds: int = 600
+    """A permit that is not used within this time lapses; at most 600."""
+    intent_seconds: int = 3_600
+    """An intent that gets no permit within this time lapses; at most 86,400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a home."""
+
+    log: LogSettings = field(default_factory=LogSettings)
+    anchor: AnchorSettings = field(default_factory=AnchorSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
+
+
+BOUNDS: dict[str, tuple[int, int]] = {
+    "log.heartbeat_idle_minutes": (1, 1_440),  # more than a day of silence proves nothing about being alive
+    "log.checkpoint_seconds": (1, 60),  # an unsigned minute is the most that a rollback may hide in
+    "gate.permit_seconds": (1, 600),  # a permit is for an act that is about to happen
+    "gate.intent_seconds": (10, 86_400),  # a reason given yesterday is no reason for today
+}
+
+
+def parse(document: Mapping[str, object], environment: Mapping[str, str]) -> Settings:
+    """Settings from a TOML document and the environment; raises Invalid naming every fault."""
+    faults: list[Fault] = []
+    chosen: dict[str, dict[str, object]] = {}
+    for section, values in document.items():
+        for name, value in values.items() if isinstance(values, dict) else [("", values)]:
+            _choose(chosen, faults, section, name, value, f"/{section}/{name}")
+    for variable, text in environment.items():
+        if variable.startswith(PREFIX) and SEPARATOR in variable and variable not in BESIDE_THE_SETTINGS:
+            section, name = variable.removeprefix(PREFIX).lower().split(SEPARATOR, 1)
+            _choose(chosen, faults, section, name, text, variable)
+    if faults:
+        raise Invalid("the settings are not valid", tuple(faults), advice="See docs/reference/settings.md")
+    kinds = {part.name: part.default_factory for part in dataclasses.fields(Settings)}
+    return Settings(**{section: kinds[section](**values) for section, values in chosen.items()})  # type: ignore[operator, arg-type]
+
+
+def _choose(
+    chosen: dict[str, dict[str, object]], faults: list[Fault], section: str, name: str, value: object, where: str
+) -> None:
+    known = {part.name: part.default_factory for part in dataclasses.fields(Settings)}
+    kind = known.get(section)
+    parts = {part.name: part.default for part in dataclasses.fields(kind)} if kind else {}  # type: ignore[arg-type]
+    if name not in parts:
+        sections = ", ".join(sorted(known))
+        faults.append(Fault(where, "there is no such setting", f"sections are {sections}"))
+        return
+    try:
+        chosen.setdefault(section, {})[name] = _typed(value, parts[name], f"{section}.{name}")
+    except ValueError as error:
+        faults.append(Fault(where, str(error)))
+
+
+def _typed(value: object, default: object, name: str) -> object:
+    if isinstance(default, bool):
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        return value
+    if isinstance(default, int):
+        if isinstance(value, bool) or not str(value).isdigit():
+            raise ValueError("must be a whole number")
+        low, high = BOUNDS[name]
+        if not low <= int(str(value)) <= high:
+            raise ValueError(f"must be between {low} and {high}")
+        return int(str(value))
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value

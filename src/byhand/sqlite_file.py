@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How byhand opens a SQLite file: durable, refusing what cannot be, one connection per thread and process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from importlib import resources
+from pathlib import Path
+
+from byhand.errors import HomeRefused, LogUnavailable
+
+LOCK_WAIT_SECONDS = 10.0  # longer than any batch takes; a person is still waiting at the terminal
+READ_CACHE_KIB = 8_192  # verification streams; more would only push other things out of memory
+NETWORK_FILESYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "fuse.sshfs", "fuse.glusterfs", "glusterfs"}
+)
+
+
+def connect(path: Path, *, read_only: bool = False, durable: bool = True) -> sqlite3.Connection:
+    """Open ``path``; raises LogUnavailable with the reason. ``durable``: a commit waits for the disk."""
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    try:
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            connection.execute("PRAGMA fullfsync = ON")  # macOS: a plain fsync stops at the drive's cache
+    except sqlite3.Error as error:
+        raise LogUnavailable(f"{path} cannot be opened: {error}") from error
+    return connection
+
+
+def refuse_network_filesystem(folder: Path) -> None:
+    """Raise HomeRefused when ``folder`` lies on a network file system, where SQLite's locks are not safe."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return
+    best, kind = "", ""
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        fields = line.split(" ")
+        mount = fields[1].replace("\\040", " ")
+        inside = str(folder) == mount or str(folder).startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, fields[2]
+    if kind in NETWORK_FILESYSTEMS:
+        raise HomeRefused(
+            f"{folder} lies on a network file system ({kind})", advice="Put the home on a local disk."
+        )
+
+
+def migrate(connection: sqlite3.Connection, package: str) -> None:
+    """Bring the file to the newest schema, each step in its own transaction.
+
+    A crash between two steps leaves a lower ``user_version``: the next opening goes on from there.
+    Raises HomeRefused when the file was written by a newer byhand.
+    """
+    steps = sorted(item.name for item in resources.files(package).iterdir() if item.name.endswith(".sql"))
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(steps):
+        raise HomeRefused("this home was written by a newer byhand", advice="Upgrade byhand, then try again.")
+    for number, name in enumerate(steps[version:], start=version + 1):
+        script = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+class ReadConnections:
+    """A read-only connection for each thread, opened at its first use and anew after a fork."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: list[sqlite3.Connection] = []
+
+    def get(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        local = self._local
+        if getattr(local, "process", None) != os.getpid():
+            local.connection = connect(self._path, read_only=True)
+            local.process = os.getpid()
+            with self._lock:
+                self._open.append(local.connection)
+        connection: sqlite3.Connection = local.connection
+        return connection
+
+    def close(self) -> None:
+        """Close every connection that was opened."""
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+        self._local = threading.local()

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQLite: the embedded default. One file, one writer at a time, no server."""

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The entries in a SQLite file: entries, names, chains, tiles and tree commit together or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from byhand.errors import HomeBusy, HomeRefused, LogUnavailable, OutcomeUnknown
+from byhand.store.entries import Row, Taken, Tile, TreeRow
+from byhand.sqlite_file import ReadConnections, connect, migrate, refuse_network_filesystem
+
+FILE_NAME = "log.db"
+PARAMETERS_MAX = 500  # SQLite allows 32,766 in one statement; a few hundred already costs nothing per name
+MIGRATIONS = "byhand.store.sqlite.migrations"
+
+
+def create(folder: Path, facts: Mapping[str, str]) -> None:
+    """Create the file in ``folder`` and write ``facts`` (origin, creation time) about the home."""
+    refuse_network_filesystem(folder)
+    path = folder / FILE_NAME
+    path.touch(mode=0o600, exist_ok=False)
+    with contextlib.closing(connect(path)) as connection:
+        migrate(connection, MIGRATIONS)
+        connection.executemany("INSERT INTO home VALUES (?, ?)", list(facts.items()))
+
+
+class SqliteEntries:
+    """See ``byhand.store.entries.Entries``. Any number of processes: SQLite's write lock orders them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        if not self.path.exists():
+            raise HomeRefused(f"{folder} holds no log", advice="Make one with: byhand init")
+        refuse_network_filesystem(folder)
+        self._writer = connect(self.path)
+        migrate(self._writer, MIGRATIONS)
+        self._readers = ReadConnections(self.path)
+        self._stopped: str | None = None
+
+    def facts(self) -> dict[str, str]:
+        """What was written about the home at its creation."""
+        return dict(self._readers.get().execute("SELECT key, value FROM home").fetchall())
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[_Transaction]:
+        """Take the write lock; commit at the end. One thread at a time may call this (the sequencer)."""
+        self._begin()
+        try:
+            yield _Transaction(self._writer)
+        except BaseException:
+            self._roll_back()
+            raise
+        self._commit()
+
+    def _begin(self) -> None:
+        if self._stopped:
+            raise LogUnavailable(self._stopped, advice="Close this process; the next one reads what the disk holds.")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise HomeBusy(f"another process is writing to {self.path}") from error
+            raise LogUnavailable(f"{self.path} cannot be written: {error}") from error
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def _commit(self) -> None:
+        """A crash before COMMIT returns: the transaction is whole or absent at the next opening; no one was told.
+
+        A COMMIT that fails may still have reached the file (a failing fsync): nothing is acknowledged and this
+        process writes no more, since a second fsync would claim success for pages the kernel has dropped.
+        """
+        try:
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._stopped = f"a commit to {self.path} failed: {error}"
+            with contextlib.suppress(sqlite3.Error):  # the file decides at the next opening; nobody was told
+                self._roll_back()
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise LogUnavailable(self._stopped, advice="Free disk space; nothing was recorded.") from error
+            raise OutcomeUnknown(self._stopped) from error
+
+    def tree(self) -> TreeRow:
+        """The tree as last committed."""
+        return _tree(self._readers.get())
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, leaf)`` in order."""
+        query = "SELECT idx, leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+        yield from self._readers.get().execute(query, (start, stop))
+
+    def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, sealed payload)`` in order."""
+        query = "SELECT idx, sealed FROM payload WHERE idx >= ? AND idx < ? ORDER BY idx"
+        yield from self._readers.get().execute(query, (start, stop))
+
+    def tile(self, level: int, number: int) -> bytes | None:
+        """A full tile."""
+        query = "SELECT hashes FROM tile WHERE level = ? AND number = ?"
+        row = self._readers.get().execute(query, (level, number)).fetchone()
+        return row[0] if row else None
+
+    def taken(self, name: str) -> Taken | None:
+        """The entry that took ``name``."""
+        row = self._readers.get().execute("SELECT idx, mac FROM name WHERE name = ?", (name,)).fetchone()
+        return Taken(*row) if row else None
+
+    def head(self, chain: str) -> int | None:
+        """The last entry of ``chain``."""
+        row = self._readers.get().execute("SELECT head FROM chain WHERE name = ?", (chain,)).fetchone()
+        return row[0] if row else None
+
+    def published(self) -> bytes | None:
+        """The last published checkpoint."""
+        row = self._readers.get().execute("SELECT note FROM published").fetchone()
+        return row[0] if row else None
+
+    def publish(self, size: int, note: bytes) -> None:
+        """Publish a checkpoint. Its own short connection: the writer's may be in the middle of a batch."""
+        with contextlib.closing(connect(self.path)) as connection:
+            try:
+                connection.execute(
+                    "INSERT INTO published VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE "
+                    "SET size = excluded.size, note = excluded.note WHERE excluded.size > published.size",
+                    (size, note),
+                )
+            except sqlite3.Error as error:
+                raise LogUnavailable(f"a checkpoint could not be published: {error}") from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._readers.close()
+        self._writer.close()
+
+
+class _Transaction:
+    """See ``byhand.store.entries.EntriesTransaction``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def tree(self) -> TreeRow:
+        return _tree(self._connection)
+
+    def taken(self, names: Sequence[str]) -> Mapping[str, Taken]:
+        rows = self._among("SELECT name, idx, mac FROM name WHERE name IN", names)
+        return {name: Taken(index, mac) for name, index, mac in rows}
+
+    def heads(self, chains: Sequence[str]) -> Mapping[str, int]:
+        return dict(self._among("SELECT name, head FROM chain WHERE name IN", chains))
+
+    def _among(self, query: str, names: Sequence[str]) -> list[tuple[str, ...] | tuple[str, int, bytes]]:
+        found: list[tuple[str, int, bytes]] = []
+        for start in range(0, len(names), PARAMETERS_MAX):
+            part = names[start : start + PARAMETERS_MAX]
+            found += self._connection.execute(f"{query} ({','.join('?' * len(part))})", part)
+        return found
+
+    def leaf(self, index: int) -> bytes:
+        row = self._connection.execute("SELECT leaf FROM entry WHERE idx = ?", (index,)).fetchone()
+        if row is None:
+            raise HomeRefused(f"entry {index} is missing from the log", advice="Run: byhand verify HOME")
+        leaf: bytes = row[0]
+        return leaf
+
+    def insert(self, rows: Sequence[Row], tiles: Iterable[Tile], before: TreeRow, after: TreeRow) -> None:
+        try:
+            self._insert(rows, tiles, before, after)
+        except sqlite3.Error as error:
+            raise LogUnavailable(f"the log could not be written: {error}") from error
+
+    def _insert(self, rows: Sequence[Row], tiles: Iterable[Tile], before: TreeRow, after: TreeRow) -> None:
+        many = self._connection.executemany
+        many("INSERT INTO entry VALUES (?, ?)", [(row.index, row.leaf) for row in rows])
+        many("INSERT INTO payload VALUES (?, ?)", [(r.index, r.payload) for r in rows if r.payload is not None])
+        names = [(name, row.index, mac) for row in rows for name, mac in row.names]
+        many("INSERT INTO name VALUES (?, ?, ?)", names)
+        heads = [(row.chain, row.index) for row in rows if row.chain is not None]
+        many("INSERT OR REPLACE INTO chain VALUES (?, ?)", heads)
+        many("INSERT INTO tile VALUES (?, ?, ?)", list(tiles))
+        moved = self._connection.execute(
+            "UPDATE tree SET size = ?, edge = ?, recorded = ?, administration = ? WHERE one = 1 AND size = ?",
+            (*after, before.size),
+        )
+        if moved.rowcount != 1:
+            raise LogUnavailable(f"the tree moved from size {before.size} while it was locked")
+
+
+def _tree(connection: sqlite3.Connection) -> TreeRow:
+    row = connection.execute("SELECT size, edge, recorded, administration FROM tree").fetchone()
+    if row is None:
+        raise HomeRefused("the tree's row is missing", advice="Restore the home, or run: byhand verify HOME")
+    return TreeRow(*row)

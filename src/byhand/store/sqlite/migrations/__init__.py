@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbered SQL; each file is one step and is never changed once released."""

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only room that knows every concrete class: it creates a home, and puts an opened one together."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from byhand import clock, settings as settings_room
+from byhand.anchor.file import FileAnchor
+from byhand.control.administration import AdministrationFold
+from byhand.control.gate import Gate
+from byhand.control.indexing import Indexer
+from byhand.control.people import People
+from byhand.control.points import Points
+from byhand.control.reading import Reading
+from byhand.control.reasons import Reasons
+from byhand.control.sessions import Sessions
+from byhand.errors import Conflict, HomeRefused, Invalid
+from byhand.journal.journal import Journal
+from byhand.journal.sequencer import no_step
+from byhand.keystore import file as key_files
+from byhand.keystore.contract import DECLARATION_MAC, LOG_SIGNING, LOG_SIGNING_ML_DSA, REDACTION_MAC
+from byhand.settings import Settings
+from byhand.store.sqlite import entries as sqlite_entries
+from byhand.store.sqlite.index import SqliteIndex
+from byhand.store.sqlite.state import SqliteState
+
+SETTINGS_FILE = "byhand.toml"
+KEYS_FOLDER = "keys"
+SETTINGS_TEXT = """\
+# Settings of this home; every one of them, with its default: docs/reference/settings.md
+"""
+
+
+@dataclass(slots=True)
+class Home:
+    """An opened home: its rooms, ready for use."""
+
+    path: Path
+    settings: Settings
+    journal: Journal
+    keys: key_files.FileKeyStore
+    administration: AdministrationFold
+    people: People
+    points: Points
+    reasons: Reasons
+    sessions: Sessions
+    index: SqliteIndex
+    indexer: Indexer
+    gate: Gate
+    reading: Reading
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.journal.origin
+
+    def close(self) -> None:
+        """Commit what waits and give everything back. Idempotent."""
+        self.journal.close()
+        self.index.close()
+        self.sessions.close()
+        self.keys.close()
+
+
+def create_home(path: Path, origin: str, *, environment: Mapping[str, str] | None = None) -> None:
+    """Lay out a home's files: keys, empty log, settings; nothing speaks for ``origin`` yet.
+
+    Built beside ``path`` and renamed, so that a crash leaves either no home or a whole one; a half-built folder
+    beside it is harmless and is removed at the next try. Raises Conflict when ``path`` holds something.
+    """
+    if path.exists() and any(path.iterdir()):
+        raise Conflict(f"{path} is not empty", advice="Choose another --home, or use the home that is there.")
+    beside = path.with_name(f".{path.name}.unfinished")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise Invalid(f"{path} cannot be made: {error.strerror}") from error
+    secrets = (LOG_SIGNING, LOG_SIGNING_ML_DSA, DECLARATION_MAC, REDACTION_MAC)
+    key_files.create(beside / KEYS_FOLDER, secrets)
+    sqlite_entries.create(beside, {"origin": origin, "created": clock.now()})
+    (beside / SETTINGS_FILE).write_text(SETTINGS_TEXT, encoding="utf-8")
+    with suppress(FileNotFoundError):
+        path.rmdir()
+    beside.rename(path)
+
+
+def read_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the home at ``path``; raises Invalid naming every fault."""
+    file = path / SETTINGS_FILE
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{file} is not TOML: {error}") from error
+    return settings_room.parse(document, os.environ if environment is None else environment)
+
+
+def home_identity(path: Path) -> str:
+    """What tells this home from a copy: its real path and inode."""
+    real = path.resolve()
+    return f"{real}#{real.stat().st_ino}"
+
+
+def anchor_folder(settings: Settings, environment: Mapping[str, str] | None = None) -> Path:
+    """Where anchors lie: outside every home."""
+    environment = os.environ if environment is None else environment
+    if settings.anchor.folder:
+        return Path(settings.anchor.folder).expanduser()
+    state = environment.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "byhand" / "anchors"
+
+
+def open_home(
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    step: Callable[[str], None] = no_step,
+    start: bool = True,
+) -> Home:
+    """Open the home at ``path``; raises HomeRefused when it may not speak for its origin.
+
+    ``start=False`` leaves the start-up check to the caller (``init`` and ``doctor`` only).
+    """
+    if not path.is_dir():
+        raise HomeRefused(f"there is no home at {path}", advice="Make one with: byhand init")
+    settings = read_settings(path, environment)
+    entries = sqlite_entries.SqliteEntries(path)
+    origin = entries.facts()["origin"]
+    keys = key_files.FileKeyStore(path / KEYS_FOLDER)
+    anchor = FileAnchor(anchor_folder(settings, environment), origin)
+    journal = Journal(origin, entries, keys, anchor, home_identity(path), ml_dsa=settings.log.ml_dsa, step=step)
+    try:
+        if start:
+            journal.checkpointer.start()
+        return _put_together(path, settings, journal, keys)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _put_together(path: Path, settings: Settings, journal: Journal, keys: key_files.FileKeyStore) -> Home:
+    administration = AdministrationFold(journal)
+    people = People(journal, administration)
+    points = Points(journal, administration)
+    reasons = Reasons(journal, administration)
+    index = SqliteIndex(path)
+    indexer = Indexer(journal, index)
+    sessions = Sessions(SqliteState(path), people, journal.origin)
+    gate = Gate(journal, people, points, reasons, index, indexer, keys, settings.gate)
+    reading = Reading(journal, indexer, index, points)
+    return Home(
+        path, settings, journal, keys, administration, people, points, reasons, sessions, index, indexer, gate, reading
+    )
