@@ -51,6 +51,7 @@ __all__ = [
     "key_type",
     "public_key_blob",
     "sign_with_private_key",
+    "signing_key",
     "tbs",
     "verify",
     "verify_blob",
@@ -246,6 +247,11 @@ def dearmor(armored: str) -> bytes:
     if any(not _LINE.match(line) or len(line) > ARMOR_LINE_WIDTH_MAX for line in body):
         raise errors.BadSignature("A line inside the armoured SSH signature is not base64.")
     return wire.decode_base64("".join(body), "The armoured SSH signature")
+
+
+def signing_key(blob: bytes) -> bytes:
+    """The public key blob a raw SSHSIG structure names. Nothing is verified: good for a hint, never for trust."""
+    return _parse(blob).key_blob
 
 
 def sign_with_private_key(private_key: PrivateKey, message: bytes, namespace: str) -> str:

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which key speaks for which person at which point of the log, folded from signatures alone.
+
+Nobody who merely operates byhand can add to it: every step is signed back to the genesis officers.
+
+    0  the first statement is the genesis, signed by each of its keys; it has the fingerprint the verifier expects
+    1  statements stand in the order of the log
+    2  every signature on a statement holds, and is by a key valid at that index
+    3  a statement about a person is signed by a key of that person, or by two officers (one while on trial)
+    4  signed by the person alone, it grants no role and no device binding the signing key does not have
+    5  a key belongs to one person, is enrolled once, and once revoked stays so
+    6  a revocation names an enrolled key of that person and leaves at least one officer
+
+A key is valid at index ``i`` when enrolled below ``i`` and not revoked at or below ``i``. A home is on trial while
+only one person has ever been an officer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from byhand import errors
+from byhand.signatures import dsse, ssh_keys, sshsig
+from byhand.trust import statements
+
+OFFICERS_NEEDED = 2  # nobody decides alone who may speak for whom
+OFFICERS_NEEDED_ON_TRIAL = 1  # there is only one to ask
+NAMESPACES = (
+    sshsig.NAMESPACE_LOGIN,
+    sshsig.NAMESPACE_INTENT,
+    sshsig.NAMESPACE_APPROVAL,
+    sshsig.NAMESPACE_KEYRING,
+    sshsig.NAMESPACE_ADMINISTRATION,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledKey:
+    """One key and its life, in log indexes."""
+
+    person: str
+    blob: bytes
+    fingerprint: str
+    roles: tuple[str, ...]
+    device_bound: bool
+    enrolled_at: int
+    revoked_at: int | None = None
+    revocation_reason: str = ""
+
+    def valid_at(self, index: int) -> bool:
+        """Whether the key speaks for its person at log index ``index``."""
+        return self.enrolled_at < index and (self.revoked_at is None or index < self.revoked_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """All keys ever enrolled, by fingerprint; immutable."""
+
+    origin: str
+    officers_fingerprint: str
+    last_index: int
+    keys: Mapping[str, EnrolledKey]
+    officer_keys: tuple[str, ...]
+    """Fingerprints of all keys ever enrolled as an officer's; few, so that no check walks all keys."""
+    names: Mapping[str, str]
+    """Every person by the lower-case form of their id."""
+
+    @property
+    def persons(self) -> frozenset[str]:
+        """Everybody who ever had a key."""
+        return frozenset(self.names.values())
+
+    def persons_at(self, at_index: int) -> frozenset[str]:
+        """Everybody with a valid key at ``at_index``."""
+        return frozenset(key.person for key in self.keys.values() if key.valid_at(at_index))
+
+    def keys_of(self, person: str, at_index: int) -> tuple[EnrolledKey, ...]:
+        """The valid keys of ``person`` at ``at_index``."""
+        return tuple(key for key in self.keys.values() if key.person == person and key.valid_at(at_index))
+
+    def key(self, fingerprint: str, at_index: int) -> EnrolledKey:
+        """The valid key with ``fingerprint``; raises ``BadSignature`` saying whose it was and why it is not."""
+        key = self.keys.get(fingerprint)
+        if key is None:
+            raise errors.BadSignature(
+                f"The key {fingerprint} belongs to nobody in the keyring of {self.origin}.",
+                advice="An officer enrols it with: byhand key add",
+            )
+        if key.revoked_at is not None and key.revoked_at <= at_index:
+            raise errors.BadSignature(
+                f"The key {fingerprint} of {key.person} was revoked at index {key.revoked_at}"
+                f" ({key.revocation_reason}) and is used at {at_index}."
+            )
+        if not key.valid_at(at_index):
+            raise errors.BadSignature(
+                f"The key {fingerprint} of {key.person} was enrolled at index {key.enrolled_at}"
+                f" and is used at {at_index} already."
+            )
+        return key
+
+    def officers(self, at_index: int) -> frozenset[str]:
+        """The persons who hold a valid officer key at ``at_index``."""
+        keys = (self.keys[fingerprint] for fingerprint in self.officer_keys)
+        return frozenset(key.person for key in keys if key.valid_at(at_index))
+
+    def is_trial(self, at_index: int) -> bool:
+        """Whether only one person had ever been an officer before ``at_index``."""
+        keys = (self.keys[fingerprint] for fingerprint in self.officer_keys)
+        ever = {key.person for key in keys if key.enrolled_at < at_index}
+        return len(ever) < OFFICERS_NEEDED
+
+    def officers_needed(self, at_index: int) -> int:
+        """How many officers must sign a change to the keyring at ``at_index``."""
+        return OFFICERS_NEEDED_ON_TRIAL if self.is_trial(at_index) else OFFICERS_NEEDED
+
+    def allowed_signers(self, at_index: int) -> str:
+        """The ``allowed_signers`` file of this index: with it ``ssh-keygen -Y verify`` judges our evidence by hand."""
+        valid = (key for key in self.keys.values() if key.valid_at(at_index))
+        lines = (sshsig.allowed_signers_line(key.person, key.blob, NAMESPACES) for key in valid)
+        return "".join(f"{line}\n" for line in lines)
+
+    def extended(self, index: int, envelope: dsse.Envelope) -> Keyring:
+        """The keyring after the enrolment or revocation in ``envelope``, which stands at ``index`` of the log.
+
+        Raises:
+            Unsound, BadSignature: naming which of the rules 1 to 6 above is broken, by whom.
+            Invalid: the envelope holds no such statement.
+        """
+        if index <= self.last_index:  # 1
+            raise errors.Unsound(
+                f"A keyring statement at index {index} comes after one at {self.last_index}: out of order."
+            )
+        if envelope.payload_type == statements.payload_type(statements.Revocation):
+            return _revoke(self, index, envelope)
+        return _enrol(self, index, envelope)
+
+
+def fold(
+    events: Iterable[tuple[int, dsse.Envelope]], *, origin: str, officers_fingerprint: str | None
+) -> Keyring:
+    """The keyring after all keyring statements of a log, given as (log index, envelope) in log order.
+
+    ``officers_fingerprint`` comes from the verifier's own policy; with ``None`` the genesis vouches for itself,
+    and the caller must say so.
+
+    Raises:
+        Unsound, BadSignature, Invalid: at the first statement that breaks a rule; nothing after it is read.
+    """
+    keyring: Keyring | None = None
+    for index, envelope in events:
+        if keyring is None:
+            keyring = begin(index, envelope, origin=origin, officers_fingerprint=officers_fingerprint)
+        else:
+            keyring = keyring.extended(index, envelope)
+    if keyring is None:
+        raise errors.Unsound(f"The log of {origin} holds no genesis statement: nobody can speak in it.")
+    return keyring
+
+
+def begin(index: int, envelope: dsse.Envelope, *, origin: str, officers_fingerprint: str | None) -> Keyring:
+    """The keyring after the genesis in ``envelope`` at ``index`` (rule 0); raises as ``fold`` does."""
+    if index < 0:
+        raise errors.Unsound(f"A log has no index {index}.")
+    genesis = statements.read(envelope, statements.Genesis, origin=origin)
+    found = statements.officers_fingerprint(envelope.payload)
+    if officers_fingerprint not in (None, found):
+        raise errors.BadSignature(
+            f"The officers of {origin} have the fingerprint {found}, not {officers_fingerprint}.",
+            advice="Compare the fingerprint with the officers themselves, over another channel.",
+        )
+    blobs = [statements.key_of(line) for line in genesis.keys]
+    if len(set(blobs)) != len(blobs):
+        raise errors.Unsound("The genesis lists the same key twice.")
+    signed = signed_by(envelope, genesis.namespace, blobs, "genesis statement")
+    if missing := [sshsig.fingerprint(blob) for blob in blobs if blob not in signed]:
+        raise errors.BadSignature(f"The genesis lacks the signature of its own key {missing[0]}.")
+    keys = [_new_key(genesis.person, blob, (statements.OFFICER,), _hardware(blob), index) for blob in blobs]
+    empty = Keyring(origin, found, index, keys={}, officer_keys=(), names={})
+    return _with_keys(empty, index, *keys)
+
+
+def _with_keys(keyring: Keyring, index: int, *keys: EnrolledKey) -> Keyring:
+    officers = tuple(key.fingerprint for key in keys if statements.OFFICER in key.roles)
+    return replace(
+        keyring,
+        last_index=index,
+        keys={**keyring.keys, **{key.fingerprint: key for key in keys}},
+        officer_keys=keyring.officer_keys + officers,
+        names={**keyring.names, **{key.person.lower(): key.person for key in keys}},
+    )
+
+
+def _new_key(person: str, blob: bytes, roles: tuple[str, ...], device_bound: bool, index: int) -> EnrolledKey:
+    return EnrolledKey(person, blob, sshsig.fingerprint(blob), roles, device_bound, enrolled_at=index)
+
+
+def _hardware(blob: bytes) -> bool:
+    return sshsig.key_type(blob) in ssh_keys.HARDWARE_TYPES
+
+
+def _enrol(keyring: Keyring, index: int, envelope: dsse.Envelope) -> Keyring:
+    enrolment = statements.read(envelope, statements.Enrolment, origin=keyring.origin)
+    blob = statements.key_of(enrolment.key)
+    new = _new_key(enrolment.person, blob, enrolment.roles, enrolment.device_bound, index)
+    _check_unused(keyring, new)  # 5
+    signers = _signers(keyring, index, envelope, also=blob)  # 2
+    what = f"The enrolment of {new.fingerprint} for {new.person}"
+    if not _enough_officers(keyring, index, signers):
+        own = [key for key in signers if key.person == new.person]
+        if not own:  # 3
+            raise _too_few(keyring, index, signers, what)
+        _check_grants_nothing(new, own, what)  # 4
+    return _with_keys(keyring, index, new)
+
+
+def _check_unused(keyring: Keyring, new: EnrolledKey) -> None:
+    if known := keyring.keys.get(new.fingerprint):
+        state = "was revoked" if known.revoked_at is not None else "is enrolled"
+        raise errors.Unsound(
+            f"The key {new.fingerprint} {state} as a key of {known.person}; it cannot be enrolled"
+            f" for {new.person}.",
+            advice="Use a fresh key: one key speaks for one person, once.",
+        )
+    known_as = keyring.names.get(new.person.lower(), new.person)
+    if known_as != new.person:
+        raise errors.Unsound(f"{new.person} and {known_as} differ in letter case only: one person, one id.")
+
+
+def _check_grants_nothing(new: EnrolledKey, own: list[EnrolledKey], what: str) -> None:
+    held = {role for key in own for role in key.roles}
+    if more := sorted(set(new.roles) - held):
+        raise errors.BadSignature(
+            f"{what} grants the role {more[0]}, which {new.person} cannot grant alone.",
+            advice="Roles are granted by officers.",
+        )
+    if new.device_bound and not _hardware(new.blob):
+        raise errors.BadSignature(
+            f"{what} calls a plain key device-bound, which {new.person} cannot vouch for alone.",
+            advice="Use a hardware key (ssh-keygen -t ed25519-sk), or have officers vouch for it.",
+        )
+
+
+def _revoke(keyring: Keyring, index: int, envelope: dsse.Envelope) -> Keyring:
+    revocation = statements.read(envelope, statements.Revocation, origin=keyring.origin)
+    key = keyring.key(revocation.key, index)  # 6
+    if key.person != revocation.person:
+        raise errors.Unsound(f"The key {key.fingerprint} is {key.person}'s, not {revocation.person}'s.")
+    signers = _signers(keyring, index, envelope)  # 2
+    if not any(one.person == key.person for one in signers) and not _enough_officers(keyring, index, signers):
+        what = f"The revocation of {key.fingerprint} of {key.person}"
+        raise _too_few(keyring, index, signers, what)  # 3
+    revoked = replace(key, revoked_at=index, revocation_reason=revocation.reason)
+    after = replace(keyring, last_index=index, keys={**keyring.keys, key.fingerprint: revoked})
+    if not after.officers(index + 1):  # 6
+        raise errors.Unsound(
+            f"Revoking {key.fingerprint} would leave {keyring.origin} without an officer.",
+            advice="Enrol another officer first.",
+        )
+    return after
+
+
+def _enough_officers(keyring: Keyring, index: int, signers: tuple[EnrolledKey, ...]) -> bool:
+    officers = {key.person for key in signers if statements.OFFICER in key.roles}
+    return len(officers) >= keyring.officers_needed(index)
+
+
+def _too_few(
+    keyring: Keyring, index: int, signers: tuple[EnrolledKey, ...], what: str
+) -> errors.BadSignature:
+    who = ", ".join(sorted({key.person for key in signers})) or "nobody enrolled"
+    needed = keyring.officers_needed(index)
+    return errors.BadSignature(
+        f"{what} at index {index} is signed by {who}; it takes {needed} officer{'s' * (needed > 1)}"
+        " or a key of the person itself."
+    )
+
+
+def _signers(
+    keyring: Keyring, index: int, envelope: dsse.Envelope, also: bytes | None = None
+) -> tuple[EnrolledKey, ...]:
+    """The keys that signed ``envelope``, all valid at ``index``. ``also`` may sign too, but counts for nothing."""
+    own = () if also is None else (also,)
+    valid = [keyring.key(one.keyid, index).blob for one in envelope.signatures if not _is(one, own)]
+    what = f"statement at index {index}"
+    namespace = sshsig.NAMESPACE_KEYRING
+    signed = signed_by(envelope, namespace, [*valid, *own], what)
+    return tuple(keyring.key(sshsig.fingerprint(blob), index) for blob in signed if blob not in own)
+
+
+def _is(signature: dsse.EnvelopeSignature, blobs: tuple[bytes, ...]) -> bool:
+    return signature.keyid in [sshsig.fingerprint(blob) for blob in blobs]
+
+
+def signed_by(envelope: dsse.Envelope, namespace: str, blobs: Sequence[bytes], what: str) -> list[bytes]:
+    """The keys among ``blobs`` that signed; raises unless there is a signature and every one of them holds."""
+    if not envelope.signatures:
+        raise errors.BadSignature(f"The {what} is not signed.")
+    message = envelope.pae()
+    signed: list[bytes] = []
+    for one in envelope.signatures:
+        verified = sshsig.verify_blob(message, one.sig, namespace=namespace, keys=blobs)
+        if one.keyid != verified.fingerprint:
+            raise errors.BadSignature(
+                f"The {what} names the key {one.keyid[:64]} but is signed by {verified.fingerprint}."
+            )
+        if verified.key_blob in signed:
+            raise errors.BadSignature(f"The {what} is signed twice by {verified.fingerprint}.")
+        signed.append(verified.key_blob)
+    return signed
