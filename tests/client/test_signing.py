@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byhand import errors
-from byhand.client import signing
+from byhand.client import signing, ssh_agent
 from byhand.signatures import sshsig, wire
 
 pytestmark = pytest.mark.enable_socket  # the agent's socket is a file on this machine
@@ -99,6 +99,30 @@ def test_a_passphrase_is_asked_for_by_ssh_keygen(tmp_path: Path) -> None:
     signer = signing.find_signer(key_path=path, environ=environ)
     assert isinstance(signer, signing.SshKeygenSigner)
     assert _accepted(signer, tmp_path)
+
+
+def test_the_agent_spares_the_passphrase_of_a_named_file(agent: Any, tmp_path: Path) -> None:
+    """An encrypted key file whose key the agent holds is signed with by the agent, with no prompt."""
+    path = _make(tmp_path / "key")
+    agent.add(path)
+    agent.add(_make(tmp_path / "other"))
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(path)], check=True, capture_output=True
+    )
+    signer = signing.find_signer(key_path=path, environ=agent.environ)
+    assert isinstance(signer, signing.AgentSigner)
+    assert _accepted(signer, tmp_path)
+
+
+def test_a_public_file_names_a_key_in_the_agent(agent: Any, tmp_path: Path) -> None:
+    """As with ssh-keygen, the .pub file is enough while the agent holds the key; otherwise the way is named."""
+    public = _make(tmp_path / "key").with_suffix(".pub")
+    with pytest.raises(errors.NotFound, match="does not hold") as caught:
+        signing.find_signer(key_path=public, environ=agent.environ)
+    assert "ssh-add" in caught.value.advice
+    agent.add(tmp_path / "key")
+    (tmp_path / "key").unlink()
+    assert _accepted(signing.find_signer(key_path=public, environ=agent.environ), tmp_path)
 
 
 def test_a_wrong_passphrase_is_an_error_with_advice(tmp_path: Path) -> None:
@@ -269,7 +293,7 @@ def test_make_key_never_overwrites(tmp_path: Path, name: str) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
-def _lying_agent(answer: bytes) -> tuple[signing.Agent, threading.Thread]:
+def _lying_agent(answer: bytes) -> tuple[ssh_agent.Agent, threading.Thread]:
     """An agent that gives ``answer`` to one request and hangs up."""
     address = os.path.join(tempfile.mkdtemp(prefix="byhand-liar-"), "s")
     server = socket.socket(socket.AF_UNIX)
@@ -287,7 +311,7 @@ def _lying_agent(answer: bytes) -> tuple[signing.Agent, threading.Thread]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    return signing.Agent(address), thread
+    return ssh_agent.Agent(address), thread
 
 
 @given(

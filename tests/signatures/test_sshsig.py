@@ -333,6 +333,47 @@ def test_a_weak_rsa_key_is_refused_with_advice() -> None:
     assert "ssh-keygen -t ed25519" in caught.value.advice
 
 
+_FIELD = 2**255 - 19
+
+
+def _doubled(y: int) -> int | None:
+    """The y of twice the Ed25519 point with this y (RFC 8032 section 5.1.4); ``None`` where there is no such point."""
+    d = -121665 * pow(121666, -1, _FIELD) % _FIELD
+    x_squared = (y * y - 1) * pow(d * y * y + 1, -1, _FIELD) % _FIELD
+    if x_squared and pow(x_squared, (_FIELD - 1) // 2, _FIELD) != 1:
+        return None
+    return (y * y + x_squared) * pow(2 - y * y + x_squared, -1, _FIELD) % _FIELD
+
+
+@pytest.mark.parametrize("sign_bit", [0, 0x80])
+def test_an_ed25519_key_anybody_can_sign_with_is_refused(sign_bit: int) -> None:
+    """Points of small order, under which one signature fits any message, never become a person's key."""
+    order_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+    assert _doubled(order_8) == 0
+    assert _doubled(0) == _FIELD - 1
+    assert _doubled(_FIELD - 1) == 1
+    for y in (0, 1, _FIELD - 1, order_8, _FIELD - order_8, _FIELD, _FIELD + 1, 2**255 - 1):
+        point = bytearray(y.to_bytes(32, "little"))
+        point[31] |= sign_bit
+        for kind, tail in ((b"ssh-ed25519", b""), (b"sk-ssh-ed25519@openssh.com", wire.string(b"ssh:"))):
+            blob = wire.string(kind) + wire.string(bytes(point)) + tail
+            with pytest.raises(errors.Invalid, match="anybody"):
+                sshsig.check_key_strength(blob)
+
+
+def test_the_degenerate_key_really_fits_any_message(judge: Any) -> None:
+    """Why the rule is needed: under the neutral point ssh-keygen accepts one forgery for two messages; we do not."""
+    neutral = (1).to_bytes(32, "little")
+    blob = wire.string(b"ssh-ed25519") + wire.string(neutral)
+    inner = wire.string(b"ssh-ed25519") + wire.string(neutral + bytes(32))
+    forged = sshsig.armor(sshsig.assemble(blob, inner, NAMESPACE))
+    allowed = sshsig.allowed_signers_line("ada", blob, [NAMESPACE])
+    for message in (b"one", b"two"):
+        assert judge.accepts(message, forged, NAMESPACE, allowed)
+        with pytest.raises(errors.BadSignature, match="unfit"):
+            sshsig.verify(message, forged, namespace=NAMESPACE, keys=[blob])
+
+
 def test_a_dsa_key_is_refused_with_advice() -> None:
     """DSA keys are refused by name."""
     blob = b"".join(wire.string(part) for part in (b"ssh-dss", b"\1", b"\1", b"\1", b"\1"))

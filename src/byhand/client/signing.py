@@ -8,7 +8,6 @@ Whoever can use these keys can speak for the person; byhand never stores, copies
 from __future__ import annotations
 
 import os
-import socket
 import stat
 import subprocess
 import tempfile
@@ -17,22 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from byhand import errors
-from byhand.signatures import sshsig, wire
+from byhand.client.ssh_agent import Agent
+from byhand.signatures import sshsig
 
 if TYPE_CHECKING:
     from byhand.signatures.primitives import PrivateKey
 
 KEY_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")  # in ~/.ssh, best first; the order OpenSSH recommends
 KEY_FILE_LENGTH_MAX = 65_536  # an RSA 16384 key file has 13 KB; anything longer is not a key
-AGENT_MESSAGE_LENGTH_MAX = 262_144  # as OpenSSH's agent itself (AGENT_MAX_LEN)
-AGENT_IDENTITIES_MAX = 256  # far more than a person holds; bounds what a hostile agent can make us read
-AGENT_TIMEOUT_SECONDS = 5.0  # listing is immediate
-AGENT_SIGN_TIMEOUT_SECONDS = 60.0  # a person may have to confirm, or touch a hardware key
 PASSPHRASE_TIMEOUT_SECONDS = 120.0  # a person types a passphrase
-
-_REQUEST_IDENTITIES, _IDENTITIES = 11, 12  # draft-ietf-sshm-ssh-agent, section 6
-_REQUEST_SIGNATURE, _SIGNATURE = 13, 14
-_FLAG_RSA_SHA2_512 = 4
 
 
 class Signer(Protocol):
@@ -135,74 +127,10 @@ class AgentSigner(_Key):
         return armored
 
 
-class Agent:
-    """The ssh-agent behind a socket, spoken to directly (draft-ietf-sshm-ssh-agent); one connection a request."""
-
-    def __init__(self, socket_path: str) -> None:
-        self.socket_path = socket_path
-
-    def identities(self) -> list[tuple[bytes, str]]:
-        """Public key blob and comment of each key the agent offers."""
-        reader = self._ask(bytes([_REQUEST_IDENTITIES]), _IDENTITIES, AGENT_TIMEOUT_SECONDS)
-        count = reader.uint32()
-        if count > AGENT_IDENTITIES_MAX:
-            raise errors.Invalid(
-                f"The ssh-agent offers {count} keys; at most {AGENT_IDENTITIES_MAX} are read."
-            )
-        found = [(reader.string(), reader.string().decode("utf-8", "replace")) for _ in range(count)]
-        reader.end()
-        return found
-
-    def sign(self, public_key_blob: bytes, data: bytes) -> bytes:
-        """The SSH signature over ``data``; RSA keys sign with SHA-512."""
-        flags = _FLAG_RSA_SHA2_512.to_bytes(4, "big")
-        request = bytes([_REQUEST_SIGNATURE]) + wire.string(public_key_blob) + wire.string(data) + flags
-        reader = self._ask(request, _SIGNATURE, AGENT_SIGN_TIMEOUT_SECONDS)
-        signature = reader.string()
-        reader.end()
-        return signature
-
-    def _ask(self, request: bytes, expected: int, timeout_seconds: float) -> wire.Reader:
-        try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(timeout_seconds)
-                connection.connect(self.socket_path)
-                connection.sendall(wire.string(request))
-                answer = _answer(connection)
-        except OSError as error:  # includes the timeout
-            raise errors.Invalid(
-                f"The ssh-agent at {self.socket_path} does not answer: {error}.",
-                advice="Start one with: eval $(ssh-agent); or name a key file.",
-            ) from error
-        reader = wire.Reader(answer, "The ssh-agent's answer")
-        if reader.byte() != expected:
-            raise errors.Invalid(
-                "The ssh-agent refused.", advice="It may be locked (ssh-add -X), or you declined to confirm."
-            )
-        return reader
-
-
-def _answer(connection: socket.socket) -> bytes:
-    length = int.from_bytes(_exactly(connection, 4), "big")
-    if not 0 < length <= AGENT_MESSAGE_LENGTH_MAX:
-        raise errors.Invalid(f"The ssh-agent's answer claims {length} bytes.")
-    return _exactly(connection, length)
-
-
-def _exactly(connection: socket.socket, length: int) -> bytes:
-    pieces = bytearray()
-    while len(pieces) < length:
-        piece = connection.recv(length - len(pieces))
-        if not piece:
-            raise errors.Invalid("The ssh-agent hung up in the middle of its answer.")
-        pieces += piece
-    return bytes(pieces)
-
-
 def find_signer(
     *, key_path: str | Path | None = None, fingerprint: str | None = None, environ: Mapping[str, str]
 ) -> Signer:
-    """The caller's signer: the file named; else the agent's key; else the first of ``KEY_FILES`` in ``~/.ssh``.
+    """The caller's signer: the file named (a ``.pub`` names a key in the agent); else the agent's key; else the first of ``KEY_FILES`` in ``~/.ssh``.
 
     With ``fingerprint`` only that key will do; without, the agent is used when it holds exactly one fit key.
     ``environ`` is ``os.environ`` in earnest: ``SSH_AUTH_SOCK`` and ``HOME`` are read from it.
@@ -212,7 +140,7 @@ def find_signer(
         Invalid: the file named exists but cannot be used.
     """
     if key_path is not None:
-        signer = load_key_file(Path(key_path).expanduser(), environ=environ)
+        signer = _named(Path(key_path).expanduser(), environ)
         if fingerprint is not None and signer.fingerprint != fingerprint:
             raise errors.NotFound(f"The key {key_path} is {signer.fingerprint}, not {fingerprint}.")
         return signer
@@ -229,16 +157,43 @@ def find_signer(
 
 
 def _candidates(environ: Mapping[str, str], fingerprint: str | None, tried: list[str]) -> Iterator[Signer]:
-    try:
-        yield from _agent_signers(environ, fingerprint, tried)
-    except errors.ByhandError as error:
-        tried.append(str(error))
+    yield from _reachable(environ, fingerprint, tried)
     folder = Path(environ.get("HOME") or Path.home(), ".ssh")
     for name in KEY_FILES:
         try:
-            yield load_key_file(folder / name, environ=environ)
+            yield _named(folder / name, environ)
         except errors.ByhandError as error:
             tried.append(str(error))
+
+
+def _named(path: Path, environ: Mapping[str, str]) -> Signer:
+    """The signer for one file; the agent spares the passphrase when it holds the same key."""
+    public_only = path.suffix == ".pub"
+    signer = None if public_only else load_key_file(path, environ=environ)
+    if isinstance(signer, KeyFileSigner):
+        return signer
+    blob = (
+        signer.public_key_blob if signer else sshsig.public_key_blob(_read(path).decode("utf-8", "replace"))
+    )
+    tried: list[str] = []
+    for candidate in _reachable(environ, sshsig.fingerprint(blob), tried):
+        if candidate.public_key_blob == blob:
+            return candidate
+    if signer is None:
+        raise errors.NotFound(
+            f"The ssh-agent does not hold the key {path}. {'; '.join(tried)}",
+            advice="Name the private key file, or load it with: ssh-add",
+        )
+    return signer
+
+
+def _reachable(environ: Mapping[str, str], fingerprint: str | None, tried: list[str]) -> list[Signer]:
+    """The agent's signers; an agent that does not answer is one of the places tried, never a failure."""
+    try:
+        return _agent_signers(environ, fingerprint, tried)
+    except errors.ByhandError as error:
+        tried.append(str(error))
+        return []
 
 
 def _agent_signers(environ: Mapping[str, str], fingerprint: str | None, tried: list[str]) -> list[Signer]:
@@ -285,21 +240,26 @@ def load_key_file(path: Path, *, environ: Mapping[str, str]) -> Signer:
 
 def _read_private(path: Path) -> bytes:
     """The file's bytes; refuses, as OpenSSH does, a key that others can read."""
-    try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = file.read(KEY_FILE_LENGTH_MAX + 1)
-    except FileNotFoundError as error:
-        raise errors.NotFound(f"{path}: no such file") from error
-    except OSError as error:
-        raise errors.Invalid(f"{path} cannot be read: {error.strerror}.") from error
+    data = _read(path)
+    mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         raise errors.Invalid(
             f"Others may use the private key {path} (mode {mode:04o}).",
             advice=f"Close it with: chmod 600 {path}",
         )
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(KEY_FILE_LENGTH_MAX + 1)
+    except FileNotFoundError as error:
+        raise errors.NotFound(f"{path}: no such file") from error
+    except OSError as error:
+        raise errors.Invalid(f"{path} cannot be read: {error.strerror}.") from error
     if len(data) > KEY_FILE_LENGTH_MAX:
-        raise errors.Invalid(f"{path} has more than {KEY_FILE_LENGTH_MAX} bytes: it is not a private key.")
+        raise errors.Invalid(f"{path} has more than {KEY_FILE_LENGTH_MAX} bytes: it is not a key.")
     return data
 
 

@@ -25,6 +25,17 @@ ECDSA_CURVES: Final = {  # key type -> (curve name, bytes in a coordinate)
 HARDWARE_TYPES: Final = frozenset({SK_ED25519, SK_ECDSA})
 
 KEY_LINE_LENGTH_MAX = 16_384  # an RSA 16384 line has about 2,800 characters; files with many keys are refused
+_FIELD = 2**255 - 19  # the field of Ed25519 (RFC 8032 section 5.1)
+_SMALL_ORDER = frozenset(  # y of the points of order 1, 2, 4 and 8: under these a signature fits any message
+    {
+        0,
+        1,
+        _FIELD - 1,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+    }
+)
+
 RSA_BITS_MIN = 3072  # 128 bits of strength until 2030 and beyond (NIST SP 800-57 part 1)
 RSA_BITS_MAX = 16_384  # OpenSSH makes none larger; bounds the time one verification can take
 RSA_EXPONENT_BITS_MAX = 32  # 65537 in practice; bounds the time one verification can take
@@ -105,10 +116,24 @@ def key_type(blob: bytes) -> str:
 
 
 def check_key_strength(blob: bytes) -> None:
-    """Raises ``Invalid`` (with advice) for a key too weak to sign with: DSA, RSA below 3072 bits, unknown types."""
+    """Raises ``Invalid`` (with advice) for a key unfit to sign with.
+
+    That is: unknown types and DSA; RSA below 3072 bits; Ed25519 keys made so that anybody could have signed.
+    """
     key = parse(blob)
-    if key.type != RSA:
-        return
+    if key.type in (ED25519, SK_ED25519):
+        _check_point(key)
+    if key.type == RSA:
+        _check_rsa(key)
+
+
+def _check_point(key: PublicKey) -> None:
+    y = int.from_bytes(key.point, "little") & (2**255 - 1)
+    if y >= _FIELD or y in _SMALL_ORDER:
+        raise errors.Invalid("The Ed25519 key is degenerate: anybody could sign with it.", advice=_ADVICE)
+
+
+def _check_rsa(key: PublicKey) -> None:
     bits = key.modulus.bit_length()
     if not RSA_BITS_MIN <= bits <= RSA_BITS_MAX:
         raise errors.Invalid(

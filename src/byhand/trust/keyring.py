@@ -84,7 +84,7 @@ class Keyring:
         key = self.keys.get(fingerprint)
         if key is None:
             raise errors.BadSignature(
-                f"The key {fingerprint} belongs to nobody in the keyring of {self.origin}.",
+                f"The key {fingerprint[:64]} belongs to nobody in the keyring of {self.origin}.",
                 advice="An officer enrols it with: byhand key add",
             )
         if key.revoked_at is not None and key.revoked_at <= at_index:
