@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import stat
@@ -145,6 +146,18 @@ def test_an_encrypted_key_without_ssh_keygen_is_an_error_with_advice(tmp_path: P
         signer._run(command)
 
 
+def test_a_passphrase_nobody_types_ends_in_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for a person has an end, which names the way round it."""
+    monkeypatch.setattr(signing, "PASSPHRASE_TIMEOUT_SECONDS", 0.2)
+    path = _make(tmp_path / "key", passphrase="correct horse")
+    script = tmp_path / "askpass"
+    script.write_text("#!/bin/sh\nexec sleep 2\n")
+    script.chmod(0o700)
+    environ = _environ(tmp_path, SSH_ASKPASS=str(script), SSH_ASKPASS_REQUIRE="force")
+    with pytest.raises(errors.Invalid, match="no signature within"):
+        signing.load_key_file(path, environ=environ).sign(MESSAGE, NAMESPACE)
+
+
 def test_an_encrypted_key_without_its_public_half_is_an_error_with_advice(tmp_path: Path) -> None:
     """The command that writes the public half again is named."""
     path = _make(tmp_path / "key", passphrase="correct horse")
@@ -268,6 +281,52 @@ def test_a_pem_key_is_taken_too(tmp_path: Path) -> None:
     )
     assert b"BEGIN EC PRIVATE KEY" in path.read_bytes()
     assert _accepted(signing.load_key_file(path, environ=_environ(tmp_path)), tmp_path)
+
+
+def _hardware_key(path: Path) -> None:
+    """A hardware key's file as ssh-keygen -t ed25519-sk writes it (PROTOCOL.key, PROTOCOL.u2f): it holds no secret."""
+    kind, point = wire.string(b"sk-ssh-ed25519@openssh.com"), wire.string(bytes(range(32)))
+    public = kind + point + wire.string(b"ssh:")
+    secret = (
+        b"\0\0\0\7" * 2 + public + b"\1" + wire.string(b"handle") + wire.string(b"") + wire.string(b"ada")
+    )
+    secret += bytes(range(1, 1 + -len(secret) % 8))
+    parts = [wire.string(b"none"), wire.string(b"none"), wire.string(b""), b"\0\0\0\1"]
+    body = b"openssh-key-v1\0" + b"".join(parts) + wire.string(public) + wire.string(secret)
+    text = base64.encodebytes(body).decode()
+    path.write_text(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}-----END OPENSSH PRIVATE KEY-----\n")
+    path.chmod(0o600)
+
+
+def test_a_hardware_key_file_is_left_to_ssh_keygen(tmp_path: Path) -> None:
+    """A hardware key's file, which ssh-keygen itself reads, is signed with by ssh-keygen, not in this process."""
+    path = tmp_path / "id_ed25519_sk"
+    _hardware_key(path)
+    line = subprocess.run(
+        ["ssh-keygen", "-y", "-f", str(path)], capture_output=True, text=True, check=True
+    ).stdout
+    path.with_suffix(".pub").write_text(line)
+    signer = signing.load_key_file(path, environ=_environ(tmp_path))
+    assert isinstance(signer, signing.SshKeygenSigner)
+    assert signer.fingerprint == sshsig.fingerprint(sshsig.public_key_blob(line))
+
+
+def test_a_place_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
+    """Folders in place of files are refused by name, for reading and for writing."""
+    with pytest.raises(errors.Invalid, match="cannot be read"):
+        signing.load_key_file(tmp_path, environ=_environ(tmp_path))
+    (tmp_path / "file").write_text("")
+    with pytest.raises((errors.Invalid, errors.Conflict), match="file"):
+        signing.make_key(tmp_path / "file" / "key", "")
+
+
+def test_a_key_of_a_kind_that_cannot_sign_here_is_refused(tmp_path: Path) -> None:
+    """An Ed448 key is a private key, but not one byhand takes."""
+    command = ["openssl", "genpkey", "-algorithm", "ed448", "-out", str(tmp_path / "key")]
+    subprocess.run(command, check=True, capture_output=True)
+    (tmp_path / "key").chmod(0o600)
+    with pytest.raises(errors.Invalid, match="cannot sign here"):
+        signing.load_key_file(tmp_path / "key", environ=_environ(tmp_path))
 
 
 def test_make_key_writes_a_key_openssh_reads(tmp_path: Path) -> None:

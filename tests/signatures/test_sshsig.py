@@ -429,6 +429,57 @@ def test_other_text_is_no_public_key(text: str) -> None:
         sshsig.public_key_blob(text)
 
 
+def _joined(*parts: bytes) -> bytes:
+    return b"".join(wire.string(part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("blob", "word"),
+    [
+        (_joined(b"ssh-ed25519", b"\2" * 31), "31 bytes where 32"),
+        (_joined(b"ssh-ed25519", b"\2" * 32, b""), "4 bytes follow"),
+        (_joined(b"ssh-ed25519", b"\2" * 32)[:-1], "1 bytes too early"),
+        (_joined(b"ecdsa-sha2-nistp256", b"nistp384", b"\4" + b"\1" * 64), "names the curve"),
+        (_joined(b"ecdsa-sha2-nistp256", b"nistp256", b"\2" + b"\1" * 64), "uncompressed"),
+        (_joined(b"ecdsa-sha2-nistp256", b"nistp256", b"\2" + b"\1" * 32), "33 bytes where 65"),
+        (_joined(b"ssh-rsa", b"\x80", b"\1"), "not positive"),
+        (_joined(b"ssh-rsa", b"", b"\1"), "not positive"),
+        (_joined(b"ssh-rsa", b"\0\1", b"\1"), "leading zeros"),
+        (_joined(b"ssh-rsa", b"\4", b"\0\xff" * 200), "unsafe exponent"),
+        (_joined(b"ssh-rsa", b"\3", b"\1" * 3000), "24000 bits|23993 bits"),
+        (_joined(b"\xff\xfe"), "not ASCII"),
+        (_joined(b"ssh-rsa-cert-v01@openssh.com"), "certificate"),
+        (_joined(b"ssh-new"), "not taken"),
+    ],
+)
+def test_a_broken_key_is_refused_by_what_is_wrong(blob: bytes, word: str) -> None:
+    """Lengths, curves, numbers and kinds of a key blob are each named."""
+    with pytest.raises(errors.ByhandError, match=word):
+        sshsig.check_key_strength(blob)
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        (b"NOTSIG" + ADA_RAW[6:], "first bytes"),
+        (ADA_RAW[:9] + b"\2" + ADA_RAW[10:], "version 2"),
+        (ADA_RAW[:10] + _joined(ADA_BLOB, NAMESPACE.encode(), b"r", b"sha512", b""), "reserved"),
+        (ADA_RAW[:10] + _joined(ADA_BLOB, NAMESPACE.encode(), b"", b"sha1", b""), "'sha1'"),
+    ],
+)
+def test_another_structure_than_ours_is_refused(raw: bytes, word: str) -> None:
+    """Magic, version, reserved field and hash are each named."""
+    with pytest.raises(errors.BadSignature, match=word):
+        sshsig.verify_blob(MESSAGE, raw, namespace=NAMESPACE, keys=[ADA_BLOB])
+
+
+def test_only_sane_namespaces_and_hashes_are_signed() -> None:
+    """An empty or endless namespace and an unknown hash never reach a signature."""
+    for namespace, hash_name in (("", "sha512"), ("n" * 256, "sha512"), (NAMESPACE, "md5")):
+        with pytest.raises(errors.Invalid):
+            sshsig.tbs(MESSAGE, namespace, hash_name)
+
+
 def test_a_line_that_names_another_type_is_refused(outside: Any) -> None:
     """The type word must be that of the key."""
     line = outside.line("ed25519").replace("ssh-ed25519", "ssh-rsa", 1)

@@ -191,6 +191,15 @@ def test_the_key_id_must_be_the_signing_key(signing: Any, two_officers: Any) -> 
             two_officers.extended(3, moved)
 
 
+def test_two_signatures_cannot_swap_names(signing: Any, two_officers: Any) -> None:
+    """Each signature stands under the name of its own key, also among valid ones."""
+    envelope = signing.signed(signing.enrolment("dan"), "ada", "bob")
+    ada, bob = envelope.signatures
+    swapped = (dsse.EnvelopeSignature(bob.keyid, ada.sig), dsse.EnvelopeSignature(ada.keyid, bob.sig))
+    with pytest.raises(errors.BadSignature, match="names the key"):
+        two_officers.extended(3, dsse.Envelope(envelope.payload_type, envelope.payload, swapped))
+
+
 def test_a_key_belongs_to_one_person(signing: Any, two_officers: Any) -> None:
     """A key that is enrolled cannot be enrolled again, for anyone."""
     for person in ("dan", "cyd"):

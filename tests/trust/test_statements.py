@@ -68,6 +68,7 @@ def test_each_kind_names_its_type_and_payload_type(kind: Any) -> None:
         ("declaration", "ab" * 31),
         ("person", ""),
         ("person", "ada\n"),
+        ("person", "\ud800"),
         ("person", "ada bob"),
         ("person", "a" * (statements.PERSON_LENGTH_MAX + 1)),
         ("person", "аda"),  # the first letter is Cyrillic

@@ -283,18 +283,10 @@ def _unencrypted(data: bytes, path: Path) -> PrivateKey | None:
     except (TypeError, UnsupportedAlgorithm):  # TypeError is how the library says: a passphrase is needed
         return None
     except ValueError as error:
-        if b"OPENSSH" in data and _is_hardware(path):
-            return None
         raise errors.Invalid(f"{path} is a damaged private key: {error}.") from error
     if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise errors.Invalid(f"{path} is of a kind that cannot sign here.", advice="ssh-keygen -t ed25519")
     return key
-
-
-def _is_hardware(path: Path) -> bool:
-    """Whether the public half beside ``path`` names a hardware key, whose file holds no secret to load."""
-    public = path.with_name(path.name + ".pub")
-    return public.is_file() and public.read_bytes().startswith(b"sk-")
 
 
 def make_key(path: Path, comment: str) -> Signer:
