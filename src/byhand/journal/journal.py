@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 import threading
 from collections.abc import Callable, Sequence
 
 from byhand.anchor.contract import Anchor
 from byhand.client.contract import Acknowledgement, Receipt
-from byhand.errors import LogUnavailable
+from byhand.errors import Conflict, LogUnavailable
 from byhand.ids import new_record_id
 from byhand.journal.checkpointer import Checkpointer
 from byhand.journal.entry import ANY, Draft, Entry, Placed
 from byhand.journal.log_key import LogKey
-from byhand.journal.reader import Reader
+from byhand.journal.reader import Reader, Stored
 from byhand.journal.sequencer import Sequencer, Submission, no_step
 from byhand.journal.vault import Vault
 from byhand.keystore.contract import KeyStore
@@ -99,6 +100,25 @@ class Journal:
             promise=self.key.promise(placed.index, placed.leaf_hash, placed.recorded),
         )
 
+    def acknowledge_stored(self, stored: Stored) -> Acknowledgement:
+        """The acknowledgement of an entry that was read back."""
+        leaf = stored.leaf
+        return self.acknowledgement(Placed(leaf.id, stored.index, stored.entry, stored.leaf_hash, leaf.recorded))
+
+    def known(self, record_id: str, declaration: bytes) -> Acknowledgement | None:
+        """The acknowledgement of a record id that is in the log already; raises Conflict for another declaration."""
+        taken = self._entries.taken(record_id)
+        if taken is None:
+            return None
+        if not hmac.compare_digest(taken.mac, self.vault.declaration_mac(declaration)):
+            raise Conflict(
+                f"the record id {record_id} was used for another declaration",
+                advice="Use a fresh record id for a new declaration.",
+            )
+        entry = self.reader.entry(taken.index)
+        leaf = self.reader.leaf(taken.index)
+        return self.acknowledgement(Placed(record_id, taken.index, entry, leaf_hash(entry), leaf.recorded))
+
     def heartbeat(self) -> Acknowledgement:
         """Record that the log is alive although nobody acted: a leaf without payload."""
         draft = Draft(
@@ -122,7 +142,7 @@ class Journal:
         leaf = self.reader.leaf(index)
         size = self.checkpointer.size_of(note)
         path = self.reader.tree().inclusion(index, size)
-        proof = TlogProof(index, path, note).encode().decode()
+        proof = TlogProof(index, tuple(path), note).encode().decode()
         placed = Placed(leaf.id, index, entry, leaf_hash(entry), leaf.recorded)
         return Receipt(acknowledgement=self.acknowledgement(placed), entry=entry.decode(), proof=proof)
 

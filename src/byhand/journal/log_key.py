@@ -13,7 +13,7 @@ from byhand.records.promise import promise_text
 from byhand.keystore.contract import LOG_SIGNING, LOG_SIGNING_ML_DSA, KeyStore
 from byhand.log import checkpoint as checkpoints
 from byhand.log.checkpoint import Checkpoint
-from byhand.log.note import ED25519, ML_DSA_44, VerifierKey
+from byhand.log.keys import ED25519, ML_DSA_44, VerifierKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey

@@ -10,7 +10,7 @@ from byhand.errors import HomeRefused, NotFound
 from byhand.journal.tree import StoredTree
 from byhand.journal.vault import Opened, Vault
 from byhand.log import merkle
-from byhand.records import codec, leaf as leaves
+from byhand.records import codec, leaf as leaves, parts
 from byhand.records.actor import PersonDetails
 from byhand.records.kinds import AnyRecord
 from byhand.records.leaf import Leaf
@@ -116,7 +116,7 @@ class Reader:
     def _opened(self, index: int, leaf: Leaf, entry: bytes, opened: Opened) -> Stored:
         body = opened.sections.get(BODY)
         people = {
-            name.removeprefix(PERSON_PREFIX): codec.decode_person(section.content)
+            name.removeprefix(PERSON_PREFIX): parts.decode_person(section.content)
             for name, section in opened.sections.items()
             if name.startswith(PERSON_PREFIX)
         }

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from byhand.errors import ProofMismatch
 from byhand.journal.entry import Draft, Entry
 from byhand.keystore.contract import DECLARATION_MAC, KeyStore
-from byhand.records import codec, payload
+from byhand.records import codec, parts, payload
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.payload import PERSON_PREFIX, SALT_BYTES, Section
 
@@ -96,7 +96,7 @@ class Vault:
 
 def _sections(entry: Entry) -> list[tuple[str, bytes]]:
     sections = [(payload.BODY, codec.encode(entry.record))]
-    sections += [(PERSON_PREFIX + key, codec.encode_part(part)) for key, part in entry.people.items()]
+    sections += [(PERSON_PREFIX + key, parts.encode_part(part)) for key, part in entry.people.items()]
     return sections + list(entry.attachments.items())
 
 

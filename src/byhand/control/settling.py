@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Due work: what nobody finished is said out loud - lapsed, unknown or overdue - and that is a record too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from byhand import clock
+from byhand.control.chains import Chain, Chains
+from byhand.control.points import Points
+from byhand.errors import ChainMoved, NotFound, ProbeFailed
+from byhand.ids import new_record_id
+from byhand.journal.entry import Entry
+from byhand.probes import open_probe
+from byhand.records import captured
+from byhand.records.intervention import Times
+from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Finding, Outcome
+from byhand.records.values import CapturedValue
+
+OVERDUE_GRACE_SECONDS = 60  # a revert runs at its minute; a minute later nobody is on it any more
+BYHAND = "byhand"
+OVERDUE = "overdue"
+
+
+class Settling:
+    """Run before work begins on an opened home, and from time to time by whoever keeps it open.
+
+    A crash between two of its appends is harmless: the rest is still due at the next opening.
+    """
+
+    def __init__(
+        self,
+        chains: Chains,
+        points: Points,
+        due: Callable[[str], Iterable[str]],
+        alive: Callable[[str], bool | None],
+    ) -> None:
+        self._chains = chains
+        self._points = points
+        self._due = due
+        self._alive = alive
+
+    def settle(self, now: str) -> int:
+        """Settle everything that is due at ``now``; returns how many records that took."""
+        return sum(self._settle(intervention, now) for intervention in self._due(now))
+
+    def _settle(self, intervention: str, now: str) -> int:
+        self._chains.forget(intervention)
+        chain = self._chains.get(intervention)
+        record = self._due_record(chain, now)
+        if record is None:
+            return 0
+        try:
+            self._chains.extend(intervention, chain, [Entry(record, expected_head=chain.head)])
+        except ChainMoved:
+            return 0  # its owner finished it this very moment: nothing is due any more
+        return 1
+
+    def _due_record(self, chain: Chain, now: str) -> AnyRecord | None:
+        """What is to be said of an intervention at ``now``, if anything.
+
+        1 declared and its time is over: lapsed; 2 permitted, unused, time over: lapsed; 3 redeemed and its
+        executor is gone, or its time is long over: unknown, with the value found now; 4 still in effect
+        after its end: overdue.
+        """
+        _, intent = chain.intent
+        phase = chain.state.phase
+        if phase == "declared" and intent.declaration.expires <= now:  # 1
+            return self._outcome(chain, "lapsed", "no permit was asked for in time")
+        issued = chain.permit("issued")
+        if phase == "permitted" and issued is not None and (issued[1].expires or "") <= now:  # 2
+            return self._outcome(chain, "lapsed", "the permit was not used in time")
+        redeemed = chain.permit("redeemed")
+        if phase == "redeemed" and redeemed is not None:  # 3
+            running = self._alive(redeemed[1].executor or "")
+            over = (redeemed[1].expires or "") <= now
+            if running is False or (running is None and over):
+                return self._outcome(chain, "unknown", "whoever carried it out never said how it ended", found=True)
+        until = intent.declaration.change.effective_until
+        if phase == "applied" and until is not None and clock.after(until, seconds=OVERDUE_GRACE_SECONDS) <= now:
+            return self._overdue(chain, until)  # 4
+        return None
+
+    def _outcome(self, chain: Chain, result: str, error: str, *, found: bool = False) -> Outcome:
+        _, intent = chain.intent
+        redeemed = chain.permit("redeemed")
+        return Outcome(
+            id=new_record_id(),
+            schema=SCHEMA_VERSION,
+            intervention=intent.id,
+            times=Times(observed=clock.now()),
+            governance=intent.governance,
+            result=result,  # type: ignore[arg-type]
+            found=self._found(intent.target.point) if found else None,
+            error=error,
+            attempt=redeemed[1].attempt if redeemed is not None else None,
+            concluded_by=BYHAND,
+        )
+
+    def _found(self, name: str | None) -> CapturedValue:
+        """The value found now, where byhand can read it by itself."""
+        try:
+            point = self._points.get(name or "")
+            if point.probe is None or point.probe.startswith("command:"):
+                return captured.unknown("only the client can read this target")
+            return open_probe(point.probe).read()
+        except (NotFound, ProbeFailed) as error:
+            return captured.unknown(str(error))
+
+    @staticmethod
+    def _overdue(chain: Chain, until: str) -> Finding | None:
+        _, intent = chain.intent
+        if any(isinstance(link.record, Finding) and link.record.verdict == OVERDUE for link in chain.links):
+            return None
+        return Finding(
+            id=new_record_id(),
+            schema=SCHEMA_VERSION,
+            intervention=intent.id,
+            times=Times(observed=clock.now()),
+            governance=intent.governance,
+            type="alert",
+            about=intent.id,
+            verdict=OVERDUE,
+            summary=f"the change was to end at {until} and has not been reverted",
+        )
+
+

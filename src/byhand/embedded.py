@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client's backend without a server: the gate and the journal in this process, for one signed-in person."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from byhand import clock
+from byhand.client.contract import Attempt, Concluded, Declared, Identity, Permitted, PointView, Receipt
+from byhand.control.gate import Gate
+from byhand.control.identity import Caller
+from byhand.control.sessions import Sessions
+from byhand.errors import NotFound
+from byhand.journal.journal import Journal
+from byhand.records.intervention import Declaration
+from byhand.records.kinds import Outcome
+
+
+class Embedded:
+    """See ``byhand.client.contract.Backend``. ``token`` is a session's; it is checked at every call."""
+
+    def __init__(
+        self, journal: Journal, gate: Gate, sessions: Sessions, token: str, close: Callable[[], None]
+    ) -> None:
+        self.origin = journal.origin
+        self._journal = journal
+        self._gate = gate
+        self._sessions = sessions
+        self._token = token
+        self._close = close
+
+    def caller(self) -> Caller:
+        """The signed-in person; raises LoginRequired when the session has ended or its key was revoked."""
+        return self._sessions.caller(self._token, now=clock.now())
+
+    def identity(self) -> Identity:
+        """The signed-in person."""
+        return self._sessions.identity(self._token, now=clock.now())
+
+    def point(self, name: str) -> PointView:
+        """The registered point."""
+        return self._gate.point(name)
+
+    def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
+        """The view of an unregistered target."""
+        return self._gate.target(action, system, type_, id_, field)
+
+    def declare(self, declaration: Declaration, statement: str | None) -> Declared:
+        """Record the intent."""
+        return self._gate.declare(self.caller(), declaration, statement)
+
+    def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
+        """Issue the permit."""
+        return self._gate.permit(self.caller(), intervention, redeem)
+
+    def redeem(self, intervention: str, attempt: Attempt) -> Permitted:
+        """Use the permit."""
+        return self._gate.redeem(self.caller(), intervention, attempt)
+
+    def conclude(self, intervention: str, outcome: Outcome) -> Concluded:
+        """Record how it ended."""
+        return self._gate.conclude(self.caller(), intervention, outcome)
+
+    def receipt(self, record: str) -> Receipt:
+        """The receipt of a record, under an anchored checkpoint."""
+        stored = self._journal.reader.find(record)
+        if stored is None:
+            raise NotFound(f"there is no record {record} in this log")
+        return self._journal.receipt(stored.index)
+
+    def close(self) -> None:
+        """Close the home."""
+        self._close()
+
+
+def executor_name() -> str:
+    """This process, told apart from a later one with the same number: host, process, its start."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def executor_alive(executor: str) -> bool | None:
+    """Whether the process that redeemed a permit still runs; ``None`` when that cannot be said from here."""
+    parts = executor.split("/")
+    if len(parts) != 3 or parts[0] != socket.gethostname() or not parts[1].isdigit():
+        return None
+    process = int(parts[1])
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return None
+    return _started(process) == parts[2]
+
+
+def _started(process: int) -> str:
+    """Start time of a process in clock ticks since boot (proc(5), field 22); ``0`` where there is no /proc."""
+    stat = Path(f"/proc/{process}/stat")
+    if not stat.exists():
+        return "0"
+    return stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a verifier reads a log from: an opened database, a tlog-tiles folder, a URL. Read-only, streaming."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from byhand.errors import MalformedProof, NotFound
+from byhand.log import tiles
+from byhand.store.entries import Entries
+
+CHECKPOINT_NAME = "checkpoint"
+PAYLOAD_FOLDER = "payload"
+PAYLOAD_LENGTH_BYTES = 4  # a sealed payload with attachments is larger than an entry's two bytes can say
+BUNDLE_BYTES_MAX = 64 * 1024 * 1024  # 256 payloads of 256 KiB; more and somebody is filling our memory
+TIMEOUT_SECONDS = 30.0  # a log that answers a 16 KiB tile more slowly is not being served
+
+
+class LogSource(Protocol):
+    """A log as somebody keeps it. Everything read from it is a claim."""
+
+    def checkpoint(self) -> bytes | None:
+        """The latest signed checkpoint, or ``None``."""
+        ...
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, entry)`` as kept, in order; missing ones are left out."""
+        ...
+
+    def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, sealed payload)`` as kept, in order."""
+        ...
+
+    def tile(self, level: int, number: int, width: int) -> bytes | None:
+        """A tile of ``width`` hashes as kept, or ``None``."""
+        ...
+
+
+class HomeSource:
+    """A home's database."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+
+    def checkpoint(self) -> bytes | None:
+        """The published checkpoint."""
+        return self._entries.published()
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Rows of the database."""
+        return self._entries.leaves(start, stop)
+
+    def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Rows of the database."""
+        return self._entries.payloads(start, stop)
+
+    def tile(self, level: int, number: int, width: int) -> bytes | None:
+        """Full tiles from the database; partial ones live in the tree's edge, checked apart."""
+        return self._entries.tile(level, number) if width == tiles.TILE_WIDTH else None
+
+
+class FilesSource:
+    """A log in the tlog-tiles layout, whose files ``read`` gets by relative path (``None``: not there)."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes at ``path``."""
+        file = Path(self._root) / path
+        return file.read_bytes() if file.is_file() else None
+
+    def checkpoint(self) -> bytes | None:
+        """The file ``checkpoint``."""
+        return self.read(CHECKPOINT_NAME)
+
+    def tile(self, level: int, number: int, width: int) -> bytes | None:
+        """``tile/L/N[.p/W]``."""
+        return self.read(tiles.tile_path(level, number, width))
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``tile/entries/N[.p/W]``."""
+        for number, width in _bundles(start, stop):
+            data = self.read(tiles.entries_path(number, width))
+            if data is None:
+                continue
+            entries = tiles.decode_bundle(data)
+            for offset, entry in enumerate(entries):
+                if start <= number * tiles.TILE_WIDTH + offset < stop:
+                    yield number * tiles.TILE_WIDTH + offset, entry
+
+    def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``payload/N[.p/W]``: length-prefixed sealed payloads, an empty one for an entry without payload."""
+        for number, width in _bundles(start, stop):
+            data = self.read(payload_path(number, width))
+            if data is None:
+                continue
+            for offset, sealed in enumerate(decode_payloads(data)):
+                index = number * tiles.TILE_WIDTH + offset
+                if sealed and start <= index < stop:
+                    yield index, sealed
+
+
+class UrlSource(FilesSource):
+    """The same layout behind a URL."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        import httpx  # noqa: PLC0415 - 100 ms that only a URL needs
+
+        self._client = httpx.Client(base_url=url.rstrip("/") + "/", timeout=TIMEOUT_SECONDS, follow_redirects=False)
+
+    def read(self, path: str) -> bytes | None:
+        """GET ``path``; 404 and 410 are ``None``, anything else but 200 raises NotFound with the status."""
+        import httpx  # noqa: PLC0415
+
+        try:
+            answer = self._client.get(path)
+        except httpx.HTTPError as error:
+            raise NotFound(f"{self._root} does not answer: {error}") from error
+        if answer.status_code in (404, 410):
+            return None
+        if answer.status_code != 200:
+            raise NotFound(f"{self._root} answered {answer.status_code} for {path}")
+        return answer.content
+
+
+def _bundles(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """``(number, width)`` of the bundles that a tree of ``stop`` entries keeps from ``start`` on."""
+    for number in range(start // tiles.TILE_WIDTH, -(-stop // tiles.TILE_WIDTH)):
+        yield number, min(tiles.TILE_WIDTH, stop - number * tiles.TILE_WIDTH)
+
+
+def payload_path(number: int, width: int) -> str:
+    """Path of a payload bundle: numbered as entry bundles are, under ``payload/``."""
+    return PAYLOAD_FOLDER + tiles.entries_path(number, width).removeprefix("tile/entries")
+
+
+def encode_payloads(payloads: list[bytes]) -> bytes:
+    """A payload bundle: uint32 big-endian length and sealed payload, as many as its entry bundle has entries."""
+    return b"".join(len(one).to_bytes(PAYLOAD_LENGTH_BYTES, "big") + one for one in payloads)
+
+
+def decode_payloads(data: bytes) -> list[bytes]:
+    """The sealed payloads of a bundle; raises MalformedProof."""
+    if len(data) > BUNDLE_BYTES_MAX:
+        raise MalformedProof(f"a payload bundle of {len(data)} bytes is too large")
+    found: list[bytes] = []
+    position = 0
+    while position < len(data):
+        start = position + PAYLOAD_LENGTH_BYTES
+        end = start + int.from_bytes(data[position:start], "big")
+        if start > len(data) or end > len(data):
+            raise MalformedProof("a payload bundle is cut short")
+        found.append(data[start:end])
+        position = end
+    return found

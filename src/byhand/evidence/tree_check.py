@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recomputes the tree from its entries, tile by tile, and names every place where it differs from what is kept.
+
+Memory: one tile of entries at a time, and one number per chain (about 120 bytes an intervention).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from byhand.errors import MalformedProof
+from byhand.evidence.report import Report, found
+from byhand.evidence.sources import LogSource
+from byhand.log import merkle, tiles
+from byhand.log.tiles import TILE_WIDTH, RightEdge
+from byhand.records import leaf as leaves
+from byhand.records.leaf import Leaf
+from byhand.records.payload import sealed_digest
+
+HASH_BYTES = 32
+
+
+@dataclass(slots=True)
+class TreeCheck:
+    """One pass over a log. ``watch`` maps a tree size to what to do with the root at that size."""
+
+    source: LogSource
+    report: Report
+    size: int
+    payloads: bool = True
+    progress: Callable[[int], None] = lambda done: None
+    roots: dict[int, bytes] = field(default_factory=dict)
+    wanted: frozenset[int] = frozenset()
+    _edge: RightEdge = field(default_factory=RightEdge.empty)
+    _heads: dict[int, int] = field(default_factory=dict)
+    _recorded: str = ""
+
+    def run(self) -> bytes:
+        """Check everything; returns the root of the kept entries. ``roots`` then holds those ``wanted``."""
+        for low in range(0, self.size, TILE_WIDTH):
+            self._tile(low, min(low + TILE_WIDTH, self.size))
+            self.progress(min(low + TILE_WIDTH, self.size))
+        self._partial_tiles()
+        return self._edge.root()
+
+    def _tile(self, low: int, high: int) -> None:
+        """Entries ``low`` to ``high``: hashes against the kept tile, leaves, chains, payload digests."""
+        rows = list(self._malformed(self.source.leaves(low, high)))
+        hashes = [merkle.leaf_hash(entry) for _, entry in rows]
+        kept = self._kept(0, low // TILE_WIDTH, high - low)
+        whole = [index for index, _ in rows] == list(range(low, high))
+        if kept is not None and b"".join(hashes) != kept:
+            self._name_differences(low, [(i, h) for (i, _), h in zip(rows, hashes, strict=True)], kept)
+        elif not whole:
+            self._name_missing(low, high, {index for index, _ in rows})
+        named = {index: sealed for index, entry in rows if (sealed := self._leaf(index, entry)) is not None}
+        if self.payloads:
+            self._payloads(low, high, named)
+        self._append(low, high, hashes if whole else self._filled(low, high, rows, hashes, kept))
+
+    @staticmethod
+    def _filled(
+        low: int, high: int, rows: list[tuple[int, bytes]], hashes: list[bytes], kept: bytes | None
+    ) -> list[bytes]:
+        """One hash for each place, so that what follows a gap is still compared with its own tile."""
+        there = {index: digest for (index, _), digest in zip(rows, hashes, strict=True)}
+        tile = kept or bytes(HASH_BYTES * (high - low))
+        return [there.get(low + i, tile[i * HASH_BYTES : (i + 1) * HASH_BYTES]) for i in range(high - low)]
+
+    def _malformed(self, rows: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+        try:
+            yield from rows
+        except MalformedProof as error:
+            self.report.add(found("tile.altered", "an entry bundle", str(error)))
+
+    def _kept(self, level: int, number: int, width: int) -> bytes | None:
+        data = self.source.tile(level, number, width)
+        if data is None and width == TILE_WIDTH:
+            self.report.add(found("tile.missing", f"tile {level}/{number}", "a full tile is not there"))
+        if data is not None and len(data) != width * HASH_BYTES:
+            what = f"holds {len(data)} bytes instead of {width * HASH_BYTES}"
+            self.report.add(found("tile.altered", f"tile {level}/{number}", what))
+            return None
+        return data
+
+    def _append(self, low: int, high: int, hashes: list[bytes]) -> None:
+        """Grow the recomputed tree, stopping at every size whose root is wanted."""
+        for stop in sorted({size for size in self.wanted if low < size < high} | {high}):
+            part = hashes[self._edge.size - low : stop - low]
+            self._edge, full = self._edge.append(part)
+            for tile in full:
+                if tile.level > 0:
+                    self._compare_upper(tile.level, tile.index, tile.data)
+            if self._edge.size in self.wanted:
+                self.roots[self._edge.size] = self._edge.root()
+
+    def _compare_upper(self, level: int, number: int, data: bytes) -> None:
+        kept = self._kept(level, number, TILE_WIDTH)
+        if kept is not None and kept != data:
+            what = "does not hold the hashes of the tiles below it"
+            self.report.add(found("tile.altered", f"tile {level}/{number}", what))
+
+    def _partial_tiles(self) -> None:
+        edge, offset = self._edge.encode(), 0
+        for level, number, width in tiles.partial_tiles(self._edge.size):
+            data = edge[offset : offset + width * HASH_BYTES]
+            offset += len(data)
+            kept = self.source.tile(level, number, width) if level > 0 else None
+            if kept is not None and kept != data:
+                self.report.add(found("tile.altered", f"tile {level}/{number}.p/{width}", "is not what its entries give"))
+
+    # -- naming what differs
+
+    def _name_missing(self, low: int, high: int, there: set[int]) -> None:
+        for index in range(low, high):
+            if index not in there:
+                self.report.add(found("entry.missing", f"entry {index}", "is not there"))
+
+    def _name_differences(self, low: int, rows: list[tuple[int, bytes]], kept: bytes) -> None:
+        """Say which entries differ from the tile, and how: gone, added, moved, doubled or altered."""
+        promised = {low + i: kept[i * HASH_BYTES : (i + 1) * HASH_BYTES] for i in range(len(kept) // HASH_BYTES)}
+        place = {digest: index for index, digest in promised.items()}
+        there = dict(rows)
+        for index, digest in promised.items():
+            if index not in there:
+                self.report.add(found("entry.missing", f"entry {index}", "is in the tile but not among the entries"))
+            elif there[index] != digest:
+                self.report.add(self._difference(index, there[index], place, there, promised))
+
+    @staticmethod
+    def _difference(  # type: ignore[no-untyped-def]
+        index: int, digest: bytes, place: dict[bytes, int], there: dict[int, bytes], promised: dict[int, bytes]
+    ):
+        elsewhere = place.get(digest)
+        if elsewhere is None:
+            moved_on = there.get(index + 1) == promised[index]
+            code = "entry.inserted" if moved_on else "entry.altered"
+            return found(code, f"entry {index}", "is not the one whose hash the tile holds")
+        if there.get(elsewhere) == promised[elsewhere]:
+            return found("entry.duplicated", f"entry {index}", f"is entry {elsewhere} once more")
+        if there.get(elsewhere) == promised[index]:
+            return found("entry.swapped", f"entry {index}", f"stands in the place of entry {elsewhere} and the other way round")
+        if elsewhere == index + 1:
+            return found("entry.missing", f"entry {index}", f"is gone; entry {elsewhere} stands in its place")
+        return found("entry.swapped", f"entry {index}", f"belongs at {elsewhere}")
+
+    # -- leaves, chains, payloads
+
+    def _leaf(self, index: int, entry: bytes) -> str | None:
+        """Check one leaf; returns the digest of the sealed payload that it names."""
+        try:
+            leaf = leaves.decode(entry)
+        except MalformedProof as error:
+            self.report.add(found("entry.malformed", f"entry {index}", str(error)))
+            return None
+        if leaf.recorded < self._recorded:
+            what = f"was recorded at {leaf.recorded}, before its predecessor ({self._recorded})"
+            self.report.add(found("time.backwards", f"entry {index}", what))
+        self._recorded = max(self._recorded, leaf.recorded)
+        self._chain(index, leaf)
+        return leaf.sealed
+
+    def _chain(self, index: int, leaf: Leaf) -> None:
+        """Each entry names the last one of its chain: nothing of a chain can be left out or slipped in."""
+        chain = leaf.chain
+        if chain is None:
+            return
+        key = hash(chain)
+        last = self._heads.get(key)
+        if leaf.previous != last:
+            what = f"follows {leaf.previous}, but the last entry of {chain} is {last}"
+            self.report.add(found("chain.broken", f"entry {index}", what))
+        self._heads[key] = index
+
+    def _payloads(self, low: int, high: int, named: dict[int, str]) -> None:
+        try:
+            kept = dict(self.source.payloads(low, high))
+        except MalformedProof as error:
+            self.report.add(found("payload.altered", f"payloads of entries {low} to {high - 1}", str(error)))
+            return
+        for index, digest in named.items():
+            sealed = kept.get(index)
+            if sealed is None:
+                self.report.add(found("payload.missing", f"entry {index}", "its sealed payload is not there"))
+            elif sealed_digest(sealed) != digest:
+                self.report.add(found("payload.altered", f"entry {index}", "its sealed payload has another digest"))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints (C2SP tlog-checkpoint): origin, size and root of a tree, as a signed note."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from byhand.errors import BadSignature, MalformedProof
+from byhand.log import keys, note as notes
+from byhand.log.keys import ED25519, ML_DSA_44, VerifierKey, decode_base64
+from byhand.log.note import Note, NoteSignature, Verified
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
+SIZE_MAX = (1 << 63) - 1  # what other implementations hold in a signed 64-bit number
+HASH_BYTES = 32
+_SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The tree of the first ``size`` entries of ``origin`` has ``root`` (32 bytes)."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The note text: one line each, extensions last."""
+        lines = (self.origin, str(self.size), b64encode(self.root).decode(), *self.extensions)
+        return "".join(f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCheckpoint:
+    """A checkpoint whose log signature holds, and everything that vouches for it."""
+
+    checkpoint: Checkpoint
+    note: Note
+    verified: tuple[Verified, ...]
+
+
+def parse(text: str) -> Checkpoint:
+    """The checkpoint in a note text; raises MalformedProof."""
+    lines = text.split("\n")
+    if len(lines) < 4 or lines[-1] or not lines[0]:
+        raise MalformedProof("a checkpoint is at least three lines: origin, size, root")
+    if _SIZE.match(lines[1]) is None or int(lines[1]) > SIZE_MAX:
+        raise MalformedProof("the size of a checkpoint is a decimal number without leading zeros")
+    root = decode_base64(lines[2])
+    if len(root) != HASH_BYTES:
+        raise MalformedProof(f"the root of a checkpoint is {HASH_BYTES} bytes long")
+    extensions = tuple(lines[3:-1])
+    if any(not line for line in extensions):
+        raise MalformedProof("an extension line of a checkpoint is empty")
+    return Checkpoint(lines[0], int(lines[1]), root, extensions)
+
+
+def sign(
+    checkpoint: Checkpoint, signers: Sequence[Ed25519PrivateKey | MLDSA44PrivateKey], *, timestamp: int
+) -> bytes:
+    """The checkpoint as a note signed by the log's keys, all named after the origin.
+
+    Ed25519 signs plainly (0x01); ML-DSA-44 signs with ``timestamp`` in Unix seconds (0x06).
+    """
+    text, name = checkpoint.text(), checkpoint.origin
+    signatures = []
+    for private in signers:
+        if isinstance(private, Ed25519PrivateKey):
+            signed = keys.sign(private, name, text)
+        else:
+            signed = keys.cosign_ml_dsa(private, name, text, timestamp)
+        signatures.append(NoteSignature(name, *signed))
+    return Note(text, tuple(signatures)).encode()
+
+
+def open_checkpoint(data: bytes, origin: str, known: Iterable[VerifierKey]) -> OpenedCheckpoint:
+    """The checkpoint in a signed note, of ``origin`` and signed by the log's own key among ``known``.
+
+    Every known key that signed must verify. Raises MalformedProof, BadSignature.
+    """
+    known = tuple(known)
+    note = notes.parse(data)
+    checkpoint = parse(note.text)
+    if checkpoint.origin != origin:
+        raise BadSignature(f"this is a checkpoint of {checkpoint.origin}, not of {origin}")
+    verified = notes.verify(note, known)
+    own = {one.key.kind for one in verified if one.key.name == origin}
+    if ED25519 not in own:
+        raise BadSignature(f"the Ed25519 key of {origin} did not sign this checkpoint")
+    if ML_DSA_44 not in own and any(key.name == origin and key.kind == ML_DSA_44 for key in known):
+        raise BadSignature(f"the ML-DSA-44 key of {origin} did not sign this checkpoint, although it is known")
+    return OpenedCheckpoint(checkpoint, note, verified)

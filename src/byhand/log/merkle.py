@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Merkle tree hashing and proofs, as RFC 6962 section 2 and RFC 9162 section 2.1 define them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from byhand.errors import MalformedProof, ProofMismatch
+
+HASH_BYTES = 32
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+Subtree = Callable[[int, int], bytes]
+"""``subtree(lo, hi)``: hash of the full, aligned subtree over leaves ``lo`` to ``hi - 1``."""
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """SHA-256(0x00 || entry)."""
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """SHA-256(0x01 || left || right)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root(leaf_hashes: Sequence[bytes]) -> bytes:
+    """The root over ``leaf_hashes`` straight from the definition (RFC 6962 section 2.1): slow, for checking."""
+    if not leaf_hashes:
+        return EMPTY_ROOT
+    if len(leaf_hashes) == 1:
+        return leaf_hashes[0]
+    split = _split(len(leaf_hashes))
+    return node_hash(root(leaf_hashes[:split]), root(leaf_hashes[split:]))
+
+
+def _split(size: int) -> int:
+    """The largest power of two smaller than ``size``."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def _range_hash(low: int, high: int, subtree: Subtree) -> bytes:
+    size = high - low
+    if size & (size - 1) == 0:
+        return subtree(low, high)
+    middle = low + _split(size)
+    return node_hash(_range_hash(low, middle, subtree), _range_hash(middle, high, subtree))
+
+
+def inclusion_path(index: int, size: int, subtree: Subtree) -> list[bytes]:
+    """The audit path of leaf ``index`` in a tree of ``size`` leaves (RFC 6962 section 2.1.1)."""
+    if not 0 <= index < size:
+        raise MalformedProof(f"there is no leaf {index} in a tree of {size}")
+    low, high, path = 0, size, []
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(_range_hash(middle, high, subtree))
+            high = middle
+        else:
+            path.append(_range_hash(low, middle, subtree))
+            low = middle
+    return path[::-1]
+
+
+def consistency_path(old: int, new: int, subtree: Subtree) -> list[bytes]:
+    """The consistency path from ``old`` to ``new`` leaves (RFC 6962 section 2.1.2)."""
+    if not 0 <= old <= new:
+        raise MalformedProof(f"a tree of {new} leaves does not extend one of {old}")
+    if old in (0, new):
+        return []
+    low, high, path, complete = 0, new, [], True
+    while old != high:
+        middle = low + _split(high - low)
+        if old <= middle:
+            path.append(_range_hash(middle, high, subtree))
+            high = middle
+        else:
+            path.append(_range_hash(low, middle, subtree))
+            low, complete = middle, False
+    if not complete:
+        path.append(_range_hash(low, high, subtree))
+    return path[::-1]
+
+
+def _check_hashes(hashes: Sequence[bytes]) -> None:
+    if any(len(one) != HASH_BYTES for one in hashes):
+        raise MalformedProof(f"every hash of a proof must be {HASH_BYTES} bytes long")
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], tree_root: bytes) -> None:
+    """Raise unless ``path`` leads from ``leaf`` at ``index`` to ``tree_root`` (RFC 9162 section 2.1.3.2)."""
+    _check_hashes([leaf, tree_root, *path])
+    if not 0 <= index < size:
+        raise MalformedProof(f"there is no leaf {index} in a tree of {size}")
+    node, last, found = index, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            raise MalformedProof("the inclusion proof is too long")
+        if node & 1 or node == last:
+            found = node_hash(sibling, found)
+            while node and not node & 1:
+                node, last = node >> 1, last >> 1
+        else:
+            found = node_hash(found, sibling)
+        node, last = node >> 1, last >> 1
+    if last != 0:
+        raise MalformedProof("the inclusion proof is too short")
+    if found != tree_root:
+        raise ProofMismatch("the inclusion proof leads to another root than the one signed")
+
+
+def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
+    """Raise unless ``path`` shows that the tree ``new`` extends ``old`` (RFC 9162 section 2.1.4.2)."""
+    _check_hashes([old_root, new_root, *path])
+    if not 0 <= old <= new or (old == 0 and new != 0):
+        raise MalformedProof(f"no consistency can be shown from {old} to {new} leaves")
+    if old == new:
+        if path or old_root != new_root:
+            raise ProofMismatch("two trees of one size have different roots")
+        return
+    if not path:
+        raise MalformedProof("the consistency proof is empty")
+    hashes = [old_root, *path] if old & (old - 1) == 0 else list(path)
+    node, last = old - 1, new - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    first = second = hashes[0]
+    for sibling in hashes[1:]:
+        if last == 0:
+            raise MalformedProof("the consistency proof is too long")
+        if node & 1 or node == last:
+            first, second = node_hash(sibling, first), node_hash(sibling, second)
+            while node and not node & 1:
+                node, last = node >> 1, last >> 1
+        else:
+            second = node_hash(second, sibling)
+        node, last = node >> 1, last >> 1
+    if last != 0:
+        raise MalformedProof("the consistency proof is too short")
+    if first != old_root or second != new_root:
+        raise ProofMismatch("the consistency proof leads to other roots than those given")
