@@ -11,7 +11,8 @@
     ├── NotFound               no such record, point, person
     ├── Conflict               the same name was already used for something else
     │   ├── ClaimTaken         a claim (e.g. a permit's redemption) was taken by another entry
-    │   └── ChainMoved         somebody added to the chain since it was read
+    │   ├── ChainMoved         somebody added to the chain since it was read
+    │   └── IllegalTransition  the lifecycle of an intervention does not allow this record
     ├── LogUnavailable         the log could not be written: the act must not happen (exit 6)
     │   ├── HomeBusy           another process holds the home
     │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
@@ -121,6 +122,10 @@ class ChainMoved(Conflict):
     def __init__(self, chain: str, expected: int | None, head: int | None) -> None:
         self.head = head
         super().__init__(f"the chain {chain} is at entry {head}, not at {expected} as it was when read")
+
+
+class IllegalTransition(Conflict):
+    """The lifecycle of an intervention does not allow this record now."""
 
 
 class LogUnavailable(ByhandError):

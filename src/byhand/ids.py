@@ -4,11 +4,7 @@
 from __future__ import annotations
 
 import os
-import re
 import time
-
-_RECORD_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
-
 
 def new_record_id() -> str:
     """A fresh UUIDv7: 48 bits of Unix milliseconds, 74 random bits, in lower-case text form."""
@@ -23,8 +19,3 @@ def new_record_id() -> str:
     )
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def is_record_id(text: str) -> bool:
-    """Whether ``text`` is a lower-case UUIDv7."""
-    return _RECORD_ID.match(text) is not None

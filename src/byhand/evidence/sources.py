@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from byhand.errors import MalformedProof, NotFound
+from byhand.errors import HomeRefused, MalformedProof, NotFound
+from byhand.journal.tree import StoredTree
 from byhand.log import tiles
 from byhand.store.entries import Entries
 
@@ -39,10 +40,21 @@ class LogSource(Protocol):
 
 
 class HomeSource:
-    """A home's database."""
+    """A home's database. Partial tiles come from the tree's edge."""
 
     def __init__(self, entries: Entries) -> None:
         self._entries = entries
+        self._tree = StoredTree(entries, entries.tree())
+
+    @property
+    def size(self) -> int:
+        """How many entries the tree claims."""
+        return self._tree.row.size
+
+    @property
+    def edge(self) -> bytes:
+        """The tree's edge as kept."""
+        return self._tree.row.edge
 
     def checkpoint(self) -> bytes | None:
         """The published checkpoint."""
@@ -57,8 +69,11 @@ class HomeSource:
         return self._entries.payloads(start, stop)
 
     def tile(self, level: int, number: int, width: int) -> bytes | None:
-        """Full tiles from the database; partial ones live in the tree's edge, checked apart."""
-        return self._entries.tile(level, number) if width == tiles.TILE_WIDTH else None
+        """A full tile from the database, a partial one from the edge."""
+        try:
+            return self._tree.tile(level, number, width)
+        except HomeRefused:
+            return None
 
 
 class FilesSource:

@@ -44,6 +44,11 @@ class TreeCheck:
         self._partial_tiles()
         return self._edge.root()
 
+    @property
+    def edge(self) -> bytes:
+        """The right edge that the kept entries give."""
+        return self._edge.encode()
+
     def _tile(self, low: int, high: int) -> None:
         """Entries ``low`` to ``high``: hashes against the kept tile, leaves, chains, payload digests."""
         rows = list(self._malformed(self.source.leaves(low, high)))

@@ -91,17 +91,17 @@ class SqliteEntries:
 
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """``(index, leaf)`` in order."""
-        query = "SELECT idx, leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+        query = "SELECT idx, coalesce(CAST(leaf AS BLOB), x'') FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
         yield from self._readers.get().execute(query, (start, stop))
 
     def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """``(index, sealed payload)`` in order."""
-        query = "SELECT idx, sealed FROM payload WHERE idx >= ? AND idx < ? ORDER BY idx"
+        query = "SELECT idx, coalesce(CAST(sealed AS BLOB), x'') FROM payload WHERE idx >= ? AND idx < ? ORDER BY idx"
         yield from self._readers.get().execute(query, (start, stop))
 
     def tile(self, level: int, number: int) -> bytes | None:
         """A full tile."""
-        query = "SELECT hashes FROM tile WHERE level = ? AND number = ?"
+        query = "SELECT coalesce(CAST(hashes AS BLOB), x'') FROM tile WHERE level = ? AND number = ?"
         row = self._readers.get().execute(query, (level, number)).fetchone()
         return row[0] if row else None
 
@@ -162,7 +162,7 @@ class _Transaction:
         return found
 
     def leaf(self, index: int) -> bytes:
-        row = self._connection.execute("SELECT leaf FROM entry WHERE idx = ?", (index,)).fetchone()
+        row = self._connection.execute("SELECT CAST(leaf AS BLOB) FROM entry WHERE idx = ?", (index,)).fetchone()
         if row is None:
             raise HomeRefused(f"entry {index} is missing from the log", advice="Run: byhand verify HOME")
         leaf: bytes = row[0]
