@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions and challenges in a small SQLite file of their own."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from byhand.errors import LogUnavailable
+from byhand.sqlite_file import connect, migrate
+from byhand.store.state import SessionRow
+
+FILE_NAME = "state.db"
+MIGRATIONS = "byhand.store.sqlite.migrations_state"
+
+
+class SqliteState:
+    """See ``byhand.store.state.State``. A crash forgets at most the last login."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / FILE_NAME
+        try:
+            path.touch(mode=0o600, exist_ok=True)
+        except OSError as error:
+            raise LogUnavailable(f"{path} cannot be written: {error.strerror}") from error
+        self._connection = connect(path, durable=False)
+        self._lock = threading.Lock()
+        migrate(self._connection, MIGRATIONS)
+
+    def _run(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+        with self._lock:
+            try:
+                return self._connection.execute(statement, values)
+            except sqlite3.Error as error:
+                raise LogUnavailable(f"sessions cannot be kept: {error}") from error
+
+    def add_challenge(self, challenge: str, expires: str) -> None:
+        """Remember a challenge."""
+        self._run("INSERT INTO challenge VALUES (?, ?)", (challenge, expires))
+
+    def use_challenge(self, challenge: str, now: str) -> bool:
+        """Forget a challenge; whether it was good."""
+        return self._run("DELETE FROM challenge WHERE challenge = ? AND expires > ?", (challenge, now)).rowcount == 1
+
+    def add_session(self, row: SessionRow) -> None:
+        """Remember a session."""
+        self._run("INSERT INTO session VALUES (?, ?, ?, ?, ?)", row)
+
+    def session(self, token: str) -> SessionRow | None:
+        """The session with this token digest."""
+        row = self._run("SELECT * FROM session WHERE token = ?", (token,)).fetchone()
+        return SessionRow(*row) if row else None
+
+    def end_sessions(self, *, token: str | None = None, expired_at: str | None = None) -> None:
+        """Forget sessions."""
+        if token is not None:
+            self._run("DELETE FROM session WHERE token = ?", (token,))
+        if expired_at is not None:
+            self._run("DELETE FROM session WHERE expires <= ?", (expired_at,))
+            self._run("DELETE FROM challenge WHERE expires <= ?", (expired_at,))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the server side forgets on purpose: login challenges and sessions. Not evidence, not backed up."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class SessionRow(NamedTuple):
+    """A session: digest of its token (SHA-256, hex), who it is, with which key, since when, until when."""
+
+    token: str
+    person: str
+    credential: str
+    began: str
+    expires: str
+
+
+class State(Protocol):
+    """Short-lived state. Safe from any thread and process."""
+
+    def add_challenge(self, challenge: str, expires: str) -> None:
+        """Remember a challenge until it is answered or expires."""
+        ...
+
+    def use_challenge(self, challenge: str, now: str) -> bool:
+        """Forget the challenge; whether it was there and still good. At most one caller gets ``True``."""
+        ...
+
+    def add_session(self, row: SessionRow) -> None:
+        """Remember a session."""
+        ...
+
+    def session(self, token: str) -> SessionRow | None:
+        """The session with this token digest."""
+        ...
+
+    def end_sessions(self, *, token: str | None = None, expired_at: str | None = None) -> None:
+        """Forget one session, or every session and challenge that has expired."""
+        ...
+
+    def close(self) -> None:
+        """Give back files."""
+        ...
