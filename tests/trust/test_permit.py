@@ -18,7 +18,7 @@ LATER = "2026-11-24T13:10:00.000000Z"
 BOUND = permits.Bound(person="cyd", target="engine/limit", change_sha256="ab" * 32, before_sha256="cd" * 32)
 INTENT = permits.Intent(
     bound=BOUND,
-    tier="critical",
+    signature="device-key",
     expires=LATER,
     index=5,
     leaf_hash=b"\1" * 32,
@@ -88,7 +88,6 @@ BROKEN = [  # number, what is broken, the word that names it, the error
         errors.BadSignature,
     ),
     ("4", {"intent": replace(INTENT, signed_device_bound=False)}, "device-bound", errors.BadSignature),
-    ("4", {"intent": replace(INTENT, tier="urgent")}, "not a risk tier", errors.NotPermitted),
 ]
 
 
@@ -115,15 +114,14 @@ def test_a_permit_lasts_at_most_ten_minutes(seconds: int) -> None:
         _issue(permit_seconds=seconds)
 
 
-@pytest.mark.parametrize("tier", ["low", "medium"])
-def test_low_and_medium_tiers_do_without_the_actors_signature(tier: str) -> None:
+def test_where_no_signature_is_required_none_is_needed() -> None:
     """There the server may vouch for the actor."""
-    _issue(replace(INTENT, tier=tier, signed_declaration_sha256=None, signed_device_bound=False))
+    _issue(replace(INTENT, signature="none", signed_declaration_sha256=None, signed_device_bound=False))
 
 
 def test_high_takes_any_key_of_the_actor() -> None:
     """Only critical asks for a device-bound key."""
-    _issue(replace(INTENT, tier="high", signed_device_bound=False))
+    _issue(replace(INTENT, signature="own-key", signed_device_bound=False))
 
 
 @pytest.mark.parametrize("field", ["person", "target", "change_sha256", "before_sha256"])

@@ -6,18 +6,20 @@ Every method returns only after the durable commit. On any error no permit is gi
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 from collections.abc import Callable
 from typing import NoReturn
 
+import msgspec
+
 from byhand import clock
-from byhand.client.contract import Attempt, Concluded, Declared, Permitted, PointView
+from byhand.client.contract import Acknowledgement, Attempt, Concluded, Declared, Permitted, PointView
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
-from byhand.control.points import Points
+from byhand.control.point_views import PointViews
 from byhand.control.reasons import Reasons
-from byhand.control.requirement import Requirement, requirement
+from byhand.control.requirement import Requirement, demanded, requirement
 from byhand.errors import (
     BadSignature,
     BeforeStateChanged,
@@ -29,15 +31,15 @@ from byhand.errors import (
     Refused,
 )
 from byhand.ids import new_record_id
-from byhand.journal.entry import Entry
+from byhand.journal.entry import ANY, Entry
 from byhand.journal.journal import Journal
-from byhand.keystore.contract import REDACTION_MAC, KeyStore
-from byhand.records import captured, codec
+from byhand.records import canonical, captured, codec, parts
 from byhand.records.intervention import Decision, Declaration, Governance, Target, Times
-from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome, Permit, Point
+from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome, Permit
 from byhand.settings import GateSettings
-from byhand.trust import permit as permit_check
-from byhand.trust import statements
+from byhand.signatures import dsse
+from byhand.trust import checks
+from byhand.trust import permit as proof
 
 CLOCK_SKEW_SECONDS_MAX = 300  # claims further off than this are flagged, see docs/spec/log-profile.md
 
@@ -50,53 +52,18 @@ class Gate:
         journal: Journal,
         chains: Chains,
         people: People,
-        points: Points,
+        views: PointViews,
         reasons: Reasons,
         earlier_text: Callable[[str, str], str | None],
-        keys: KeyStore,
         settings: GateSettings,
     ) -> None:
         self._journal = journal
         self._chains = chains
         self._people = people
-        self._points = points
+        self._views = views
         self._reasons = reasons
         self._earlier_text = earlier_text
-        self._mac_secret = keys.secret(REDACTION_MAC)
         self._settings = settings
-
-    # -- what a client must know before it declares
-
-    def point(self, name: str) -> PointView:
-        """The registered point ``name``; raises NotFound."""
-        return self._view(self._points.get(name), registered=True)
-
-    def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
-        """An unregistered target: production, high, enforce."""
-        return self._view(self._points.unregistered(action, system, type_, id_, field), registered=False)
-
-    def _view(self, point: Point, *, registered: bool) -> PointView:
-        version, reasons = self._reasons.catalogue()
-        names = [self._journal.origin, point.system, point.type, point.id, point.field]
-        bound = b"byhand/redaction/v1\n" + codec.canonical_bytes(names)
-        return PointView(
-            point=point,
-            registered=registered,
-            mode=point.mode,
-            tier=point.tier,
-            catalogue=version,
-            reasons=self._reasons.for_point(point, reasons),
-            mac_key=hmac.digest(self._mac_secret, bound, "sha256").hex(),
-            mac_key_id=hmac.digest(self._mac_secret, b"id\n" + bound, "sha256").hex()[:16],
-        )
-
-    def _declared_point(self, declaration: Declaration) -> PointView:
-        if declaration.point is not None:
-            return self.point(declaration.point)
-        target = declaration.target
-        if target is None:
-            raise Invalid("the declaration names neither a point nor a target", (Fault("/point", "is missing"),))
-        return self.target(declaration.action, target.system, target.type, target.id, declaration.change.field)
 
     # -- declare
 
@@ -107,26 +74,24 @@ class Gate:
         the caller and nobody else; 3 action and field are the point's; 4 the reason stands; 5 it carries what
         its tier requires; 6 a signature, when there is one, covers exactly it.
         """
-        canonical = codec.encode_part(declaration)
-        known = self._journal.known(declaration.record, canonical)  # 0
+        declared = parts.encode_part(declaration)
+        known = self._journal.known(declaration.record, declared)  # 0
         if known is not None:
             return self._declared(self._chains.get(declaration.record))
         codec.validate(declaration)  # 1
         if declaration.person != caller.person:  # 2
             raise Refused(f"{caller.person} cannot declare in the name of {declaration.person}")
-        view = self._declared_point(declaration)
+        view = self._views.declared(declaration)
         self._check_form(declaration, view)  # 3
-        flags, objections = self._objections(caller, declaration, view, statement)  # 4, 5
+        flags, objections = self._objections(caller, declaration, view, signed=statement is not None)  # 4, 5
         if statement is not None:
             self._check_statement(caller, declaration, statement)  # 6
         if objections and view.mode == "enforce":
             _refuse(objections)
-        record = self._intent(caller, declaration, view, statement, flags, objections)
         details = new_record_id()
+        record = self._intent(caller, declaration, view, statement, flags, objections, details)
         people = {details: caller.details()}
-        self._chains.begin(
-            Entry(codec.with_details(record, details), people=people, expected_head=None, declaration=canonical)
-        )
+        self._chains.begin(Entry(record, people=people, expected_head=None, declaration=declared))
         return self._declared(self._chains.get(declaration.record))
 
     def _check_form(self, declaration: Declaration, view: PointView) -> None:
@@ -148,25 +113,25 @@ class Gate:
             raise Invalid("the declaration does not fit its point", tuple(faults))
 
     def _objections(
-        self, caller: Caller, declaration: Declaration, view: PointView, statement: str | None
+        self, caller: Caller, declaration: Declaration, view: PointView, *, signed: bool
     ) -> tuple[tuple[str, ...], list[ByhandError]]:
         """What ``enforce`` refuses; in ``observe`` and ``warn`` it is written down instead."""
         objections: list[ByhandError] = []
         flags: tuple[str, ...] = ()
         try:
             flags = self._reasons.check(
-                declaration.justification, declaration.action, view.point, person=caller.person, earlier=self._earlier_text
+                declaration.justification, view.point, person=caller.person, earlier=self._earlier_text
             )
         except Invalid as error:
             objections.append(error)
         needs = requirement(view.tier)
         serious = f"{view.tier} risk"
-        if needs.signed and statement is None:
+        if needs.signature != "none" and not signed:
             objections.append(Refused(f"{serious}: the intent must be signed by your own key", advice="byhand login"))
         if needs.new and declaration.change.new is None:
             fault = Fault("/change/new", f"{serious}: the new value must be declared", "give it with --new")
             objections.append(Invalid("the change is not exact", (fault,)))
-        if needs.signed and declaration.change.original.form == "unknown":
+        if needs.readable and declaration.change.original.form == "unknown":
             cause = declaration.change.original.cause
             objections.append(Refused(f"{serious}: the value before the act could not be read: {cause}"))
         return flags + self._time_flags(declaration), objections
@@ -181,8 +146,8 @@ class Gate:
 
     def _check_statement(self, caller: Caller, declaration: Declaration, statement: str) -> None:
         try:
-            statements.check_intent(
-                statement,
+            checks.check_intent(
+                dsse.parse(statement.encode()),
                 origin=self._journal.origin,
                 record_id=declaration.record,
                 declaration_sha256=codec.declaration_digest(declaration),
@@ -202,6 +167,7 @@ class Gate:
         statement: str | None,
         flags: tuple[str, ...],
         objections: list[ByhandError],
+        details: str,
     ) -> Intent:
         point = view.point
         return Intent(
@@ -212,7 +178,9 @@ class Gate:
             times=Times(received=clock.now()),
             governance=Governance(retention_class=point.retention_class, classification=point.classification),
             declaration=declaration,
-            actor=caller.actor(signed_by="actor" if statement is not None else "server", via=declaration.via),
+            actor=caller.actor(
+                signed_by="actor" if statement is not None else "server", via=declaration.via, details=details
+            ),
             target=Target(
                 system=point.system,
                 type=point.type,
@@ -251,41 +219,65 @@ class Gate:
         issued = chain.permit("issued")
         if issued is not None:
             return self._redeem(caller, chain, redeem) if redeem is not None else _permitted(*issued)
-        index, intent = chain.intent
-        needs = requirement(intent.target.tier)
-        self._check_issue(caller, chain, needs)
+        if chain.state.phase not in ("declared", "approved"):
+            raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
+        acknowledgement, intent = chain.intent
+        self._check_same_person(caller, intent)
+        facts, needs = self._facts(acknowledgement, intent)
+        persons = self._people.keyring().persons_at(self._journal.reader.size)
+        proof.check_issue(
+            facts,
+            _approvals(intent, needs),
+            persons=persons,
+            now=clock.now(),
+            permit_seconds=self._settings.permit_seconds,
+        )
         if needs.anchored:
-            self._journal.anchor(index.index + 1)
-        permit = self._issued(chain)
+            self._journal.anchor(acknowledgement.index + 1)
+        permit = self._issued(acknowledgement, intent, facts)
         records = [permit]
         if redeem is not None:
             self._check_redeem(caller, chain, permit, redeem)
-            records.append(self._redeemed(permit, redeem))
-        acknowledgements = self._extend(chain, records)
-        return _permitted(acknowledgements[-1], records[-1])
+            records.append(_of_permit(permit, redeem, "redeemed"))
+        return _permitted(self._extend(chain, records)[-1], records[-1])
 
-    def _check_issue(self, caller: Caller, chain: Chain, needs: Requirement) -> None:
-        acknowledgement, intent = chain.intent
-        if chain.state.phase != "declared":
-            raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
-        signed = intent.statement is not None or intent.mode != "enforce"
-        permit_check.check_issue(
-            person=caller.person,
-            persons=self._people.keyring().persons,
-            intent_person=intent.declaration.person,
-            intent_index=acknowledgement.index,
-            intent_expires=intent.declaration.expires,
-            now=clock.now(),
-            approvals_required=needs.approvals,
-            approvers=frozenset(),
-            contributors=frozenset({intent.declaration.person}),
-            signature_required=needs.signed,
-            signed=signed,
+    @staticmethod
+    def _check_same_person(caller: Caller, intent: Intent) -> None:
+        if caller.person != intent.declaration.person:
+            raise NotPermitted(
+                f"the intent is {intent.declaration.person}'s: {caller.person} cannot act on it",
+                advice="Declare your own intent.",
+            )
+
+    def _facts(self, acknowledgement: Acknowledgement, intent: Intent) -> tuple[proof.Intent, Requirement]:
+        """What the permit's proof asks of the intent. Its signature was checked when it was declared."""
+        needs = demanded(intent.target.tier, intent.mode)
+        digest = codec.declaration_digest(intent.declaration)
+        facts = proof.Intent(
+            bound=self._bound(intent),
+            signature=needs.signature,
+            expires=intent.declaration.expires,
+            index=acknowledgement.index,
+            leaf_hash=bytes.fromhex(acknowledgement.leaf),
+            declaration_sha256=digest,
+            signed_declaration_sha256=digest if intent.statement is not None else None,
+        )
+        return facts, needs
+
+    def _bound(self, intent: Intent, before: str | None = None) -> proof.Bound:
+        change = intent.declaration.change
+        target = intent.target
+        place = canonical.encode([target.system, target.type, target.id, change.field])
+        if before is None:
+            before = captured.normal_digest(change.original, self._views.ignored(intent))
+        return proof.Bound(
+            person=intent.declaration.person,
+            target=hashlib.sha256(place).hexdigest(),
+            change_sha256=codec.change_digest(change),
+            before_sha256=before,
         )
 
-    def _issued(self, chain: Chain) -> Permit:
-        acknowledgement, intent = chain.intent
-        point = self._declared_point(intent.declaration).point
+    def _issued(self, acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent) -> Permit:
         record_id = new_record_id()
         return Permit(
             id=record_id,
@@ -298,8 +290,8 @@ class Gate:
             leaf=acknowledgement.leaf,
             permit=record_id,
             person=intent.declaration.person,
-            change=codec.change_digest(intent.declaration.change),
-            before=captured.normal_digest(intent.declaration.change.original, point.ignore),
+            change=facts.bound.change_sha256,
+            before=facts.bound.before_sha256,
             expires=clock.after(clock.now(), seconds=self._settings.permit_seconds),
             decision=intent.decision,
         )
@@ -316,11 +308,12 @@ class Gate:
         if redeemed is not None:
             if (redeemed[1].attempt, redeemed[1].executor) == (attempt.attempt, attempt.executor):
                 return _permitted(*redeemed)
-            self._refuse_attempt(chain, issued[1], attempt, NotPermitted("this permit was used already"))
+            used = NotPermitted("this permit was used already: it is good once", advice="Declare a new intent.")
+            self._refuse_attempt(chain, issued[1], attempt, used)
         if chain.state.phase != "permitted":
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
         self._check_redeem(caller, chain, issued[1], attempt)
-        record = self._redeemed(issued[1], attempt)
+        record = _of_permit(issued[1], attempt, "redeemed")
         try:
             (acknowledgement,) = self._extend(chain, [record])
         except ClaimTaken as error:
@@ -328,18 +321,19 @@ class Gate:
         return _permitted(acknowledgement, record)
 
     def _check_redeem(self, caller: Caller, chain: Chain, permit: Permit, attempt: Attempt) -> None:
-        _, intent = chain.intent
-        view = self._declared_point(intent.declaration)
-        readable = intent.declaration.change.original.form != "unknown"
-        before = captured.normal_digest(attempt.before, view.point.ignore) if readable else permit.before
+        acknowledgement, intent = chain.intent
+        facts, needs = self._facts(acknowledgement, intent)
         try:
-            permit_check.check_redeem(
-                person=caller.person,
-                permit_person=permit.person,
-                permit_expires=permit.expires or "",
+            self._check_same_person(caller, intent)
+            proof.check_redeem(
+                facts,
+                _approvals(intent, needs),
+                proof.Permit(bound=self._bound(intent, permit.before), expires=permit.expires or ""),
+                acting=self._bound(intent),
+                attempt=attempt.attempt,
+                before_now_sha256=self._before(intent, permit, attempt),
+                persons=self._people.keyring().persons_at(self._journal.reader.size),
                 now=clock.now(),
-                before=before,
-                permit_before=permit.before,
             )
         except BeforeStateChanged as error:
             if intent.mode == "enforce":
@@ -347,37 +341,28 @@ class Gate:
         except NotPermitted as error:
             self._refuse_attempt(chain, permit, attempt, error)
 
+    def _before(self, intent: Intent, permit: Permit, attempt: Attempt) -> str:
+        """Digest of the value found just before the act; one that could not be read at all cannot have changed."""
+        if intent.declaration.change.original.form == "unknown" and attempt.before.form == "unknown":
+            return permit.before
+        return captured.normal_digest(attempt.before, self._views.ignored(intent))
+
     def _refuse_attempt(self, chain: Chain, permit: Permit, attempt: Attempt, error: Refused) -> NoReturn:
         """Write the refusal down beside the permit, then raise it. A permit not yet issued leaves no record."""
         if chain.permit("issued") is not None:
-            refused = self._of_permit(permit, attempt, "refused", cause=str(error))
-            self._extend(chain, [refused])
+            self._extend(chain, [_of_permit(permit, attempt, "refused", cause=str(error))])
         raise error
 
-    def _redeemed(self, permit: Permit, attempt: Attempt) -> Permit:
-        return self._of_permit(permit, attempt, "redeemed")
-
-    @staticmethod
-    def _of_permit(permit: Permit, attempt: Attempt, phase: str, cause: str | None = None) -> Permit:
-        return codec.replace(
-            permit,
-            id=new_record_id(),
-            phase=phase,
-            executor=attempt.executor,
-            attempt=attempt.attempt,
-            comparison=attempt.comparison,
-            window_ms=attempt.window_ms,
-            cause=cause,
-            decision=None,
-            times=Times(received=clock.now()),
-        )
-
-    def _extend(self, chain: Chain, records: list[Permit]) -> tuple:  # type: ignore[type-arg]
-        entries: list[Entry] = []
-        for position, record in enumerate(records):
-            claims = (f"redemption:{record.permit}",) if record.phase == "redeemed" else ()
-            expected = chain.head if position == 0 else None
-            entries.append(_entry(record, claims, expected, first=position == 0))
+    def _extend(self, chain: Chain, records: list[Permit]) -> tuple[Acknowledgement, ...]:
+        """Append ``records``; the first one names the head they were decided on, a redemption its one claim."""
+        entries = [
+            Entry(
+                record,
+                claims=(f"redemption:{record.permit}",) if record.phase == "redeemed" else (),
+                expected_head=chain.head if position == 0 else ANY,
+            )
+            for position, record in enumerate(records)
+        ]
         return self._chains.extend(str(records[0].intervention), chain, entries)
 
     # -- conclude
@@ -401,10 +386,9 @@ class Gate:
             raise NotPermitted("no permit was redeemed: nothing can have been carried out under it")
         if redeemed is not None and outcome.attempt != redeemed[1].attempt:
             raise Refused("the outcome is of another attempt than the one that redeemed the permit")
-        view = self._declared_point(intent.declaration)
-        judged = codec.replace(
+        judged = msgspec.structs.replace(
             outcome,
-            as_declared=_as_declared(intent, outcome, view.point),
+            as_declared=_as_declared(intent, outcome, self._views.ignored(intent)),
             concluded_by=caller.person,
             governance=intent.governance,
         )
@@ -413,11 +397,27 @@ class Gate:
         return Concluded(acknowledgement=acknowledgement, outcome=judged)
 
 
-def _entry(record: Permit, claims: tuple[str, ...], expected: int | None, *, first: bool) -> Entry:
-    return Entry(record, claims=claims, expected_head=expected) if first else Entry(record, claims=claims)
+def _approvals(intent: Intent, needs: Requirement) -> proof.Approvals:
+    """The seam where other persons' approvals enter."""
+    return proof.Approvals(required=needs.approvals, contributors=frozenset({intent.declaration.person}))
 
 
-def _permitted(acknowledgement, record: Permit) -> Permitted:  # type: ignore[no-untyped-def]
+def _of_permit(permit: Permit, attempt: Attempt, phase: str, cause: str | None = None) -> Permit:
+    return msgspec.structs.replace(
+        permit,
+        id=new_record_id(),
+        phase=phase,
+        executor=attempt.executor,
+        attempt=attempt.attempt,
+        comparison=attempt.comparison,
+        window_ms=attempt.window_ms,
+        cause=cause,
+        decision=None,
+        times=Times(received=clock.now()),
+    )
+
+
+def _permitted(acknowledgement: Acknowledgement, record: Permit) -> Permitted:
     return Permitted(
         acknowledgement=acknowledgement,
         permit=record.permit,
@@ -427,11 +427,11 @@ def _permitted(acknowledgement, record: Permit) -> Permitted:  # type: ignore[no
     )
 
 
-def _as_declared(intent: Intent, outcome: Outcome, point: Point) -> bool | None:
+def _as_declared(intent: Intent, outcome: Outcome, ignore: tuple[str, ...]) -> bool | None:
     declared = intent.declaration.change.new
     if outcome.result != "applied" or declared is None or outcome.found is None or outcome.found.form == "unknown":
         return None
-    return captured.same(outcome.found, declared, point.ignore)
+    return captured.same(outcome.found, declared, ignore)
 
 
 def _decision(mode: str, would_refuse: tuple[str, ...]) -> Decision:

@@ -4,24 +4,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from byhand.records.intervention import Tier
+from byhand.records.intervention import Mode, Tier
 
 SIGNED_TIERS: frozenset[Tier] = frozenset({"high", "critical"})
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """``approvals``: other persons' signatures; ``signed``: the actor's own; ``anchored``: a checkpoint that
-    covers the intent; ``new``: the new value must be declared, not only read back."""
+    """What must be there.
+
+    ``approvals``: other persons' signatures; ``signature``: the actor's own; ``anchored``: a checkpoint that
+    covers the intent; ``new``: the new value declared, not only read back; ``readable``: the value before.
+    """
 
     approvals: int
-    signed: bool
+    signature: Literal["none", "own-key", "device-key"]
     anchored: bool
     new: bool
+    readable: bool
+
+
+NOTHING = Requirement(approvals=0, signature="none", anchored=False, new=False, readable=False)
 
 
 def requirement(tier: Tier) -> Requirement:
-    """The requirement of a tier. Policies with approvals build on this one place."""
-    serious = tier in SIGNED_TIERS
-    return Requirement(approvals=0, signed=serious, anchored=serious, new=serious)
+    """What ``enforce`` demands of a tier. Policies with approvals build on this one place."""
+    if tier not in SIGNED_TIERS:
+        return NOTHING
+    return Requirement(approvals=0, signature="own-key", anchored=True, new=True, readable=True)
+
+
+def demanded(tier: Tier, mode: Mode) -> Requirement:
+    """What is demanded now: all of it under ``enforce``; otherwise a permit always issues, and says what was missing."""
+    return requirement(tier) if mode == "enforce" else NOTHING

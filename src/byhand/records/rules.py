@@ -128,6 +128,12 @@ def action_fault(action: str, pointer: str, found: Faults) -> None:
         found.append(Fault(pointer, "is no action type", "write area.object.verb, e.g. deployment.gate.bypass"))
 
 
+def code_fault(code: str, pointer: str, found: Faults) -> None:
+    """A reason code is a name in capitals."""
+    if len(code) > limits.CODE_LENGTH_MAX or _CODE.match(code) is None:
+        found.append(Fault(pointer, "is no reason code: capitals, digits, underscores", "see: byhand reason list"))
+
+
 def _record_rule(record: Record, pointer: str, found: Faults) -> None:
     for name in ("id", "intervention"):
         value = getattr(record, name)
@@ -148,8 +154,7 @@ def _declaration_rule(declaration: Declaration, pointer: str, found: Faults) -> 
 
 
 def _justification_rule(justification: Justification, pointer: str, found: Faults) -> None:
-    if len(justification.code) > limits.CODE_LENGTH_MAX or _CODE.match(justification.code) is None:
-        found.append(Fault(f"{pointer}/code", "is no reason code", "see: byhand reason list"))
+    code_fault(justification.code, f"{pointer}/code", found)
     if len(justification.text) > limits.NOTES_LENGTH_MAX:
         found.append(Fault(f"{pointer}/text", f"is longer than {limits.NOTES_LENGTH_MAX} characters", "use the ticket"))
     if hidden(justification.text):

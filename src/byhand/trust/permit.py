@@ -5,7 +5,7 @@
     1  the intent is in the log
     2  it has not lapsed
     3  enough approvals by distinct persons, none of them a contributor
-    4  for a high or critical tier: the actor's own signature covers the intent (critical: by a device-bound key)
+    4  where the requirement says so: the actor's own signature covers the intent (by a device-bound key)
     5  the permit is for the same person, target, change and before-state, and has not lapsed
     6  it is not redeemed, except by the very attempt that asks again
     7  the before-state still stands
@@ -17,12 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 from byhand import errors
 
-TIERS = ("low", "medium", "high", "critical")
-TIERS_SIGNED = frozenset({"high", "critical"})  # here nobody's word but the actor's own signature counts
-TIERS_DEVICE_BOUND = frozenset({"critical"})  # a key that can be copied is not enough here
 PERMIT_SECONDS_MAX = 600  # ten minutes: what was looked at before approving is still what is there
 HASH_LENGTH = 32  # SHA-256
 
@@ -40,13 +38,14 @@ class Bound:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """The facts about an intent that decide. ``index`` and ``leaf_hash`` are those of its acknowledgement.
+    ``signature`` is what the requirement asks for.
 
     ``declaration_sha256`` is recomputed from the declaration; ``signed_declaration_sha256`` is the one a verified
     signature of the actor covers (``checks.check_intent``), ``None`` without such a signature.
     """
 
     bound: Bound
-    tier: str
+    signature: Literal["none", "own-key", "device-key"]
     expires: str
     index: int | None
     leaf_hash: bytes | None
@@ -160,20 +159,18 @@ def _check_approvals(approvals: Approvals, person: str) -> None:
 
 
 def _check_signature(intent: Intent) -> None:
-    if intent.tier not in TIERS:
-        raise errors.NotPermitted(f"{intent.tier!r} is not a risk tier: {', '.join(TIERS)}.")
-    if intent.tier not in TIERS_SIGNED:
+    if intent.signature == "none":
         return
     if intent.signed_declaration_sha256 is None:
         raise errors.BadSignature(
-            f"An intent of tier {intent.tier} needs the signature of {intent.bound.person}; it has none.",
+            f"This intent needs the signature of {intent.bound.person}; it has none.",
             advice="Sign in with your own key: byhand login --key FILE",
         )
     if intent.signed_declaration_sha256 != intent.declaration_sha256:
         raise errors.BadSignature(f"The signature of {intent.bound.person} covers another declaration.")
-    if intent.tier in TIERS_DEVICE_BOUND and not intent.signed_device_bound:
+    if intent.signature == "device-key" and not intent.signed_device_bound:
         raise errors.BadSignature(
-            f"An intent of tier {intent.tier} needs a device-bound key; {intent.bound.person} signed with another.",
+            f"This intent needs a device-bound key; {intent.bound.person} signed with another.",
             advice="Use a hardware key: ssh-keygen -t ed25519-sk",
         )
 

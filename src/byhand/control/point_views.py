@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client must know of a point before it declares, and which point a declaration is about."""
+
+from __future__ import annotations
+
+import hmac
+
+from byhand.client.contract import PointView
+from byhand.control.points import Points
+from byhand.control.reasons import Reasons
+from byhand.errors import Fault, Invalid
+from byhand.records import canonical
+from byhand.records.intervention import Declaration
+from byhand.records.kinds import Intent, Point
+
+MAC_KEY_ID_LENGTH = 16  # hex digits: enough to tell keys apart, too few to learn anything
+
+
+class PointViews:
+    """Points with the keys that their secrets are masked under: one key per origin, target and field."""
+
+    def __init__(self, origin: str, points: Points, reasons: Reasons, mac_secret: bytes) -> None:
+        self._origin = origin
+        self._points = points
+        self._reasons = reasons
+        self._mac_secret = mac_secret
+
+    def registered(self, name: str) -> PointView:
+        """The registered point ``name``; raises NotFound."""
+        return self._view(self._points.get(name), registered=True)
+
+    def unregistered(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
+        """A target that nobody registered: production, high, enforce."""
+        return self._view(self._points.unregistered(action, system, type_, id_, field), registered=False)
+
+    def declared(self, declaration: Declaration) -> PointView:
+        """The view that ``declaration`` is about."""
+        if declaration.point is not None:
+            return self.registered(declaration.point)
+        target = declaration.target
+        if target is None:
+            raise Invalid("the declaration names neither a point nor a target", (Fault("/point", "is missing"),))
+        field = declaration.change.field
+        return self.unregistered(declaration.action, target.system, target.type, target.id, field)
+
+    def ignored(self, intent: Intent) -> tuple[str, ...]:
+        """The pointers that comparison leaves out for this intent's target, retired points included."""
+        if intent.target.point is None:
+            return ()
+        point = self._points.find(intent.target.point)
+        return point.ignore if point is not None else ()
+
+    def _view(self, point: Point, *, registered: bool) -> PointView:
+        version, _ = self._reasons.catalogue()
+        bound = canonical.encode([self._origin, point.system, point.type, point.id, point.field])
+        return PointView(
+            point=point,
+            registered=registered,
+            mode=point.mode,
+            tier=point.tier,
+            catalogue=version,
+            reasons=self._reasons.for_point(point),
+            mac_key=hmac.digest(self._mac_secret, b"byhand/redaction/v1\n" + bound, "sha256").hex(),
+            mac_key_id=hmac.digest(self._mac_secret, b"byhand/redaction-id/v1\n" + bound, "sha256").hex()[
+                :MAC_KEY_ID_LENGTH
+            ],
+        )
