@@ -18,8 +18,12 @@
     │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
     │   └── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
     ├── ProbeFailed            a target's value could not be read
+    ├── WitnessRefused         a witness did not cosign, without doubting the log
+    │   └── WitnessBehind      it last saw a smaller tree: send the proof from there
+    ├── EngineUnavailable      a story's real engine cannot be had on this machine; other stories play
     └── Unsound                a check of evidence failed (tamper evidence); verify collects these
         ├── MalformedProof ...     (log/)
+        ├── RolledBack             a larger tree of this log was seen: this one lost entries
         └── BadSignature ...       (signatures/, trust/)
 
 Exit codes are those of the command line (docs/reference/cli). A primitive check raises one of these, with
@@ -155,6 +159,24 @@ class ProbeFailed(ByhandError):
     """A target's value could not be read."""
 
 
+class EngineUnavailable(ByhandError):
+    """A story's real engine cannot be had here: no wheel for this Python, no network, no space."""
+
+    advice = "The other stories play without it. To see this one, mend what is named and run byhand demo again."
+
+
+class WitnessRefused(ByhandError):
+    """A witness did not cosign. Nothing is known against the log; the checkpoint stands without it."""
+
+
+class WitnessBehind(WitnessRefused):
+    """The witness last cosigned a tree of ``size`` entries: it needs the proof from there."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        super().__init__(f"the witness last cosigned a tree of {size}", advice="Send the proof from that size.")
+
+
 class Unsound(ByhandError):
     """Evidence failed a check. ``verify`` collects these as findings instead of stopping at the first."""
 
@@ -165,6 +187,12 @@ class MalformedProof(Unsound):
 
 class ProofMismatch(Unsound):
     """A well-formed proof leads to another root than the one claimed."""
+
+
+class RolledBack(Unsound):
+    """Somebody holds a larger tree of this log than the log itself: entries were lost or taken out."""
+
+    advice = "Sign nothing more. Run: byhand verify HOME, and look for a restored backup or a second instance."
 
 
 class BadSignature(Unsound):
