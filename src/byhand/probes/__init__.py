@@ -1,45 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a target's real value. A new probe is one file here and its name in BUILT_IN, or an entry point."""
+"""Read a target's real value: used before the act, after it, and to find drift.
+
+A new kind of probe is one new file and its class in ``BUILT_IN``; other packages offer theirs under the entry
+point group ``byhand.probes``.
+"""
 
 from __future__ import annotations
 
 from byhand.errors import Fault, Invalid
+from byhand.probes.callable import CallableProbe
 from byhand.probes.command import CommandProbe
 from byhand.probes.contract import Probe, ProbeKind
 from byhand.probes.file import FileProbe
 
-BUILT_IN: tuple[type[ProbeKind], ...] = (FileProbe, CommandProbe)
-ENTRY_POINTS = "byhand.probes"
+BUILT_IN: tuple[type[ProbeKind], ...] = (CallableProbe, FileProbe, CommandProbe)
+ENTRY_POINT_GROUP = "byhand.probes"
+ADDRESS_LENGTH_MAX = 4_096  # the longest path Linux takes; an address is read by people
+
+__all__ = ["BUILT_IN", "ENTRY_POINT_GROUP", "Probe", "ProbeKind", "is_client_only", "kinds", "open_probe"]
 
 
 def kinds() -> dict[str, type[ProbeKind]]:
-    """Every kind of probe by its scheme: built in, and installed by other packages."""
-    from importlib.metadata import entry_points  # noqa: PLC0415 - 20 ms that start-up need not spend
+    """Every kind of probe by its scheme; what byhand ships cannot be replaced from outside."""
+    from importlib.metadata import entry_points
 
-    found: dict[str, type[ProbeKind]] = {kind.scheme: kind for kind in BUILT_IN}
-    for entry in entry_points(group=ENTRY_POINTS):
-        found.setdefault(entry.name, entry.load())
-    return found
-
-
-def open_probe(spec: str) -> Probe:
-    """The probe that ``scheme:rest`` specifies; raises Invalid. Reads nothing yet."""
-    scheme, colon, rest = spec.partition(":")
-    for kind in BUILT_IN:
-        if colon and kind.scheme == scheme:
-            return kind.parse(rest)
-    known = kinds()
-    if not colon or scheme not in known:
-        advice = f"a probe begins with one of {', '.join(f'{name}:' for name in sorted(known))}"
-        raise Invalid("this probe cannot be read", (Fault("/probe", "is of an unknown kind", advice),))
-    return known[scheme].parse(rest)
+    found: dict[str, type[ProbeKind]] = {
+        point.name: point.load() for point in entry_points(group=ENTRY_POINT_GROUP)
+    }
+    return found | _BY_SCHEME
 
 
-def check_spec(spec: str) -> None:
-    """Raise Invalid unless ``spec`` specifies a probe."""
-    open_probe(spec)
+_BY_SCHEME = {kind.scheme: kind for kind in BUILT_IN}
 
 
-def runs_on_server(spec: str) -> bool:
-    """Whether byhand itself may read it; others run on the client's side only."""
-    return not kinds()[spec.partition(":")[0]].client_only
+def open_probe(address: str) -> Probe:
+    """The probe at ``address`` (``scheme:rest``); reads nothing yet. Raises Invalid with advice."""
+    kind, rest = _kind(address)
+    return kind.from_address(rest)
+
+
+def is_client_only(address: str) -> bool:
+    """Whether the probe at ``address`` may run only in the person's own process. Raises Invalid."""
+    return _kind(address)[0].client_only
+
+
+def _kind(address: str) -> tuple[type[ProbeKind], str]:
+    scheme, colon, rest = address.partition(":")
+    if len(address) > ADDRESS_LENGTH_MAX:
+        raise _invalid(f"is longer than {ADDRESS_LENGTH_MAX} characters", "name a shorter path")
+    found = _BY_SCHEME.get(scheme) or kinds().get(scheme)
+    if not colon or found is None:
+        known = ", ".join(f"{name}:" for name in sorted(kinds()))
+        raise _invalid("names no kind of probe", f"begin with one of {known}")
+    return found, rest
+
+
+def _invalid(message: str, advice: str) -> Invalid:
+    return Invalid("this is no address of a probe", (Fault("/probe", message, advice),))

@@ -1,36 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a probe is: it reads one value of a target, truthfully, or says why it cannot."""
+"""What a probe is: something that reads one real value of a target, or says why it could not."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from byhand.records.values import CapturedValue
 
+Comparison = Literal["atomic", "checked"]
 
+
+@runtime_checkable
 class Probe(Protocol):
-    """Reads a target's value; used before the act, after it, and for drift."""
+    """Read a target's value: before the act, after it, and later to find drift."""
 
-    scheme: ClassVar[str]
-    """What its specifications begin with, e.g. ``file``."""
-    client_only: ClassVar[bool]
-    """Whether it may run on the client's side only."""
+    @property
+    def comparison(self) -> Comparison:
+        """``atomic``: target and value are compared in one step; ``checked``: read just before the act."""
+        ...
 
     def read(self) -> CapturedValue:
-        """The value now. May be slow; may be retried. Raises ProbeFailed when it could not be read.
+        """The value the target has now: a real reading (``inline``, ``reference``) or ``absent``.
 
-        A value that truly does not exist is ``absent``, not a failure.
+        ``absent`` only where it certainly does not exist. May take as long as the target's own answer; may be
+        repeated. Raises ProbeFailed with the cause when the value could not be read.
         """
         ...
 
 
 class ProbeKind(Protocol):
-    """How a probe is made from the rest of its specification."""
+    """One kind of probe, named by the scheme of its address, e.g. ``file:/etc/limits.yaml#/max_notional``."""
 
     scheme: ClassVar[str]
     client_only: ClassVar[bool]
+    """Whether it may run only in the person's own process, never in a server."""
 
     @classmethod
-    def parse(cls, rest: str) -> Probe:
-        """The probe that ``scheme:rest`` specifies; raises Invalid naming every fault, and reads nothing."""
+    def from_address(cls, address: str) -> Probe:
+        """The probe for an address without its scheme; reads nothing yet. Raises Invalid with advice."""
         ...

@@ -1,106 +1,99 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a value out of a JSON, YAML, TOML or INI file: ``file:PATH#/pointer``."""
+"""Read a value out of a file: ``file:/etc/limits.yaml#/max_notional``, ``file:/etc/app.conf?format=ini#/risk/max``.
+
+The path ends at the first ``?`` or ``#``; the rest of the address is a plain JSON pointer (RFC 6901, not
+percent-encoded). Without a pointer the value is the whole document.
+"""
 
 from __future__ import annotations
 
-import configparser
-import decimal
-import json
-import tomllib
-from collections.abc import Callable
+import os
+import stat
 from pathlib import Path
 from typing import ClassVar
 
 from byhand.errors import Fault, Invalid, ProbeFailed
-from byhand.records import captured, json_text, rules
+from byhand.probes import documents
+from byhand.probes.contract import Comparison
+from byhand.records import captured, rules
 from byhand.records.values import CapturedValue
 
-FILE_BYTES_MAX = 16 * 1024 * 1024  # a configuration file; a larger one is data, read it another way
-FORMATS = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".ini": "ini", ".cfg": "ini", ".conf": "ini"}
+FILE_BYTES_MAX = (
+    8 * 1024 * 1024
+)  # eight times the largest Kubernetes object; still parsed within a second or two
 
 
 class FileProbe:
-    """``file:PATH[?format=json|yaml|toml|ini][#/pointer]``; without a pointer, the whole file."""
+    """One value of one document. Read whole and at once: a file that is replaced by renaming is never half-read."""
 
     scheme: ClassVar[str] = "file"
     client_only: ClassVar[bool] = False
+    comparison: Comparison = "checked"
 
-    def __init__(self, path: Path, form: str, pointer: str) -> None:
+    def __init__(self, path: Path, *, pointer: str = "", format_name: str | None = None) -> None:
+        name = documents.BY_SUFFIX.get(path.suffix.lower()) if format_name is None else format_name
+        faults: list[Fault] = []
+        if name not in documents.FORMATS:
+            known = ", ".join(documents.FORMATS)
+            faults.append(Fault("/probe", "is of a format not read here", f"add ?format= and one of {known}"))
+        rules.pointer_fault(pointer, "/probe", faults)
+        if pointer and name == documents.TEXT:
+            faults.append(Fault("/probe", "points into plain text", "leave out the pointer"))
+        if not path.is_absolute():
+            faults.append(Fault("/probe", "is a relative path", "write the path from / on"))
+        if faults or name is None:
+            raise Invalid("this is no address of a probe", tuple(faults))
         self._path = path
-        self._form = form
         self._pointer = pointer
+        self._read = documents.FORMATS[name]
 
     @classmethod
-    def parse(cls, rest: str) -> FileProbe:
-        """See the class; raises Invalid."""
-        place, _, pointer = rest.partition("#")
-        name, _, query = place.partition("?")
-        form = query.removeprefix("format=") if query else FORMATS.get(Path(name).suffix.lower(), "")
-        faults: list[Fault] = []
-        if not name or not Path(name).is_absolute():
-            faults.append(Fault("/probe", "needs an absolute path", "write file:/etc/limits.yaml#/max"))
-        if form not in READERS:
-            known = ", ".join(READERS)
-            faults.append(Fault("/probe", "is of an unknown format", f"add ?format= with one of {known}"))
-        rules.pointer_fault(pointer, "/probe", faults)
-        if faults:
-            raise Invalid("this probe cannot be read", tuple(faults))
-        return cls(Path(name), form, pointer)
+    def from_address(cls, address: str) -> FileProbe:
+        """The probe for ``PATH[?format=NAME][#POINTER]``; ``~`` is the person's home."""
+        before, _, pointer = address.partition("#")
+        path, question, query = before.partition("?")
+        format_name = query.removeprefix("format=") if question else None
+        if not path or "\0" in path or (question and format_name == query):
+            advice = "write file:PATH?format=NAME#/pointer"
+            raise Invalid("this is no address of a probe", (Fault("/probe", "cannot be read", advice),))
+        return cls(_expanded(path), pointer=pointer, format_name=format_name)
 
     def read(self) -> CapturedValue:
-        """The value at the pointer; ``absent`` when the file or the pointer does not exist."""
-        try:
-            size = self._path.stat().st_size
-            if size > FILE_BYTES_MAX:
-                raise ProbeFailed(f"{self._path} is {size} bytes; at most {FILE_BYTES_MAX} are read")
-            text = self._path.read_bytes().decode("utf-8")
-        except (FileNotFoundError, NotADirectoryError):
+        """The value; ``absent`` when there is no such file or nothing at the pointer. Raises ProbeFailed."""
+        data = _bytes(self._path)
+        if data is None:
             return captured.absent()
-        except OSError as error:
-            raise ProbeFailed(f"{self._path} cannot be read: {error.strerror}") from error
+        try:
+            return self._read(data.decode("utf-8"), self._pointer)
         except UnicodeDecodeError as error:
             raise ProbeFailed(f"{self._path} is not UTF-8 text") from error
-        return _at(self._source(text), self._pointer)
+        except ValueError as error:
+            raise ProbeFailed(f"{self._path} cannot be read: {error}") from error
 
-    def _source(self, text: str) -> str:
-        """The file as JSON text; a JSON file as it stands."""
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        fault = Fault("/probe", "names the home of somebody unknown", "write the path from / on")
+        raise Invalid("this is no address of a probe", (fault,)) from error
+
+
+def _bytes(path: Path) -> bytes | None:
+    """The file's bytes; ``None`` when it does not exist. Pipes and devices are refused: they could wait for ever."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ProbeFailed(f"{path} cannot be opened: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ProbeFailed(f"{path} is not a plain file")
         try:
-            return READERS[self._form](text)
-        except ValueError as error:  # what every parser here raises; its message may quote the file: left out
-            raise ProbeFailed(f"{self._path} is no {self._form}: {type(error).__name__}") from error
-
-
-def _at(text: str, pointer: str) -> CapturedValue:
-    """The source text at ``pointer``, character for character."""
-    try:
-        root = json_text.parse(text)
-    except ValueError as error:
-        raise ProbeFailed(f"the file is no JSON: {error}") from error
-    node = json_text.find(text, root, pointer)
-    return captured.absent() if node is None else captured.from_text(text[node.start : node.end])
-
-
-def _toml(text: str) -> str:
-    return captured.capture(tomllib.loads(text, parse_float=decimal.Decimal)).text or "null"
-
-
-def _ini(text: str) -> str:
-    parser = configparser.RawConfigParser(interpolation=None, strict=True)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        raise ValueError("not INI") from error
-    sections = {name: dict(parser.items(name)) for name in parser.sections()}
-    if parser.defaults():
-        sections[parser.default_section] = dict(parser.defaults())
-    return json.dumps(sections, ensure_ascii=False)
-
-
-def _yaml(text: str) -> str:
-    from byhand.probes.yaml_text import to_json  # noqa: PLC0415 - the parser is only needed for YAML
-
-    return to_json(text)
-
-
-READERS: dict[str, Callable[[str], str]] = {"json": str, "yaml": _yaml, "toml": _toml, "ini": _ini}
+            data = file.read(FILE_BYTES_MAX + 1)
+        except OSError as error:
+            raise ProbeFailed(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > FILE_BYTES_MAX:
+        raise ProbeFailed(f"{path} has more than {FILE_BYTES_MAX} bytes")
+    return data
