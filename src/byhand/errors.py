@@ -18,11 +18,15 @@
     │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
     │   └── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
     ├── ProbeFailed            a target's value could not be read
+    ├── NotAsDeclared          the act is done and recorded, and the value found is not the declared one
+    ├── OutcomeUnrecorded      the act happened and its outcome could not be recorded (exit 6)
     ├── WitnessRefused         a witness did not cosign, without doubting the log
     │   └── WitnessBehind      it last saw a smaller tree: send the proof from there
     ├── EngineUnavailable      a story's real engine cannot be had on this machine; other stories play
     └── Unsound                a check of evidence failed (tamper evidence); verify collects these
         ├── MalformedProof ...     (log/)
+        ├── LogRolledBack          a log shows less than was seen of it before
+        ├── LogForked              a log shows another history, or other keys, than were seen of it before
         ├── RolledBack             a larger tree of this log was seen: this one lost entries
         └── BadSignature ...       (signatures/, trust/)
 
@@ -159,6 +163,25 @@ class ProbeFailed(ByhandError):
     """A target's value could not be read."""
 
 
+class NotAsDeclared(ByhandError):
+    """The act was carried out and recorded, but the value found afterwards is not the one declared."""
+
+    advice = "The act is recorded with the value found. Look at the target, and declare anew what it should be."
+
+
+class OutcomeUnrecorded(ByhandError):
+    """The act happened under its permit, and how it ended could not be recorded."""
+
+    exit_code = 6
+
+    def __init__(self, intervention: str, result: str, cause: str) -> None:
+        self.intervention = intervention
+        super().__init__(
+            f"the act of intervention {intervention} was carried out ({result}), but that is not in the log: {cause}",
+            advice=f"Do not repeat the act. When the log is back: byhand conclude {intervention} --result {result}",
+        )
+
+
 class EngineUnavailable(ByhandError):
     """A story's real engine cannot be had here: no wheel for this Python, no network, no space."""
 
@@ -193,6 +216,14 @@ class RolledBack(Unsound):
     """Somebody holds a larger tree of this log than the log itself: entries were lost or taken out."""
 
     advice = "Sign nothing more. Run: byhand verify HOME, and look for a restored backup or a second instance."
+
+
+class LogRolledBack(Unsound):
+    """A log shows fewer entries than a checkpoint of it that was seen before."""
+
+
+class LogForked(Unsound):
+    """A log shows another history, or other keys, than those seen of it before."""
 
 
 class BadSignature(Unsound):
