@@ -8,10 +8,11 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from byhand import clock
 from byhand.client.contract import Attempt, Concluded, Declared, Identity, Permitted, PointView, Receipt
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
+from byhand.control.people import People
+from byhand.control.point_views import PointViews
 from byhand.control.sessions import Sessions
 from byhand.errors import NotFound
 from byhand.journal.journal import Journal
@@ -23,30 +24,39 @@ class Embedded:
     """See ``byhand.client.contract.Backend``. ``token`` is a session's; it is checked at every call."""
 
     def __init__(
-        self, journal: Journal, gate: Gate, sessions: Sessions, token: str, close: Callable[[], None]
+        self,
+        journal: Journal,
+        gate: Gate,
+        views: PointViews,
+        people: People,
+        sessions: Sessions,
+        token: str,
+        close: Callable[[], None],
     ) -> None:
         self.origin = journal.origin
         self._journal = journal
         self._gate = gate
+        self._views = views
+        self._people = people
         self._sessions = sessions
         self._token = token
         self._close = close
 
     def caller(self) -> Caller:
         """The signed-in person; raises LoginRequired when the session has ended or its key was revoked."""
-        return self._sessions.caller(self._token, now=clock.now())
+        return self._sessions.caller(self._token)
 
     def identity(self) -> Identity:
         """The signed-in person."""
-        return self._sessions.identity(self._token, now=clock.now())
+        return self._sessions.identity(self._token)
 
     def point(self, name: str) -> PointView:
         """The registered point."""
-        return self._gate.point(name)
+        return self._views.registered(name)
 
     def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
         """The view of an unregistered target."""
-        return self._gate.target(action, system, type_, id_, field)
+        return self._views.unregistered(action, system, type_, id_, field)
 
     def declare(self, declaration: Declaration, statement: str | None) -> Declared:
         """Record the intent."""

@@ -14,13 +14,18 @@ from pathlib import Path
 from byhand import clock, settings as settings_room
 from byhand.anchor.file import FileAnchor
 from byhand.control.administration import AdministrationFold
+from byhand.control.chains import Chains
+from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.indexing import Indexer
 from byhand.control.people import People
+from byhand.control.point_views import PointViews
 from byhand.control.points import Points
 from byhand.control.reading import Reading
 from byhand.control.reasons import Reasons
 from byhand.control.sessions import Sessions
+from byhand.control.settling import Settling
+from byhand.embedded import Embedded, executor_alive
 from byhand.errors import Conflict, HomeRefused, Invalid
 from byhand.journal.journal import Journal
 from byhand.journal.sequencer import no_step
@@ -53,13 +58,21 @@ class Home:
     sessions: Sessions
     index: SqliteIndex
     indexer: Indexer
+    views: PointViews
     gate: Gate
+    settling: Settling
     reading: Reading
+    findings: Findings
 
     @property
     def origin(self) -> str:
         """The log's name."""
         return self.journal.origin
+
+    def settle(self) -> int:
+        """Do due work: index what is new, say what nobody said. Returns how many records that took."""
+        self.indexer.catch_up()
+        return self.settling.settle(clock.now())
 
     def close(self) -> None:
         """Commit what waits and give everything back. Idempotent."""
@@ -148,13 +161,47 @@ def open_home(
 def _put_together(path: Path, settings: Settings, journal: Journal, keys: key_files.FileKeyStore) -> Home:
     administration = AdministrationFold(journal)
     people = People(journal, administration)
-    points = Points(journal, administration)
-    reasons = Reasons(journal, administration)
+    points = Points(administration)
+    reasons = Reasons(administration)
     index = SqliteIndex(path)
     indexer = Indexer(journal, index)
-    sessions = Sessions(SqliteState(path), people, journal.origin)
-    gate = Gate(journal, people, points, reasons, index, indexer, keys, settings.gate)
+    sessions = Sessions(journal, people, SqliteState(path))
+    chains = Chains(journal)
+    views = PointViews(journal.origin, points, reasons, keys.secret(REDACTION_MAC))
+    gate = Gate(journal, chains, people, views, reasons, _earlier_text(indexer, index), settings.gate)
+    settling = Settling(chains, points, index.due, lambda one: bool(index.caused(one)), executor_alive)
     reading = Reading(journal, indexer, index, points)
+    findings = Findings(chains)
     return Home(
-        path, settings, journal, keys, administration, people, points, reasons, sessions, index, indexer, gate, reading
+        path,
+        settings,
+        journal,
+        keys,
+        administration,
+        people,
+        points,
+        reasons,
+        sessions,
+        index,
+        indexer,
+        views,
+        gate,
+        settling,
+        reading,
+        findings,
     )
+
+
+def _earlier_text(indexer: Indexer, index: SqliteIndex) -> Callable[[str, str], str | None]:
+    """Looks into the index once it is up to date: a text used a moment ago counts."""
+
+    def look(person: str, digest: str) -> str | None:
+        indexer.catch_up()
+        return index.earlier_text(person, digest)
+
+    return look
+
+
+def open_backend(home: Home, token: str) -> Embedded:
+    """The client's backend over an opened home, for whoever ``token`` stands for; closes the home with itself."""
+    return Embedded(home.journal, home.gate, home.views, home.people, home.sessions, token, home.close)

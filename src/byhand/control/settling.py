@@ -11,15 +11,14 @@ from byhand.control.points import Points
 from byhand.errors import ChainMoved, NotFound, ProbeFailed
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
-from byhand.probes import open_probe
+from byhand.control.indexing import OVERDUE, due_after
+from byhand.probes import open_probe, runs_on_server
 from byhand.records import captured
 from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Finding, Outcome
 from byhand.records.values import CapturedValue
 
-OVERDUE_GRACE_SECONDS = 60  # a revert runs at its minute; a minute later nobody is on it any more
 BYHAND = "byhand"
-OVERDUE = "overdue"
 
 
 class Settling:
@@ -33,11 +32,13 @@ class Settling:
         chains: Chains,
         points: Points,
         due: Callable[[str], Iterable[str]],
+        reverted: Callable[[str], bool],
         alive: Callable[[str], bool | None],
     ) -> None:
         self._chains = chains
         self._points = points
         self._due = due
+        self._reverted = reverted
         self._alive = alive
 
     def settle(self, now: str) -> int:
@@ -77,7 +78,7 @@ class Settling:
             if running is False or (running is None and over):
                 return self._outcome(chain, "unknown", "whoever carried it out never said how it ended", found=True)
         until = intent.declaration.change.effective_until
-        if phase == "applied" and until is not None and clock.after(until, seconds=OVERDUE_GRACE_SECONDS) <= now:
+        if phase == "applied" and until is not None and due_after(until) <= now and not self._reverted(intent.id):
             return self._overdue(chain, until)  # 4
         return None
 
@@ -101,7 +102,7 @@ class Settling:
         """The value found now, where byhand can read it by itself."""
         try:
             point = self._points.get(name or "")
-            if point.probe is None or point.probe.startswith("command:"):
+            if point.probe is None or not runs_on_server(point.probe):
                 return captured.unknown("only the client can read this target")
             return open_probe(point.probe).read()
         except (NotFound, ProbeFailed) as error:

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the index up with the log: reads what is new, folds it, writes it. Any number of processes may try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from byhand import clock
+from byhand.control.reasons import text_digest
+from byhand.errors import IllegalTransition
+from byhand.journal.journal import Journal
+from byhand.journal.reader import Stored
+from byhand.records import captured, lifecycle
+from byhand.records.codec import UnknownVersion
+from byhand.records.kinds import Finding, Intent, Observation, Outcome, Permit, Record
+from byhand.records.lifecycle import State
+from byhand.store.index import IndexReader, IndexWriter, InterventionRow, RecordRow
+
+BATCH = 1_024  # entries folded between two writes of the index
+OVERDUE_GRACE_SECONDS = 60  # a revert runs at its minute; a minute later nobody is on it any more
+OVERDUE = "overdue"
+WORDS_LENGTH_MAX = 8_192  # characters of one intervention that searches look into
+_state = msgspec.json.Decoder(State)
+
+
+class Index(IndexWriter, IndexReader, Protocol):
+    """Both sides of the index."""
+
+
+class Indexer:
+    """A crash between two batches is harmless: the cursor moves with the rows."""
+
+    def __init__(self, journal: Journal, index: Index) -> None:
+        self._journal = journal
+        self._index = index
+
+    def catch_up(self, progress: Callable[[int], None] = lambda done: None) -> int:
+        """Index everything that is committed; returns how many entries the index then knows."""
+        while True:
+            start, size = self._index.cursor(), self._journal.reader.size
+            if start > size:  # an index of a longer log than this one: not this log's
+                self._index.clear()
+                continue
+            if start == size:
+                return size
+            self._batch(start, min(start + BATCH, size))
+            progress(min(start + BATCH, size))
+
+    def rebuild(self, progress: Callable[[int], None] = lambda done: None) -> int:
+        """Throw the index away and build it again."""
+        self._index.clear()
+        return self.catch_up(progress)
+
+    def _batch(self, start: int, stop: int) -> None:
+        entries = list(self._journal.reader.scan(start, stop))
+        ids = {str(one.leaf.intervention) for one in entries if one.leaf.intervention is not None}
+        rows = self._index.interventions(sorted(ids))
+        changed: dict[str, InterventionRow] = {}
+        texts: list[tuple[str, str, str]] = []
+        for stored in entries:
+            intervention = stored.leaf.intervention
+            if intervention is not None:
+                row = _after(changed.get(intervention) or rows.get(intervention), stored)
+                if row is not None:
+                    changed[intervention] = row
+            if isinstance(stored.record, Intent) and stored.record.declaration.justification is not None:
+                digest = text_digest(stored.record.declaration.justification.text)
+                texts.append((stored.record.declaration.person, digest, stored.record.id))
+        self._index.write(start, stop, [_record_row(one) for one in entries], list(changed.values()), texts)
+
+
+def _record_row(stored: Stored) -> RecordRow:
+    leaf = stored.leaf
+    return RecordRow(stored.index, leaf.id, leaf.kind, leaf.intervention or "", _person(stored.record), leaf.recorded)
+
+
+def _person(record: Record | UnknownVersion | None) -> str:
+    actor = getattr(record, "actor", None)
+    return str(actor.person) if actor is not None else str(getattr(record, "person", "") or "")
+
+
+def _after(row: InterventionRow | None, stored: Stored) -> InterventionRow | None:
+    """The row of an intervention after one more record; an unreadable record leaves it as it was."""
+    record = stored.record
+    if not isinstance(record, Record):
+        return row
+    try:
+        state = lifecycle.advance(_state.decode(row.state) if row is not None else None, record)  # type: ignore[arg-type]
+    except IllegalTransition:
+        return row  # the log holds what it holds; naming contradictions is verify's work, not the index's
+    if row is None:
+        row = _first(record, stored)
+    row = row._replace(
+        head=stored.index, phase=state.phase, changed=stored.leaf.recorded, state=msgspec.json.encode(state)
+    )
+    words = " ".join(part for part in (row.words, _words(record)) if part)[:WORDS_LENGTH_MAX]
+    return _with_due(row, record)._replace(words=words)
+
+
+def _first(record: Record, stored: Stored) -> InterventionRow:
+    """The row that an intervention begins with."""
+    intent = record if isinstance(record, Intent) else None
+    observed = record if isinstance(record, Observation) else None
+    target = (intent or observed).target if (intent or observed) is not None else None  # type: ignore[union-attr]
+    justification = intent.declaration.justification if intent is not None else None
+    action = intent.declaration.action if intent is not None else observed.action if observed is not None else ""
+    return InterventionRow(
+        id=str(record.intervention),
+        first=stored.index,
+        head=stored.index,
+        phase="",
+        person=_person(record),
+        action=action,
+        system=target.system if target is not None else "",
+        type=target.type if target is not None else "",
+        target=target.id if target is not None else "",
+        point=(target.point or "") if target is not None else "",
+        environment=target.environment if target is not None else "",
+        tier=target.tier if target is not None else "",
+        code=justification.code if justification is not None else "",
+        declared=stored.leaf.recorded,
+        changed=stored.leaf.recorded,
+        due="",
+        until="",
+        executor="",
+        caused_by=record.caused_by or "",
+        state=b"",
+        words="",
+    )
+
+
+def _with_due(row: InterventionRow, record: Record) -> InterventionRow:
+    """When something must be said of the intervention next, and who is carrying it out."""
+    if isinstance(record, Intent):
+        until = record.declaration.change.effective_until
+        return row._replace(due=record.declaration.expires, until=due_after(until) if until is not None else "")
+    if isinstance(record, Permit) and record.phase == "issued":
+        return row._replace(due=record.expires or "")
+    if isinstance(record, Permit) and record.phase == "redeemed":
+        return row._replace(due=record.expires or "", executor=record.executor or "")
+    if isinstance(record, Outcome):
+        return row._replace(due=row.until if record.result == "applied" else "", executor="")
+    return row._replace(due="") if isinstance(record, Finding) and record.verdict == OVERDUE else row
+
+
+def _words(record: Record) -> str:
+    """What a person would search for."""
+    if isinstance(record, Intent):
+        declaration = record.declaration
+        justification = declaration.justification
+        change = declaration.change
+        parts = [
+            declaration.action,
+            record.target.system,
+            record.target.type,
+            record.target.id,
+            record.target.point or "",
+            declaration.person,
+            captured.render(change.original),
+            captured.render(change.new),
+        ]
+        if justification is not None:
+            parts += [justification.code, justification.text, *justification.tickets]
+        return " ".join(parts)
+    return str(getattr(record, "summary", "") or getattr(record, "error", "") or "")
+
+
+def due_after(until: str) -> str:
+    """When a change that was to end at ``until`` counts as overdue."""
+    return clock.after(until, seconds=OVERDUE_GRACE_SECONDS)

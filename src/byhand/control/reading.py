@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading is an act: every read by a person leaves one access record, written before anything is shown."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from byhand import clock
+from byhand.control.identity import Caller
+from byhand.control.indexing import Index, Indexer
+from byhand.control.points import Points
+from byhand.control.query import compile_query
+from byhand.errors import Invalid, NotFound
+from byhand.ids import new_record_id
+from byhand.journal.entry import Entry
+from byhand.journal.journal import Journal
+from byhand.journal.reader import Stored
+from byhand.records import captured, lifecycle, parts, rules, standard
+from byhand.records.captured import Difference
+from byhand.records.codec import UnknownVersion
+from byhand.records.intervention import Times
+from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Record
+from byhand.records.lifecycle import State
+from byhand.records.limits import NOTES_LENGTH_MAX, RECORDS_NAMED_MAX
+from byhand.store.index import InterventionRow
+
+PAGE_MAX = 1_000  # rows a person can page through; more is an export
+CANDIDATES_MAX = 5  # ids listed when an abbreviation fits several
+ID_PREFIX_LENGTH_MIN = 6  # shorter fits too many
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One intervention, or one record outside of any, as it stands in the log."""
+
+    id: str
+    entries: tuple[Stored, ...]
+    state: State | None
+    row: standard.Row
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The records that can be read."""
+        return tuple(one.record for one in self.entries if isinstance(one.record, Record))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Found interventions, newest first; ``following`` is the cursor of the next page."""
+
+    rows: tuple[InterventionRow, ...]
+    following: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an intervention declared and what was found: before, declared, after, and where they differ."""
+
+    id: str
+    declared: tuple[Difference, ...]
+    found: tuple[Difference, ...] | None
+    outcome: str | None
+
+
+class Reading:
+    """The reader's desk of one home."""
+
+    def __init__(self, journal: Journal, indexer: Indexer, index: Index, points: Points) -> None:
+        self._journal = journal
+        self._indexer = indexer
+        self._index = index
+        self._points = points
+
+    def resolve(self, text: str) -> str:
+        """The full id of a record or intervention from an unambiguous beginning; raises NotFound, Invalid."""
+        self._indexer.catch_up()
+        if rules.is_record_id(text):
+            return text
+        if len(text) < ID_PREFIX_LENGTH_MIN:
+            raise Invalid(f"{text!r} is too short for an id", advice=f"Give at least {ID_PREFIX_LENGTH_MIN} characters.")
+        found = self._index.resolve(text, CANDIDATES_MAX + 1)
+        interventions = [one for one in found if self._index.interventions([one])]
+        if len(interventions) == 1:
+            return interventions[0]
+        if not found:
+            raise NotFound(f"no record begins with {text!r}", advice="Look for it with: byhand search")
+        if len(found) > 1:
+            listed = ", ".join(found[:CANDIDATES_MAX])
+            raise Invalid(f"{text!r} fits several records: {listed}", advice="Give more characters.")
+        return found[0]
+
+    def show(self, caller: Caller, text: str, *, operation: str = "show", reason: str | None = None) -> Shown:
+        """Everything in the log about an intervention (or one record outside of any)."""
+        record_id = self.resolve(text)
+        stored = self._journal.reader.find(record_id)
+        if stored is None:
+            near = difflib.get_close_matches(record_id, self._index.resolve(record_id[:8], CANDIDATES_MAX), n=1)
+            raise NotFound(f"there is no record {record_id}", advice=f"Did you mean {near[0]}?" if near else "")
+        intervention = stored.leaf.intervention
+        entries = self._journal.reader.chain(intervention) if intervention is not None else [stored]
+        ids = tuple(one.leaf.id for one in entries)[:RECORDS_NAMED_MAX]
+        self.leave(caller, operation, records=ids, count=len(entries), reason=reason)
+        return _shown(intervention or record_id, entries)
+
+    def search(self, caller: Caller, query: str, *, limit: int = 50, before: int | None = None) -> Page:
+        """Interventions that match, newest first."""
+        conditions = compile_query(query)
+        if not 1 <= limit <= PAGE_MAX:
+            raise Invalid(f"a page holds 1 to {PAGE_MAX} rows")
+        self._indexer.catch_up()
+        found = self._index.search(conditions, limit, before)
+        ids = tuple(row.id for row in found.rows)
+        self.leave(caller, "search", query=query, records=ids, count=len(ids))
+        return Page(found.rows, found.following)
+
+    def diff(self, caller: Caller, text: str) -> Changes:
+        """Before against declared, and before against what was found."""
+        shown = self.show(caller, text, operation="diff")
+        intent = next((one for one in shown.records if isinstance(one, Intent)), None)
+        if intent is None:
+            raise NotFound(f"{shown.id} was not declared: there is nothing to compare")
+        change = intent.declaration.change
+        outcomes = [one for one in shown.records if isinstance(one, Outcome)]
+        found = outcomes[-1].found if outcomes else None
+        return Changes(
+            id=shown.id,
+            declared=tuple(captured.differences(change.original, change.new)) if change.new is not None else (),
+            found=tuple(captured.differences(change.original, found)) if found is not None else None,
+            outcome=outcomes[-1].result if outcomes else None,
+        )
+
+    def export(self, caller: Caller, query: str, *, rows: str = "interventions", form: str = "csv") -> Iterator[str]:
+        """Lines of an export, oldest last; the access record is in the log before the first line is given out."""
+        if rows not in ("interventions", "records") or form not in ("csv", "ndjson"):
+            raise Invalid("an export has rows of interventions or records, as csv or ndjson")
+        conditions = compile_query(query)
+        self._indexer.catch_up()
+        self.leave(caller, "export", query=query)
+        return self._lines(conditions, rows, form)
+
+    def _lines(self, conditions: list, rows: str, form: str) -> Iterator[str]:  # type: ignore[type-arg]
+        if form == "csv":
+            yield _csv(list(standard.NAMES))
+        before: int | None = None
+        while True:
+            found = self._index.search(conditions, PAGE_MAX, before)
+            for row in found.rows:
+                entries = self._journal.reader.chain(row.id)
+                yield from (_line(values, form) for values in _rows(entries, rows))
+            if found.following is None:
+                return
+            before = found.following
+
+    def leave(
+        self,
+        caller: Caller,
+        operation: str,
+        *,
+        query: str | None = None,
+        records: tuple[str, ...] = (),
+        count: int = 0,
+        reason: str | None = None,
+    ) -> None:
+        """Record that ``caller`` reads; nothing is shown when this fails."""
+        details = new_record_id()
+        record = Access(
+            id=new_record_id(),
+            schema=SCHEMA_VERSION,
+            times=Times(received=clock.now()),
+            actor=caller.actor(details=details),
+            operation=operation,
+            query=query,
+            records=records,
+            count=count,
+            reason=reason[:NOTES_LENGTH_MAX] if reason is not None else None,
+        )
+        self._journal.append([Entry(record, people={details: caller.details()})])
+
+
+def _shown(shown_id: str, entries: list[Stored]) -> Shown:
+    readable = [(one.leaf.recorded, one.record) for one in entries if isinstance(one.record, Record)]
+    whole = len(readable) == len(entries) and entries[0].leaf.intervention is not None
+    state = lifecycle.fold(record for _, record in readable) if whole else None  # type: ignore[misc]
+    if entries[0].leaf.intervention is not None:
+        row = standard.row_of_intervention(readable)  # type: ignore[arg-type]
+    else:
+        row = standard.row_of_record(*readable[0]) if readable else {}  # type: ignore[arg-type]
+    return Shown(shown_id, tuple(entries), state, row)
+
+
+def _rows(entries: list[Stored], rows: str) -> Iterator[standard.Row]:
+    readable = [(one.leaf.recorded, one.record) for one in entries if isinstance(one.record, Record)]
+    if rows == "interventions":
+        yield standard.row_of_intervention(readable)  # type: ignore[arg-type]
+        return
+    for recorded, record in readable:
+        yield standard.row_of_record(recorded, record)  # type: ignore[arg-type]
+
+
+def _line(values: standard.Row, form: str) -> str:
+    if form == "ndjson":
+        return orjson.dumps(values).decode() + "\n"
+    return _csv([standard.csv_cell(values[name]) for name in standard.NAMES])
+
+
+def _csv(cells: list[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def as_builtins(stored: Stored) -> dict[str, object]:
+    """An entry for machines: its place, its leaf, its record, and the persons whose sections still open."""
+    record = stored.record
+    body: object = None
+    if isinstance(record, UnknownVersion):
+        body = {"schema": record.version, "raw": record.text}
+    elif record is not None:
+        body = orjson.loads(parts.encode_part(record))
+    return {
+        "index": stored.index,
+        "leaf": orjson.loads(stored.entry),
+        "leaf_hash": stored.leaf_hash.hex(),
+        "record": body,
+        "people": {name: orjson.loads(parts.encode_part(part)) for name, part in stored.people.items()},
+        "erased": list(stored.erased),
+    }

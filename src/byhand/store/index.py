@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The index: what makes the log searchable. Rebuildable from the log at any time, never evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class InterventionRow(NamedTuple):
+    """One intervention as the index sees it. Times are record times; empty text where there is nothing."""
+
+    id: str
+    first: int
+    head: int
+    phase: str
+    person: str
+    action: str
+    system: str
+    type: str
+    target: str
+    point: str
+    environment: str
+    tier: str
+    code: str
+    declared: str
+    changed: str
+    due: str
+    """When something must be said of it, if nobody does: intent, permit or effect ends. Empty: never."""
+    until: str
+    """When a time-limited change counts as overdue; becomes ``due`` once it is applied."""
+    executor: str
+    caused_by: str
+    state: bytes
+    """The lifecycle's state, as the indexer encodes it."""
+    words: str
+    """Free text that searches look into."""
+
+
+class RecordRow(NamedTuple):
+    """One record of the log."""
+
+    index: int
+    id: str
+    kind: str
+    intervention: str
+    person: str
+    recorded: str
+
+
+class Condition(NamedTuple):
+    """One condition of a search, compiled: SQL over the columns above, and its values."""
+
+    sql: str
+    values: tuple[str | int, ...]
+
+
+class Found(NamedTuple):
+    """A page of a search: rows, newest first, and where the next page begins (``None``: no more)."""
+
+    rows: tuple[InterventionRow, ...]
+    following: int | None
+
+
+class IndexWriter(Protocol):
+    """What the indexer asks."""
+
+    def cursor(self) -> int:
+        """Index of the next entry that is not indexed yet."""
+        ...
+
+    def interventions(self, ids: Sequence[str]) -> dict[str, InterventionRow]:
+        """The rows of interventions that are indexed."""
+        ...
+
+    def write(
+        self,
+        expected: int,
+        following: int,
+        records: Sequence[RecordRow],
+        interventions: Sequence[InterventionRow],
+        texts: Sequence[tuple[str, str, str]],
+    ) -> bool:
+        """Write a batch and move the cursor from ``expected``; ``False`` when another process was faster."""
+        ...
+
+    def clear(self) -> None:
+        """Forget everything, to index anew."""
+        ...
+
+
+class IndexReader(Protocol):
+    """What the gate and readers ask."""
+
+    def earlier_text(self, person: str, digest: str) -> str | None:
+        """The record in which ``person`` first used the text with this digest."""
+        ...
+
+    def due(self, now: str) -> list[str]:
+        """Interventions of which something must be said by ``now``, or that an executor is carrying out."""
+        ...
+
+    def caused(self, intervention: str) -> list[str]:
+        """Interventions caused by this one that were applied, e.g. its revert."""
+        ...
+
+    def search(self, conditions: Sequence[Condition], limit: int, before: int | None) -> Found:
+        """Interventions that meet all conditions, newest first, below the place ``before``."""
+        ...
+
+    def resolve(self, prefix: str, limit: int) -> list[str]:
+        """Ids of records and interventions that begin with ``prefix``, at most ``limit``."""
+        ...

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The index in a SQLite file of its own: delete it, and it is built again at the next use."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from byhand.errors import HomeRefused, LogUnavailable
+from byhand.sqlite_file import connect, migrate
+from byhand.store.index import Condition, Found, InterventionRow, RecordRow
+
+FILE_NAME = "index.db"
+MIGRATIONS = "byhand.store.sqlite.migrations_index"
+PARAMETERS_MAX = 500  # as in the entries' store
+_COLUMNS = ", ".join(InterventionRow._fields)
+_PLACES = ", ".join("?" * len(InterventionRow._fields))
+_KEPT = ", ".join(f"{name} = excluded.{name}" for name in InterventionRow._fields if name not in ("id", "first"))
+
+
+class SqliteIndex:
+    """See ``byhand.store.index``. Not durable on purpose: a crash costs at most a rebuild."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE_NAME
+        self._lock = threading.RLock()
+        self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._path.touch(mode=0o600, exist_ok=True)
+        except OSError as error:
+            raise LogUnavailable(f"{self._path} cannot be written: {error.strerror}") from error
+        connection = connect(self._path, durable=False)
+        try:
+            migrate(connection, MIGRATIONS)
+        except (sqlite3.DatabaseError, HomeRefused):
+            connection.close()
+            return self._replace()
+        return connection
+
+    def _replace(self) -> sqlite3.Connection:
+        """A damaged index, or a newer byhand's, is thrown away: the log has everything."""
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(FILE_NAME + suffix).unlink(missing_ok=True)
+        self._path.touch(mode=0o600)
+        connection = connect(self._path, durable=False)
+        migrate(connection, MIGRATIONS)
+        return connection
+
+    def _all(self, statement: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        with self._lock:
+            try:
+                return self._connection.execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                raise LogUnavailable(
+                    f"the index cannot be read: {error}", advice="byhand doctor --rebuild-index"
+                ) from error
+
+    def cursor(self) -> int:
+        """Index of the next entry to index."""
+        return int(self._all("SELECT next FROM cursor")[0][0])
+
+    def interventions(self, ids: Sequence[str]) -> dict[str, InterventionRow]:
+        """Rows by id."""
+        found: dict[str, InterventionRow] = {}
+        for start in range(0, len(ids), PARAMETERS_MAX):
+            part = ids[start : start + PARAMETERS_MAX]
+            query = f"SELECT {_COLUMNS} FROM intervention WHERE id IN ({','.join('?' * len(part))})"  # noqa: S608
+            found.update((row[0], InterventionRow(*row)) for row in self._all(query, part))
+        return found
+
+    def write(
+        self,
+        expected: int,
+        following: int,
+        records: Sequence[RecordRow],
+        interventions: Sequence[InterventionRow],
+        texts: Sequence[tuple[str, str, str]],
+    ) -> bool:
+        """Write a batch, or nothing when the cursor is elsewhere."""
+        upsert = f"INSERT INTO intervention ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (first) DO UPDATE SET {_KEPT}"  # noqa: S608
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                moved = self._connection.execute("UPDATE cursor SET next = ? WHERE next = ?", (following, expected))
+                if moved.rowcount == 1:
+                    self._connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", records)
+                    self._connection.executemany(upsert, interventions)
+                    self._connection.executemany("INSERT OR IGNORE INTO text VALUES (?, ?, ?)", texts)
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise LogUnavailable(f"the index cannot be written: {error}") from error
+        return moved.rowcount == 1
+
+    def clear(self) -> None:
+        """Throw the file away."""
+        with self._lock:
+            self._connection.close()
+            self._connection = self._replace()
+
+    def earlier_text(self, person: str, digest: str) -> str | None:
+        """The record that used the text first."""
+        rows = self._all("SELECT record FROM text WHERE person = ? AND digest = ?", (person, digest))
+        return str(rows[0][0]) if rows else None
+
+    def due(self, now: str) -> list[str]:
+        """Interventions whose time has come, and those that an executor is carrying out."""
+        query = (
+            "SELECT id FROM intervention WHERE due <> '' AND due <= ? "
+            "UNION SELECT id FROM intervention WHERE executor <> ''"
+        )
+        return [row[0] for row in self._all(query, (now,))]
+
+    def caused(self, intervention: str) -> list[str]:
+        """Applied interventions caused by this one."""
+        query = "SELECT id FROM intervention WHERE caused_by = ? AND phase = 'applied'"
+        return [row[0] for row in self._all(query, (intervention,))]
+
+    def search(self, conditions: Sequence[Condition], limit: int, before: int | None) -> Found:
+        """A page of interventions."""
+        clauses = [condition.sql for condition in conditions]
+        values: list[object] = [value for condition in conditions for value in condition.values]
+        if before is not None:
+            clauses.append("first < ?")
+            values.append(before)
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        query = f"SELECT {_COLUMNS} FROM intervention {where} ORDER BY first DESC LIMIT ?"  # noqa: S608
+        rows = [InterventionRow(*row) for row in self._all(query, (*values, limit + 1))]
+        following = rows[limit - 1].first if len(rows) > limit else None
+        return Found(tuple(rows[:limit]), following)
+
+    def resolve(self, prefix: str, limit: int) -> list[str]:
+        """Ids that begin with ``prefix``."""
+        query = "SELECT id FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        return [row[0] for row in self._all(query, (prefix, prefix + "~", limit))]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
