@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,16 +11,14 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from byhand.errors import BadSignature, MalformedProof
-from byhand.log import keys, note as notes
-from byhand.log.keys import ED25519, ML_DSA_44, VerifierKey, decode_base64
+from byhand.log import keys
+from byhand.log import note as notes
+from byhand.log.keys import ED25519, ML_DSA_44, VerifierKey
 from byhand.log.note import Note, NoteSignature, Verified
+from byhand.log.text import decode_hash, decode_number
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
-
-SIZE_MAX = (1 << 63) - 1  # what other implementations hold in a signed 64-bit number
-HASH_BYTES = 32
-_SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +50,11 @@ def parse(text: str) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) < 4 or lines[-1] or not lines[0]:
         raise MalformedProof("a checkpoint is at least three lines: origin, size, root")
-    if _SIZE.match(lines[1]) is None or int(lines[1]) > SIZE_MAX:
-        raise MalformedProof("the size of a checkpoint is a decimal number without leading zeros")
-    root = decode_base64(lines[2])
-    if len(root) != HASH_BYTES:
-        raise MalformedProof(f"the root of a checkpoint is {HASH_BYTES} bytes long")
+    size, root = decode_number(lines[1]), decode_hash(lines[2])
     extensions = tuple(lines[3:-1])
     if any(not line for line in extensions):
         raise MalformedProof("an extension line of a checkpoint is empty")
-    return Checkpoint(lines[0], int(lines[1]), root, extensions)
+    return Checkpoint(lines[0], size, root, extensions)
 
 
 def sign(
@@ -70,8 +63,11 @@ def sign(
     """The checkpoint as a note signed by the log's keys, all named after the origin.
 
     Ed25519 signs plainly (0x01); ML-DSA-44 signs with ``timestamp`` in Unix seconds (0x06).
+    Raises MalformedProof when the checkpoint cannot be written down as it is.
     """
     text, name = checkpoint.text(), checkpoint.origin
+    if parse(text) != checkpoint:  # a newline inside a field would sign something else than was meant
+        raise MalformedProof("a field of the checkpoint cannot be written on one line")
     signatures = []
     for private in signers:
         if isinstance(private, Ed25519PrivateKey):
@@ -97,5 +93,7 @@ def open_checkpoint(data: bytes, origin: str, known: Iterable[VerifierKey]) -> O
     if ED25519 not in own:
         raise BadSignature(f"the Ed25519 key of {origin} did not sign this checkpoint")
     if ML_DSA_44 not in own and any(key.name == origin and key.kind == ML_DSA_44 for key in known):
-        raise BadSignature(f"the ML-DSA-44 key of {origin} did not sign this checkpoint, although it is known")
+        raise BadSignature(
+            f"the ML-DSA-44 key of {origin} did not sign this checkpoint, although it is known"
+        )
     return OpenedCheckpoint(checkpoint, note, verified)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from byhand.errors import BadSignature, MalformedProof
+from byhand.log.text import NUMBER_MAX, decode_base64, decode_hash, decode_number
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -25,9 +25,9 @@ ED25519 = 0x01
 ED25519_COSIGNATURE = 0x04
 ML_DSA_44 = 0x06
 PUBLIC_BYTES = {ED25519: 32, ED25519_COSIGNATURE: 32, ML_DSA_44: 1_312}
+SIGNATURE_BYTES = {ED25519: 64, ED25519_COSIGNATURE: 64, ML_DSA_44: 2_420}  # without the timestamp
 KEY_ID_BYTES = 4
 TIMESTAMP_BYTES = 8
-HASH_BYTES = 32
 NAME_BYTES_MAX = 255  # the ML-DSA-44 message prefixes names with one length byte
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+\Z")
 
@@ -54,7 +54,9 @@ class VerifierKey:
     def __post_init__(self) -> None:
         check_name(self.name)
         if PUBLIC_BYTES.get(self.kind) != len(self.public):
-            raise MalformedProof(f"a key of type {self.kind:#04x} with {len(self.public)} bytes is not known here")
+            raise MalformedProof(
+                f"a key of type {self.kind:#04x} with {len(self.public)} bytes is not known here"
+            )
 
     @property
     def key_id(self) -> bytes:
@@ -80,13 +82,6 @@ class VerifierKey:
         return parsed
 
 
-def decode_base64(text: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except (Base64Error, ValueError) as error:
-        raise MalformedProof("this is not base64") from error
-
-
 def check(key: VerifierKey, text: str, signature: bytes) -> int | None:
     """Raise BadSignature unless ``signature`` by ``key`` covers ``text``; returns a cosignature's Unix time."""
     if key.kind == ED25519:
@@ -95,6 +90,8 @@ def check(key: VerifierKey, text: str, signature: bytes) -> int | None:
     if len(signature) <= TIMESTAMP_BYTES:
         raise BadSignature(f"the cosignature of {key.name} is too short")
     timestamp = int.from_bytes(signature[:TIMESTAMP_BYTES], "big")
+    if timestamp > NUMBER_MAX:
+        raise BadSignature(f"the time of the cosignature of {key.name} is beyond what the format allows")
     body = signature[TIMESTAMP_BYTES:]
     if key.kind == ED25519_COSIGNATURE:
         _check_ed25519(key, cosignature_message(text, timestamp), body)
@@ -111,14 +108,17 @@ def _check_ed25519(key: VerifierKey, message: bytes, signature: bytes) -> None:
 
 
 def _check_ml_dsa(key: VerifierKey, message: bytes, signature: bytes) -> None:
-    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey  # noqa: PLC0415 - seldom needed
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
     try:
         MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message)
     except (InvalidSignature, ValueError) as error:
         raise BadSignature(f"the signature of {key.name} does not cover this text") from error
     except UnsupportedAlgorithm as error:
-        raise BadSignature("this machine's OpenSSL cannot check ML-DSA-44", advice="Install cryptography >= 50.") from error
+        raise BadSignature(
+            "the OpenSSL behind cryptography cannot check ML-DSA-44",
+            advice="Install cryptography >= 50 from PyPI; its wheels bring an OpenSSL that can.",
+        ) from error
 
 
 def cosignature_message(text: str, timestamp: int) -> bytes:
@@ -127,22 +127,36 @@ def cosignature_message(text: str, timestamp: int) -> bytes:
 
 
 def subtree_message(name: str, text: str, timestamp: int) -> bytes:
-    """What an ML-DSA-44 cosigner signs over the whole tree of a checkpoint text (start 0, end size)."""
+    """What an ML-DSA-44 cosigner signs over the whole tree of a checkpoint text (start 0, end size).
+
+    Raises MalformedProof when ``text`` is no checkpoint.
+    """
     lines = text.split("\n")
-    if len(lines) < 4 or not lines[1].isascii() or not lines[1].isdigit():
-        raise BadSignature("the text is no checkpoint: nothing to cosign")
-    root = decode_base64(lines[2])
+    if len(lines) < 4:
+        raise MalformedProof("the text is no checkpoint: nothing to cosign")
+    size, root = decode_number(lines[1]), decode_hash(lines[2])
     name_bytes, origin = name.encode(), lines[0].encode()
-    if max(len(name_bytes), len(origin)) > NAME_BYTES_MAX or len(root) != HASH_BYTES:
-        raise BadSignature(f"a name is longer than {NAME_BYTES_MAX} bytes, or the root is no hash")
-    return (
-        b"subtree/v1\n\0"
-        + bytes([len(name_bytes)]) + name_bytes
-        + timestamp.to_bytes(TIMESTAMP_BYTES, "big")
-        + bytes([len(origin)]) + origin
-        + (0).to_bytes(8, "big") + int(lines[1]).to_bytes(8, "big")
-        + root
+    if not 1 <= min(len(name_bytes), len(origin)) <= max(len(name_bytes), len(origin)) <= NAME_BYTES_MAX:
+        raise MalformedProof(f"a name that ML-DSA-44 signs for is 1 to {NAME_BYTES_MAX} bytes long")
+    return b"".join(
+        (
+            b"subtree/v1\n\0",
+            bytes([len(name_bytes)]),
+            name_bytes,
+            _timestamp(timestamp),
+            bytes([len(origin)]),
+            origin,
+            bytes(8),  # start: a checkpoint covers the log from its first entry
+            size.to_bytes(8, "big"),
+            root,
+        )
     )
+
+
+def _timestamp(seconds: int) -> bytes:
+    if not 0 <= seconds <= NUMBER_MAX:
+        raise MalformedProof(f"{seconds} is no Unix time in seconds")
+    return seconds.to_bytes(TIMESTAMP_BYTES, "big")
 
 
 def sign(private: Ed25519PrivateKey, name: str, text: str) -> tuple[bytes, bytes]:
@@ -157,7 +171,7 @@ def cosign(private: Ed25519PrivateKey, name: str, text: str, timestamp: int) -> 
     check_name(name)
     public = private.public_key().public_bytes_raw()
     signature = private.sign(cosignature_message(text, timestamp))
-    return key_id(name, ED25519_COSIGNATURE, public), timestamp.to_bytes(TIMESTAMP_BYTES, "big") + signature
+    return key_id(name, ED25519_COSIGNATURE, public), _timestamp(timestamp) + signature
 
 
 def cosign_ml_dsa(private: MLDSA44PrivateKey, name: str, text: str, timestamp: int) -> tuple[bytes, bytes]:
@@ -165,12 +179,4 @@ def cosign_ml_dsa(private: MLDSA44PrivateKey, name: str, text: str, timestamp: i
     check_name(name)
     public = private.public_key().public_bytes_raw()
     signature = private.sign(subtree_message(name, text, timestamp))
-    return key_id(name, ML_DSA_44, public), timestamp.to_bytes(TIMESTAMP_BYTES, "big") + signature
-
-
-def decode_base64(text: str) -> bytes:
-    """Strict standard base64; raises MalformedProof."""
-    try:
-        return b64decode(text, validate=True)
-    except (Base64Error, ValueError) as error:
-        raise MalformedProof("this is not base64") from error
+    return key_id(name, ML_DSA_44, public), _timestamp(timestamp) + signature

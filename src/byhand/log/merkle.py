@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from byhand.errors import MalformedProof, ProofMismatch
+from byhand.log.text import HASH_BYTES
 
-HASH_BYTES = 32
+FORK_ADVICE = "Keep both checkpoints: together with the proof they show whether the log was rewritten."
+ENTRY_ADVICE = "Compare the entry with the log's own: either it was altered or the proof belongs to another."
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 Subtree = Callable[[int, int], bytes]
 """``subtree(lo, hi)``: hash of the full, aligned subtree over leaves ``lo`` to ``hi - 1``."""
@@ -107,7 +109,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     if last != 0:
         raise MalformedProof("the inclusion proof is too short")
     if found != tree_root:
-        raise ProofMismatch("the inclusion proof leads to another root than the one signed")
+        raise ProofMismatch(
+            "the inclusion proof leads to another root than the one signed", advice=ENTRY_ADVICE
+        )
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
@@ -116,8 +120,10 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
     if not 0 <= old <= new or (old == 0 and new != 0):
         raise MalformedProof(f"no consistency can be shown from {old} to {new} leaves")
     if old == new:
-        if path or old_root != new_root:
-            raise ProofMismatch("two trees of one size have different roots")
+        if path:
+            raise MalformedProof("between two trees of one size there is nothing to prove")
+        if old_root != new_root:
+            raise ProofMismatch(f"there are two different trees of {old} leaves", advice=FORK_ADVICE)
         return
     if not path:
         raise MalformedProof("the consistency proof is empty")
@@ -139,4 +145,4 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
     if last != 0:
         raise MalformedProof("the consistency proof is too short")
     if first != old_root or second != new_root:
-        raise ProofMismatch("the consistency proof leads to other roots than those given")
+        raise ProofMismatch("the consistency proof leads to other roots than those given", advice=FORK_ADVICE)

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from byhand.errors import BadSignature, MalformedProof
 from byhand.log import keys
-from byhand.log.keys import KEY_ID_BYTES, VerifierKey, check_name, decode_base64
+from byhand.log.keys import KEY_ID_BYTES, VerifierKey, check_name
+from byhand.log.text import decode_base64
 
 NOTE_BYTES_MAX = 256 * 1024  # a checkpoint with 64 post-quantum cosignatures; more is an attack on memory
 SIGNATURES_MAX = 64  # the specification asks for at least 16
@@ -70,9 +73,9 @@ def parse(data: bytes) -> Note:
 
 
 def _signature(line: str) -> NoteSignature:
-    name, _, encoded = line.removeprefix(_DASH).partition(" ")
     if not line.startswith(_DASH):
         raise MalformedProof("a signature line begins with an em dash and a space")
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
     check_name(name)
     data = decode_base64(encoded)
     if len(data) <= KEY_ID_BYTES:
@@ -80,12 +83,18 @@ def _signature(line: str) -> NoteSignature:
     return NoteSignature(name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:])
 
 
+def sign_ed25519(private: Ed25519PrivateKey, name: str, text: str) -> NoteSignature:
+    """The plain Ed25519 signature line (0x01) of ``name`` over ``text``; raises MalformedProof for a bad name."""
+    return NoteSignature(name, *keys.sign(private, name, text))
+
+
 def verify(note: Note, known: Iterable[VerifierKey]) -> tuple[Verified, ...]:
     """The signatures by ``known`` keys. Others are passed over; one known key that fails rejects the note.
 
-    Raises BadSignature when a known key's signature does not hold, or when none of them signed.
+    Raises BadSignature when a known key's signature does not hold, or when none of them signed, and
+    MalformedProof when two different known keys share name and key id.
     """
-    by_id = {(key.name, key.key_id): key for key in known}
+    by_id = _by_id(known)
     verified: dict[tuple[str, bytes], Verified] = {}
     for one in note.signatures:
         place = (one.name, one.key_id)
@@ -94,5 +103,17 @@ def verify(note: Note, known: Iterable[VerifierKey]) -> tuple[Verified, ...]:
         key = by_id[place]
         verified[place] = Verified(key, one, keys.check(key, note.text, one.signature))
     if not verified:
-        raise BadSignature("none of the known keys signed this note", advice="Ask the log's owner for its keys.")
+        raise BadSignature(
+            "none of the known keys signed this note", advice="Ask the log's owner for its keys."
+        )
     return tuple(verified.values())
+
+
+def _by_id(known: Iterable[VerifierKey]) -> dict[tuple[str, bytes], VerifierKey]:
+    by_id: dict[tuple[str, bytes], VerifierKey] = {}
+    for key in known:
+        if by_id.setdefault((key.name, key.key_id), key) != key:
+            raise MalformedProof(
+                f"two different keys of {key.name} share one id", advice="Name only one of them."
+            )
+    return by_id

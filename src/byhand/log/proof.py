@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +10,14 @@ from dataclasses import dataclass
 from byhand.errors import MalformedProof
 from byhand.log import merkle
 from byhand.log.checkpoint import OpenedCheckpoint, open_checkpoint
-from byhand.log.keys import VerifierKey, decode_base64
+from byhand.log.keys import VerifierKey
+from byhand.log.text import decode_base64, decode_hash, decode_number
 
 HEADER = "c2sp.org/tlog-proof@v1"
 PATH_MAX = 63  # a tree of 2^63 entries
 PROOF_BYTES_MAX = 512 * 1024  # a checkpoint at its limit and a path at its limit
-_INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})\Z")
+INDEX = "index "
+EXTRA = "extra "
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class TlogProof:
         """The file's bytes."""
         lines = [HEADER]
         if self.extra is not None:
-            lines.append(f"extra {b64encode(self.extra).decode()}")
-        lines += [f"index {self.index}", *(b64encode(one).decode() for one in self.path), ""]
+            lines.append(f"{EXTRA}{b64encode(self.extra).decode()}")
+        lines += [f"{INDEX}{self.index}", *(b64encode(one).decode() for one in self.path), ""]
         return ("\n".join(lines) + "\n").encode() + self.checkpoint
 
 
@@ -48,14 +49,13 @@ def parse(data: bytes) -> TlogProof:
         raise MalformedProof("a proof is UTF-8 text") from error
     if not separator or lines.pop(0) != HEADER:
         raise MalformedProof(f"a proof begins with {HEADER}")
-    extra = decode_base64(lines.pop(0).removeprefix("extra ")) if lines and lines[0].startswith("extra ") else None
-    match = _INDEX.match(lines.pop(0)) if lines else None
-    if match is None:
-        raise MalformedProof("a proof names its index as a decimal number")
-    path = tuple(decode_base64(line) for line in lines)
-    if len(path) > PATH_MAX or any(len(one) != merkle.HASH_BYTES for one in path):
-        raise MalformedProof(f"a path holds at most {PATH_MAX} hashes of {merkle.HASH_BYTES} bytes")
-    return TlogProof(int(match[1]), path, checkpoint, extra)
+    extra = decode_base64(lines.pop(0).removeprefix(EXTRA)) if lines and lines[0].startswith(EXTRA) else None
+    if not lines or not lines[0].startswith(INDEX):
+        raise MalformedProof("a proof names the index of its entry")
+    index = decode_number(lines.pop(0).removeprefix(INDEX))
+    if len(lines) > PATH_MAX:
+        raise MalformedProof(f"a path holds at most {PATH_MAX} hashes")
+    return TlogProof(index, tuple(decode_hash(line) for line in lines), checkpoint, extra)
 
 
 def verify(proof: TlogProof, entry: bytes, origin: str, known: Iterable[VerifierKey]) -> OpenedCheckpoint:

@@ -7,10 +7,11 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from byhand.errors import MalformedProof
-from byhand.log.merkle import EMPTY_ROOT, HASH_BYTES, node_hash
+from byhand.log.merkle import EMPTY_ROOT, node_hash
+from byhand.log.text import HASH_BYTES
 
 TILE_WIDTH = 256
 TILE_BYTES = TILE_WIDTH * HASH_BYTES
@@ -19,11 +20,15 @@ ENTRY_BYTES_MAX = 65_535  # a bundle prefixes each entry with a uint16
 LEVEL_MAX = 63  # the specification's highest tile level
 TILES_REMEMBERED_MAX = 64  # half a megabyte: a proof touches one tile a level
 
-_PATH = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z")
+# Six groups of three digits name any tile of a tree of 2^63 entries.
+_PATH = re.compile(
+    r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z"
+)
 
 
-class FullTile(NamedTuple):
-    """A tile that just became full: level, number, 8,192 bytes."""
+@dataclass(frozen=True, slots=True)
+class FullTile:
+    """A tile that just became full: level, number in its level, 8,192 bytes."""
 
     level: int
     index: int
@@ -70,6 +75,8 @@ def parse_tile_path(path: str) -> tuple[int | None, int, int]:
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """Entries, each behind its length as big-endian uint16."""
+    if len(entries) > TILE_WIDTH:
+        raise MalformedProof(f"an entry bundle holds at most {TILE_WIDTH} entries, not {len(entries)}")
     if any(len(entry) > ENTRY_BYTES_MAX for entry in entries):
         raise MalformedProof(f"an entry is longer than {ENTRY_BYTES_MAX} bytes")
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
@@ -103,7 +110,9 @@ def tile_root(tile: bytes) -> bytes:
 
 
 def _widths(size: int) -> list[int]:
-    """Hashes in the partial tile of each level of a tree of ``size``."""
+    """Hashes in the partial tile of each level of a tree of ``size``; raises MalformedProof below zero."""
+    if size < 0:
+        raise MalformedProof(f"a tree cannot have {size} entries")
     widths = []
     while size:
         widths.append(size % TILE_WIDTH)
@@ -114,7 +123,9 @@ def _widths(size: int) -> list[int]:
 def partial_tiles(size: int) -> list[tuple[int, int, int]]:
     """``(level, number, width)`` of the partial tiles that a checkpoint of ``size`` needs; never empty ones."""
     return [
-        (level, size >> (LEVEL_BITS * (level + 1)), width) for level, width in enumerate(_widths(size)) if width
+        (level, size >> (LEVEL_BITS * (level + 1)), width)
+        for level, width in enumerate(_widths(size))
+        if width
     ]
 
 
@@ -148,7 +159,9 @@ class RightEdge:
             levels.append(data[position : position + width * HASH_BYTES])
             position += width * HASH_BYTES
         if position != len(data):
-            raise MalformedProof(f"the right edge of a tree of {size} is {position} bytes long, not {len(data)}")
+            raise MalformedProof(
+                f"the right edge of a tree of {size} is {position} bytes long, not {len(data)}"
+            )
         return cls(size, levels)
 
     def encode(self) -> bytes:
@@ -165,7 +178,10 @@ class RightEdge:
                 levels.append(bytearray())
             room = TILE_WIDTH - len(levels[0]) // HASH_BYTES
             part = leaf_hashes[done : done + room]
-            levels[0] += b"".join(part)
+            joined = b"".join(part)
+            if len(joined) != len(part) * HASH_BYTES:
+                raise MalformedProof(f"every leaf hash must be {HASH_BYTES} bytes long")
+            levels[0] += joined
             done += len(part)
             size += len(part)
             _carry(levels, size, full)
@@ -214,19 +230,25 @@ class TileReader:
     def _get(self, level: int, number: int) -> bytes:
         key = (level, number)
         if key not in self._remembered:
-            there = (self._size >> (LEVEL_BITS * level)) - number * TILE_WIDTH
-            width = min(TILE_WIDTH, there)
+            width = min(TILE_WIDTH, (self._size >> (LEVEL_BITS * level)) - number * TILE_WIDTH)
+            if width < 1:
+                raise MalformedProof(f"a tree of {self._size} has no tile {level}/{number}")
             data = self._tile(level, number, width)
             if len(data) != width * HASH_BYTES:
-                raise MalformedProof(f"tile {level}/{number} is {len(data)} bytes long, not {width * HASH_BYTES}")
+                raise MalformedProof(
+                    f"tile {level}/{number} is {len(data)} bytes long, not {width * HASH_BYTES}"
+                )
             self._remembered[key] = data
             if len(self._remembered) > TILES_REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
         return self._remembered[key]
 
     def subtree(self, low: int, high: int) -> bytes:
-        """Hash over leaves ``low`` to ``high - 1``, a full aligned subtree."""
-        level, bits = divmod((high - low).bit_length() - 1, LEVEL_BITS)
+        """Hash over leaves ``low`` to ``high - 1``; raises MalformedProof unless that is a full, aligned subtree."""
+        width = high - low
+        if width < 1 or width & (width - 1) or low % width or high > self._size:
+            raise MalformedProof(f"leaves {low} to {high - 1} are no full subtree of a tree of {self._size}")
+        level, bits = divmod(width.bit_length() - 1, LEVEL_BITS)
         first = low >> (LEVEL_BITS * level)
         tile = self._get(level, first // TILE_WIDTH)
         start = (first % TILE_WIDTH) * HASH_BYTES
