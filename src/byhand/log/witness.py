@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from byhand.errors import (
     BadSignature,
+    LogForked,
     MalformedProof,
     ProofMismatch,
     RolledBack,
@@ -112,7 +113,7 @@ def check_response(status: int, media_type: str, body: bytes, *, request: AddChe
     """Raise unless ``status`` says that the witness cosigned the checkpoint of ``size`` entries.
 
     WitnessBehind: ask again with the proof from its size. WitnessRefused: this witness does not know the log or
-    does not answer as it should. RolledBack and ProofMismatch speak against the log itself: stop signing.
+    does not answer as it should. RolledBack, LogForked and ProofMismatch speak against the log: stop signing.
     """
     if status == OK:
         return
@@ -142,7 +143,7 @@ def _check_conflict(media_type: str, body: bytes, old_size: int, size: int) -> N
         if seen != old_size:
             raise WitnessBehind(seen)
     if old_size == size:
-        raise ProofMismatch(f"the witness holds another tree of {size} entries", advice=FORK_ADVICE)
+        raise LogForked(f"the witness holds another tree of {size} entries")
     raise WitnessRefused(f"the witness answered 409 without naming another size than {old_size}")
 
 
