@@ -14,9 +14,8 @@ from byhand.records.base import Part
 from byhand.records.intervention import Change, Declaration
 from byhand.records.kinds import SCHEMA_VERSION, AnyRecord
 
-_record = msgspec.json.Decoder(AnyRecord)
+_record: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _declaration = msgspec.json.Decoder(Declaration)
-_version = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class UnknownVersion(Part, kw_only=True):
@@ -30,53 +29,59 @@ def encode(record: AnyRecord) -> bytes:
     """The canonical bytes of a record, fresh from our own types; raises Invalid when it is too large."""
     data = parts.encode_part(record)
     if len(data) > limits.RECORD_BYTES_MAX:
-        fault = Fault("", f"is {len(data)} bytes; at most {limits.RECORD_BYTES_MAX}", "send large values as references")
-        raise Invalid("this record is too large", (fault,))
+        raise Invalid("this record is too large", (_too_large(data),))
     return data
 
 
+def _too_large(data: bytes) -> Fault:
+    return Fault(
+        "", f"is {len(data)} bytes; at most {limits.RECORD_BYTES_MAX}", "send large values as references"
+    )
+
+
 def decode(data: bytes) -> AnyRecord | UnknownVersion:
-    """The record in stored bytes, brought up to this version; raises MalformedProof when it is none."""
+    """The record in stored bytes, brought up to this version; raises MalformedProof when it is none.
+
+    The usual record is of this version and costs one pass. Only what that pass refuses is looked at again: it may
+    be older or newer.
+    """
     try:
-        return _record.decode(data) if _is_current(data) else _older_or_newer(data)
+        record = _record.decode(data)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise MalformedProof(f"a stored record is not of its form: {error}") from error
+        return _older_or_newer(data, error)
+    return record if record.schema == SCHEMA_VERSION else _older_or_newer(data, None)
 
 
-_CURRENT = f'"schema":{SCHEMA_VERSION}'.encode()
-
-
-def _is_current(data: bytes) -> bool:
-    """A cheap look before parsing; the parser still judges."""
-    return _CURRENT in data
-
-
-def _older_or_newer(data: bytes) -> AnyRecord | UnknownVersion:
-    raw = orjson.loads(data)
-    version = raw.get("schema") if isinstance(raw, dict) else None
-    if not isinstance(version, int):
-        raise ValueError("it names no schema version")
-    if version > SCHEMA_VERSION:
-        return UnknownVersion(version=version, text=data.decode("utf-8"))
-    return msgspec.convert(upcast.upcast(version, raw), AnyRecord)
+def _older_or_newer(data: bytes, cause: Exception | None) -> AnyRecord | UnknownVersion:
+    try:
+        raw = orjson.loads(data)
+        version = raw.get("schema") if isinstance(raw, dict) else None
+        if not isinstance(version, int) or (version == SCHEMA_VERSION and cause is not None):
+            raise MalformedProof("a stored record is not of its form") from cause
+        if version > SCHEMA_VERSION:
+            return UnknownVersion(version=version, text=data.decode("utf-8"))
+        record: AnyRecord = msgspec.convert(upcast.upcast(version, raw), AnyRecord)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise MalformedProof("a stored record is not of its form") from error
+    return record
 
 
 def parse_declaration(data: bytes) -> Declaration:
     """A declaration from outside, strictly; raises Invalid naming every fault."""
-    canonical.decode(data)
+    document = canonical.decode(data)
     try:
         declaration = _declaration.decode(data)
     except msgspec.MsgspecError as error:
-        raise Invalid("this is not a declaration", (fault_of(error),)) from error
+        raise Invalid("this is not a declaration", _faults_of(document)) from error
     validate(declaration)
     return declaration
 
 
-def fault_of(error: msgspec.MsgspecError) -> Fault:
-    """A parser's complaint as a fault with a JSON pointer, without echoing values."""
-    text, _, place = str(error).partition(" - at `")
-    pointer = place.rstrip("`").removeprefix("$").replace("[", "/").replace("]", "").replace(".", "/")
-    return Fault(pointer, text)
+def _faults_of(document: object) -> tuple[Fault, ...]:
+    """Every fault by the published schema: a parser stops at the first, and people should not have to try again."""
+    from byhand.records import schema  # only on this path: the validator takes its time to load
+
+    return tuple(schema.faults(document, "Declaration"))
 
 
 def validate(part: Part) -> None:
@@ -84,7 +89,7 @@ def validate(part: Part) -> None:
     faults = rules.faults(part)
     data = parts.encode_part(part) if not faults else b""
     if len(data) > limits.RECORD_BYTES_MAX:
-        faults.append(Fault("", f"is {len(data)} bytes; at most {limits.RECORD_BYTES_MAX}"))
+        faults.append(_too_large(data))
     if faults:
         raise Invalid("this is not valid", tuple(faults))
 
