@@ -62,7 +62,7 @@ def _words(value: str) -> Condition:
     if not words:
         raise ValueError("holds no word to search for")
     phrase = " ".join(words)
-    return Condition("first IN (SELECT rowid FROM words WHERE words MATCH ?)", (f'"{phrase}"*',))
+    return Condition("first IN (SELECT rowid FROM search WHERE search MATCH ?)", (f'"{phrase}"*',))
 
 
 def _text(*columns: str) -> Callable[[str], Condition]:

@@ -12,7 +12,7 @@ from byhand.errors import ChainMoved, NotFound, ProbeFailed
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.control.indexing import OVERDUE, due_after
-from byhand.probes import open_probe, runs_on_server
+from byhand.probes import is_client_only, open_probe
 from byhand.records import captured
 from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Finding, Outcome
@@ -102,7 +102,7 @@ class Settling:
         """The value found now, where byhand can read it by itself."""
         try:
             point = self._points.get(name or "")
-            if point.probe is None or not runs_on_server(point.probe):
+            if point.probe is None or is_client_only(point.probe):
                 return captured.unknown("only the client can read this target")
             return open_probe(point.probe).read()
         except (NotFound, ProbeFailed) as error:

@@ -7,7 +7,7 @@ import asyncio
 import hmac
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from byhand.anchor.contract import Anchor
 from byhand.client.contract import Acknowledgement, Receipt
@@ -145,6 +145,10 @@ class Journal:
         proof = TlogProof(index, tuple(path), note).encode().decode()
         placed = Placed(leaf.id, index, entry, leaf_hash(entry), leaf.recorded)
         return Receipt(acknowledgement=self.acknowledgement(placed), entry=entry.decode(), proof=proof)
+
+    def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, sealed payload)`` as they rest, for evidence and copies."""
+        return self._entries.payloads(start, stop)
 
     def close(self) -> None:
         """Commit what waits, then give back threads and files. Idempotent."""

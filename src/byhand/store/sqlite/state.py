@@ -42,7 +42,10 @@ class SqliteState:
 
     def use_challenge(self, challenge: str, now: str) -> bool:
         """Forget a challenge; whether it was good."""
-        return self._run("DELETE FROM challenge WHERE challenge = ? AND expires > ?", (challenge, now)).rowcount == 1
+        return (
+            self._run("DELETE FROM challenge WHERE challenge = ? AND expires > ?", (challenge, now)).rowcount
+            == 1
+        )
 
     def add_session(self, row: SessionRow) -> None:
         """Remember a session."""

@@ -22,12 +22,12 @@ CREATE INDEX intervention_due ON intervention (due) WHERE due <> '';
 CREATE INDEX intervention_executor ON intervention (executor) WHERE executor <> '';
 CREATE INDEX intervention_cause ON intervention (caused_by) WHERE caused_by <> '';
 
-CREATE VIRTUAL TABLE words USING fts5 (words, content = 'intervention', content_rowid = 'first');
+CREATE VIRTUAL TABLE search USING fts5 (words, content = 'intervention', content_rowid = 'first');
 CREATE TRIGGER words_added AFTER INSERT ON intervention BEGIN
-  INSERT INTO words (rowid, words) VALUES (new.first, new.words); END;
-CREATE TRIGGER words_changed AFTER UPDATE OF words ON intervention BEGIN
-  INSERT INTO words (words, rowid, words) VALUES ('delete', old.first, old.words);
-  INSERT INTO words (rowid, words) VALUES (new.first, new.words); END;
+  INSERT INTO search (rowid, words) VALUES (new.first, new.words); END;
+CREATE TRIGGER words_changed AFTER UPDATE OF words ON intervention WHEN old.words IS NOT new.words BEGIN
+  INSERT INTO search (search, rowid, words) VALUES ('delete', old.first, old.words);
+  INSERT INTO search (rowid, words) VALUES (new.first, new.words); END;
 
 CREATE TABLE text (person TEXT NOT NULL, digest TEXT NOT NULL, record TEXT NOT NULL,
                    PRIMARY KEY (person, digest)) WITHOUT ROWID;

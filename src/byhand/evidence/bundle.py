@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The evidence bundle: everything about one intervention that a stranger needs to check it offline.
+
+A ZIP file whose members are the bytes themselves: leaves, sections with their salts, proofs, the checkpoint,
+statements as they were signed. Keys inside a bundle vouch for nothing: the verifier brings its own.
+Exported plaintext is beyond later erasure, so persons' sections are withheld unless asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from byhand.errors import MalformedProof, NotFound
+from byhand.journal.journal import Journal
+from byhand.journal.reader import Stored
+from byhand.journal.tree import StoredTree
+from byhand.log.proof import TlogProof
+from byhand.records.kinds import Administration, Intent
+from byhand.records.leaf import ADMINISTRATION_CHAIN
+from byhand.records.payload import PERSON_PREFIX, decode_sealed
+from byhand.signatures import dsse, sshsig
+from byhand.trust.keyring import Keyring
+
+BUNDLE_VERSION = 0
+MEMBERS_MAX = 20_000  # a few files for each record of the two chains
+MEMBER_BYTES_MAX = 16 * 1024 * 1024  # one section, e.g. an attachment
+BUNDLE_BYTES_MAX = 512 * 1024 * 1024  # unpacked: what a laptop checks in a minute
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the same evidence gives the same file
+
+MANIFEST = "manifest.json"
+CHECKPOINT = "checkpoint"
+README = "README.md"
+CHECK_SCRIPT = "check.py"
+ALLOWED_SIGNERS = "allowed_signers"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSection:
+    """A section of a record: its commitment, and, unless withheld, its salt and content."""
+
+    name: str
+    commitment: str
+    salt: bytes | None = None
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BundleEntry:
+    """One entry with its proof and its sections."""
+
+    index: int
+    leaf: bytes
+    proof: bytes
+    sections: tuple[BundleSection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle as it was read: claims, until ``bundle_check`` has been through it."""
+
+    origin: str
+    intervention: str
+    checkpoint: bytes
+    keys: tuple[str, ...]
+    officers: str
+    intervention_entries: tuple[int, ...]
+    administration_entries: tuple[int, ...]
+    entries: dict[int, BundleEntry] = field(default_factory=dict)
+
+
+# -- making
+
+
+def make_bundle(
+    journal: Journal, keyring: Keyring, intervention: str, payload_of: dict[int, bytes], *, persons: bool = False
+) -> bytes:
+    """The bundle of ``intervention`` under an anchored checkpoint made now; raises NotFound.
+
+    ``payload_of`` is filled by the caller with sealed payloads by entry (see ``sealed_payloads``). ``persons``
+    discloses the sections with personal data too.
+    """
+    chain = journal.reader.chain(intervention)
+    if not chain:
+        raise NotFound(f"there is no intervention {intervention}")
+    administration = journal.reader.chain(ADMINISTRATION_CHAIN)
+    note = journal.anchor(chain[-1].index + 1)
+    size = journal.checkpointer.size_of(note)
+    administration = [one for one in administration if one.index < size]
+    chain = [one for one in chain if one.index < size]
+    tree = journal.reader.tree()
+    files: dict[str, bytes] = {}
+    for stored in sorted([*administration, *chain], key=lambda one: one.index):
+        disclosed = persons and stored in chain
+        files.update(_entry_files(stored, tree, note, size, payload_of[stored.index], persons=disclosed))
+    manifest = {
+        "v": BUNDLE_VERSION,
+        "origin": journal.origin,
+        "intervention": intervention,
+        "keys": [key.encode() for key in journal.key.verifiers],
+        "officers": keyring.officers_fingerprint,
+        "entries": {
+            "intervention": [one.index for one in chain],
+            "administration": [one.index for one in administration],
+        },
+    }
+    files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    files[CHECKPOINT] = note
+    files[ALLOWED_SIGNERS] = keyring.allowed_signers(size).encode()
+    files.update(_instructions(journal.origin, intervention))
+    return _zip(files)
+
+
+def sealed_payloads(journal: Journal, indexes: Iterable[int]) -> dict[int, bytes]:
+    """The sealed payloads of entries, for ``make_bundle``."""
+    return {index: sealed for at in indexes for index, sealed in journal.payloads(at, at + 1)}
+
+
+def _entry_files(
+    stored: Stored, tree: StoredTree, note: bytes, size: int, sealed: bytes, *, persons: bool
+) -> dict[str, bytes]:
+    folder = f"entries/{stored.index}"
+    proof = TlogProof(stored.index, tuple(tree.inclusion(stored.index, size)), note)
+    files = {f"{folder}/leaf.json": stored.entry, f"{folder}/proof.tlog-proof": proof.encode()}
+    listed = []
+    for number, row in enumerate(decode_sealed(sealed).sections):
+        section = stored.sections.get(row.name)
+        withheld = section is None or (row.name.startswith(PERSON_PREFIX) and not persons)
+        line: dict[str, object] = {"name": row.name, "commitment": row.commitment}
+        if section is not None and not withheld:
+            line |= {"salt": section.salt.hex(), "file": f"section-{number}"}
+            files[f"{folder}/section-{number}"] = section.content
+        listed.append(line)
+    files[f"{folder}/sections.json"] = json.dumps(listed, indent=1, sort_keys=True).encode()
+    files.update(_statement_files(folder, stored))
+    return files
+
+
+def _statement_files(folder: str, stored: Stored) -> dict[str, bytes]:
+    """Each signed statement as ssh-keygen wants it: the signed bytes, and one armoured signature each."""
+    record = stored.record
+    texts: tuple[str, ...] = ()
+    if isinstance(record, Administration):
+        texts = record.statements
+    elif isinstance(record, Intent) and record.statement is not None:
+        texts = (record.statement,)
+    files: dict[str, bytes] = {}
+    for number, text in enumerate(texts):
+        envelope = dsse.parse(text.encode())
+        files[f"{folder}/statement-{number}.signed"] = envelope.pae()
+        for place, signature in enumerate(envelope.signatures):
+            files[f"{folder}/statement-{number}.{place}.sig"] = sshsig.armor(signature.sig).encode()
+    return files
+
+
+def _instructions(origin: str, intervention: str) -> dict[str, bytes]:
+    from importlib import resources  # noqa: PLC0415 - only needed when a bundle is made
+
+    folder = resources.files("byhand.evidence.by_hand")
+    readme = folder.joinpath("README.md").read_text(encoding="utf-8")
+    readme = readme.replace("{origin}", origin).replace("{intervention}", intervention)
+    return {README: readme.encode(), CHECK_SCRIPT: folder.joinpath("check.py").read_bytes()}
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files, key=lambda one: (one.count("/") > 0, one)):
+            archive.writestr(zipfile.ZipInfo(name, FIXED_DATE), files[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+# -- reading
+
+
+def read_bundle(data: bytes) -> Bundle:
+    """The bundle in ``data``; nothing is unpacked to disk. Raises MalformedProof."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            files = _members(archive)
+        manifest = json.loads(files[MANIFEST])
+        return Bundle(
+            origin=str(manifest["origin"]),
+            intervention=str(manifest["intervention"]),
+            checkpoint=files[CHECKPOINT],
+            keys=tuple(str(key) for key in manifest["keys"]),
+            officers=str(manifest["officers"]),
+            intervention_entries=_indexes(manifest["entries"]["intervention"]),
+            administration_entries=_indexes(manifest["entries"]["administration"]),
+            entries=_entries(files, manifest),
+        )
+    except KeyError as error:
+        raise MalformedProof(f"the bundle lacks {error.args[0]}") from error
+    except (zipfile.BadZipFile, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        raise MalformedProof(f"this is no evidence bundle: {error}") from error
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if len(infos) > MEMBERS_MAX or len(set(names)) != len(names):
+        raise MalformedProof("the bundle has too many members, or two of one name")
+    if sum(info.file_size for info in infos) > BUNDLE_BYTES_MAX or any(i.file_size > MEMBER_BYTES_MAX for i in infos):
+        raise MalformedProof("the bundle is too large")
+    return {info.filename: archive.read(info) for info in infos}
+
+
+def _indexes(values: object) -> tuple[int, ...]:
+    if not isinstance(values, list) or not all(isinstance(one, int) and one >= 0 for one in values):
+        raise MalformedProof("the bundle's manifest does not list its entries")
+    if values != sorted(set(values)):
+        raise MalformedProof("the bundle's manifest lists its entries out of order")
+    return tuple(values)
+
+
+def _entries(files: dict[str, bytes], manifest: dict[str, dict[str, list[int]]]) -> dict[int, BundleEntry]:
+    entries: dict[int, BundleEntry] = {}
+    for index in {*_indexes(manifest["entries"]["intervention"]), *_indexes(manifest["entries"]["administration"])}:
+        folder = f"entries/{index}"
+        sections = tuple(_section(files, folder, line) for line in json.loads(files[f"{folder}/sections.json"]))
+        leaf, proof = files[f"{folder}/leaf.json"], files[f"{folder}/proof.tlog-proof"]
+        entries[index] = BundleEntry(index, leaf, proof, sections)
+    return entries
+
+
+def _section(files: dict[str, bytes], folder: str, line: dict[str, str]) -> BundleSection:
+    if "file" not in line:
+        return BundleSection(str(line["name"]), str(line["commitment"]))
+    content = files[f"{folder}/{line['file']}"]
+    return BundleSection(str(line["name"]), str(line["commitment"]), bytes.fromhex(line["salt"]), content)

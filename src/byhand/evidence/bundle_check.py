@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does a bundle prove what it says? The same numbers as for a whole log, for two chains of it.
+
+    0  whose log it is comes from the verifier
+    1  the checkpoint is of this log and signed by its keys
+    2  a remembered checkpoint of the same size has the same root
+    3  every entry stands under that checkpoint, by its own inclusion proof
+    4  both chains are whole: each entry names its predecessor, from the first one on
+    5  every section is the one its entry commits to; withheld sections keep their commitments
+    6  the keyring leads back to the officers, signatures cover what was declared, permits were due
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from byhand.errors import MalformedProof, Unsound
+from byhand.evidence.bundle import Bundle, BundleEntry
+from byhand.evidence.policy import Policy
+from byhand.evidence.records_check import RecordsCheck, Seen
+from byhand.evidence.report import Report, found
+from byhand.evidence.verify import Remembered
+from byhand.log import checkpoint as checkpoints, merkle, proof as proofs
+from byhand.log.checkpoint import Checkpoint
+from byhand.log.keys import VerifierKey
+from byhand.records import codec, leaf as leaves, payload
+from byhand.records.codec import UnknownVersion
+from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
+from byhand.records.payload import BODY, Section
+
+
+def verify_bundle(
+    bundle: Bundle, target: str, *, policy: Policy | None, remembered: Sequence[Remembered] = ()
+) -> Report:
+    """Check ``bundle``; every fault becomes a finding."""
+    report = Report(target, origin=bundle.origin, authenticated=policy is not None)  # 0
+    try:
+        keys = policy.keys if policy is not None else tuple(VerifierKey.parse(key) for key in bundle.keys)
+    except MalformedProof as error:
+        report.add(found("bundle.malformed", "manifest", str(error)))
+        return report
+    if policy is not None and policy.origin != bundle.origin:
+        report.add(found("checkpoint.origin", "manifest", f"speaks of {bundle.origin}, not of {policy.origin}"))
+        return report
+    checkpoint = _checkpoint(bundle, report, keys)  # 1
+    if checkpoint is not None:
+        report.size = checkpoint.size
+        _compare(report, checkpoint, remembered, keys)  # 2
+    opened = _entries(bundle, report, checkpoint, keys)  # 3, 5
+    _chain(report, bundle.intervention, bundle.intervention_entries, opened)  # 4
+    _chain(report, ADMINISTRATION_CHAIN, bundle.administration_entries, opened)
+    check = RecordsCheck(report, bundle.origin, policy.officers if policy is not None else None)  # 6
+    for index in sorted(opened):
+        if opened[index][1] is not None:
+            check.see(opened[index][1])  # type: ignore[arg-type]
+    if policy is None or policy.officers is None:
+        report.notes.append(f"the officers' fingerprint is the bundle's own claim: compare {bundle.officers}")
+    report.counts |= {"entries": len(opened), "signatures": check.signatures}
+    if not report.independence:
+        report.independence.append("self-signed")
+    return report
+
+
+def _checkpoint(bundle: Bundle, report: Report, keys: Sequence[VerifierKey]) -> Checkpoint | None:
+    try:
+        return checkpoints.open_checkpoint(bundle.checkpoint, bundle.origin, keys).checkpoint
+    except Unsound as error:
+        report.add(found("checkpoint.forged", "checkpoint", str(error)))
+        return None
+
+
+def _compare(
+    report: Report, checkpoint: Checkpoint, remembered: Sequence[Remembered], keys: Sequence[VerifierKey]
+) -> None:
+    for one in remembered:
+        try:
+            old = checkpoints.open_checkpoint(one.note, report.origin, keys).checkpoint
+        except Unsound as error:
+            report.add(found("checkpoint.origin", one.place, f"is no checkpoint of this log: {error}"))
+            continue
+        if old.size != checkpoint.size:
+            note = f"{one.place} holds size {old.size}, the bundle {checkpoint.size}: verify the whole log to compare"
+            report.notes.append(note)
+        elif old.root != checkpoint.root:
+            report.add(found("log.forked", one.place, f"another root was seen at size {old.size}"))
+        elif one.independent not in report.independence:
+            report.independence.append(one.independent)
+
+
+def _entries(
+    bundle: Bundle, report: Report, checkpoint: Checkpoint | None, keys: Sequence[VerifierKey]
+) -> dict[int, tuple[Leaf, Seen | None]]:
+    opened: dict[int, tuple[Leaf, Seen | None]] = {}
+    for index, entry in sorted(bundle.entries.items()):
+        try:
+            leaf = leaves.decode(entry.leaf)
+            if checkpoint is not None:
+                _check_proof(bundle, entry, checkpoint, keys)  # 3
+            opened[index] = (leaf, _record(entry, leaf))  # 5
+        except Unsound as error:
+            code = "payload.altered" if "section" in str(error) else "proof.broken"
+            report.add(found(code, f"entry {index}", str(error)))
+    return opened
+
+
+def _check_proof(bundle: Bundle, entry: BundleEntry, checkpoint: Checkpoint, keys: Sequence[VerifierKey]) -> None:
+    proof = proofs.parse(entry.proof)
+    if proof.index != entry.index:
+        raise MalformedProof(f"its proof is about entry {proof.index}")
+    under = proofs.verify(proof, entry.leaf, bundle.origin, keys).checkpoint
+    if (under.size, under.root) != (checkpoint.size, checkpoint.root):
+        raise MalformedProof("its proof leads to another checkpoint than the bundle's")
+
+
+def _record(entry: BundleEntry, leaf: Leaf) -> Seen | None:
+    """The record in the body section, once every section is what the leaf commits to; ``None`` when withheld."""
+    if leaf.commitment is None:
+        return None
+    payload.check_list([(one.name, one.commitment) for one in entry.sections], leaf.commitment)
+    body: bytes | None = None
+    for one in entry.sections:
+        if one.salt is not None and one.content is not None:
+            payload.check_section(Section(one.name, one.salt, one.content), one.commitment)
+            body = one.content if one.name == BODY else body
+    if body is None:
+        return None
+    record = codec.decode(body)
+    if isinstance(record, UnknownVersion):
+        return None
+    return Seen(entry.index, leaf, merkle.leaf_hash(entry.leaf), record)
+
+
+def _chain(
+    report: Report, name: str, indexes: Sequence[int], opened: dict[int, tuple[Leaf, Seen | None]]
+) -> None:
+    """Each entry names its predecessor, from a first one that names none: nothing in between was left out."""
+    previous: int | None = None
+    for index in indexes:
+        if index not in opened:
+            report.add(found("bundle.incomplete", f"entry {index}", f"of the chain {name} cannot be read"))
+            previous = index
+            continue
+        leaf, seen = opened[index]
+        if leaf.chain != name:
+            report.add(found("chain.broken", f"entry {index}", f"belongs to {leaf.chain}, not to {name}"))
+        if leaf.previous != previous:
+            what = f"follows {leaf.previous}, but the bundle's previous entry of {name} is {previous}"
+            report.add(found("bundle.incomplete", f"entry {index}", what))
+        if seen is None:
+            report.add(found("bundle.incomplete", f"entry {index}", "its body is withheld or cannot be read"))
+        previous = index
+    if not indexes:
+        report.add(found("bundle.incomplete", name, "the bundle holds no entry of it"))
