@@ -115,6 +115,8 @@ class Decision(Part, kw_only=True):
     policy: str | None = None
     """Digest of the policy set in force."""
     policies: tuple[str, ...] = ()
+    approvals_needed: int = 0
+    """How many distinct persons must approve before a permit may be issued."""
     would_refuse: tuple[str, ...] = ()
     """What mode ``enforce`` would have refused, in ``observe`` and ``warn``."""
 

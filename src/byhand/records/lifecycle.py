@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of an intervention: one pure fold over its records, and the only place that knows what may follow what.
 
-    declared -> (pending ->) permitted -> redeemed -> applied | failed | abandoned | unknown (-> applied | failed)
-    declared | pending -> approved | refused | withdrawn | lapsed
-    permitted -> lapsed | void | abandoned
+    declared, or pending while approvals are missing -> approved | refused | withdrawn
+    declared | approved -> permitted -> redeemed -> applied | failed | abandoned | unknown (-> applied | failed)
+    declared | pending | approved | permitted -> lapsed | abandoned;  permitted -> void
     observed -> explained
+
+Findings and observations may be added at any time: a verdict, a review and an amendment show in the state, and
+change nothing that happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NoReturn
+
+import msgspec
 
 from byhand.errors import IllegalTransition
 from byhand.records.base import Part
@@ -36,9 +41,16 @@ class State(Part, kw_only=True):
     phase: str
     intent: str | None = None
     permit: str | None = None
+    expires: str | None = None
+    """When the permit expires, or the intent while there is none."""
+    outcome: str | None = None
     approvals: tuple[str, ...] = ()
-    """Persons who approved, each once."""
+    """Persons who approve, each once."""
+    approvals_needed: int = 0
+    requester: str | None = None
     verdict: str | None = None
+    verdicts: tuple[str, ...] = ()
+    """Every verdict there was, oldest first; ``verdict`` is the last."""
     reviewed: bool = False
     amended: bool = False
 
@@ -72,56 +84,81 @@ def advance(state: State | None, record: AnyRecord) -> State:
 
 def _begin(record: AnyRecord) -> State:
     if isinstance(record, Intent):
-        return State(phase="declared", intent=record.id)
+        needed = record.decision.approvals_needed
+        return State(
+            phase="pending" if needed > 0 else "declared",
+            intent=record.id,
+            expires=record.declaration.expires,
+            approvals_needed=needed,
+            requester=record.declaration.person,
+        )
     if isinstance(record, Observation):
         return State(phase="observed")
-    raise IllegalTransition(f"an intervention begins with an intent or an observation, not with {_name(record)}")
+    raise IllegalTransition(
+        f"an intervention begins with an intent or an observation, not with {_name(record)}"
+    )
 
 
 def _permit(state: State, record: Permit) -> State:
     phase = record.phase
-    if phase == "issued" and state.phase in ("declared", "approved") and state.permit is None:
-        return _to(state, "permitted", permit=record.id)
-    if state.permit is not None and record.permit != state.permit:
+    if state.permit is None:
+        if state.phase not in ("declared", "approved") or phase not in ("issued", "refused"):
+            _refuse(state, record)
+        if record.permit != record.id:
+            raise IllegalTransition("the first record of a permit names itself as the permit")
+        if phase == "refused":
+            return _to(state, "refused")
+        return _to(state, "permitted", permit=record.id, expires=record.expires or state.expires)
+    if record.permit != state.permit:
         raise IllegalTransition(f"the permit {record.permit} is not this intervention's")
-    if phase == "redeemed" and state.phase == "permitted":
-        return _to(state, "redeemed")
-    if phase == "void" and state.phase == "permitted":
-        return _to(state, "void")
-    if phase == "refused" and state.permit is not None:
+    if phase == "refused":
         return state  # somebody tried in vain: it changes nothing, and stays on record
-    _refuse(state, record)
+    if state.phase != "permitted" or phase == "issued":
+        _refuse(state, record)
+    return _to(state, phase)
 
 
 def _outcome(state: State, record: Outcome) -> State:
     result = record.result
-    if result == "lapsed" and state.phase in ("declared", "pending", "approved", "permitted"):
-        return _to(state, "lapsed")
-    if result == "abandoned" and state.phase in OPEN:
-        return _to(state, "abandoned")
-    if result in ("applied", "failed", "unknown") and state.phase == "redeemed":
-        return _to(state, result)
-    if result in ("applied", "failed") and state.phase == "unknown":
-        return _to(state, result)
-    _refuse(state, record)
+    if state.phase not in _BEFORE_OUTCOME[result]:
+        _refuse(state, record)
+    return _to(state, result, outcome=result)
+
+
+_UNREDEEMED = frozenset({"declared", "pending", "approved", "permitted"})
+_BEFORE_OUTCOME = {
+    "applied": frozenset({"redeemed", "unknown"}),
+    "failed": frozenset({"redeemed", "unknown"}),
+    "unknown": frozenset({"redeemed"}),
+    "abandoned": OPEN,
+    "lapsed": _UNREDEEMED,
+}
 
 
 def _approval(state: State, record: Approval) -> State:
+    """Count a decision. Who may approve, and whose approvals fit together, is the gate's to judge."""
+    person = record.actor.person
     if state.phase not in ("declared", "pending", "approved"):
         _refuse(state, record)
-    if record.decision == "approve":
-        approvals = tuple(sorted({*state.approvals, record.actor.person}))
-        return _to(state, "pending", approvals=approvals)
     if record.decision == "refuse":
         return _to(state, "refused")
-    withdrawn = tuple(person for person in state.approvals if person != record.actor.person)
-    return _to(state, "withdrawn" if record.actor.person not in state.approvals else "pending", approvals=withdrawn)
+    if record.decision == "withdraw" and person not in state.approvals:
+        if person != state.requester:
+            raise IllegalTransition(f"{person} has no approval here to withdraw")
+        return _to(state, "withdrawn")
+    others = {approver for approver in state.approvals if approver != person}
+    approvals = tuple(sorted(others | {person} if record.decision == "approve" else others))
+    enough = len(approvals) >= state.approvals_needed
+    waiting = "pending" if state.approvals_needed else "declared"
+    return _to(state, "approved" if enough and approvals else waiting, approvals=approvals)
 
 
 def _finding(state: State, record: Finding) -> State:
     if record.type == "verdict":
-        phase = "explained" if state.phase == "observed" else state.phase
-        return _to(state, phase, verdict=record.verdict)
+        verdicts = (*state.verdicts, record.verdict or "")
+        return _to(state, state.phase, verdict=record.verdict, verdicts=verdicts)
+    if record.type == "disposition" and state.phase == "observed":
+        return _to(state, "explained")
     if record.type == "review":
         return _to(state, state.phase, reviewed=True)
     if record.type == "amendment":
@@ -130,13 +167,14 @@ def _finding(state: State, record: Finding) -> State:
 
 
 def _to(state: State, phase: str, **changes: object) -> State:
-    values = {name: getattr(state, name) for name in state.__struct_fields__}
-    return State(**{**values, "phase": phase, **changes})
+    return msgspec.structs.replace(state, phase=phase, **changes)
 
 
 def _name(record: AnyRecord) -> str:
     kind = str(record.__struct_config__.tag)
-    detail = getattr(record, "phase", None) or getattr(record, "result", None) or getattr(record, "decision", None)
+    detail = (
+        getattr(record, "phase", None) or getattr(record, "result", None) or getattr(record, "decision", None)
+    )
     return f"{kind} ({detail})" if isinstance(detail, str) else kind
 
 
