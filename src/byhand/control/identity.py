@@ -9,9 +9,7 @@ from byhand.errors import Fault, Invalid
 from byhand.records import rules
 from byhand.records.actor import Actor, Authentication, PersonDetails, Via
 from byhand.records.base import Part
-from byhand.records.shared_accounts import check_not_shared as check_not_shared
-from byhand.records.shared_accounts import os_account_is_shared as os_account_is_shared
-
+from byhand.records.shared_accounts import check_not_shared
 
 SignedBy = Literal["actor", "server"]
 

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 from byhand.client.contract import Acknowledgement
-from byhand.control.administration import AdministrationFold
+from byhand.control.administration import Administrated, AdministrationFold, Check
 from byhand.control.identity import Caller, check_person
-from byhand.errors import Conflict
+from byhand.errors import Conflict, Fault, Invalid
 from byhand.ids import new_record_id
 from byhand.journal.journal import Journal
 from byhand.records import rules
-from byhand.records.actor import PersonDetails
+from byhand.records.actor import Authentication, PersonDetails
 from byhand.records.base import Part
 from byhand.records.kinds import SCHEMA_VERSION, Administration
-from byhand.signatures import dsse
+from byhand.signatures import dsse, sshsig
 from byhand.trust import administration as trust
 from byhand.trust import statements
 from byhand.trust.keyring import EnrolledKey, Keyring
+
+DISPLAY_NAME_LENGTH_MAX = 200  # the longest legal names fit; it is shown in one table column
+KeyringStatement = statements.Genesis | statements.Enrolment | statements.Revocation
 
 
 class PersonRow(Part, kw_only=True):
@@ -29,6 +32,8 @@ class PersonRow(Part, kw_only=True):
     """Fingerprints of the keys that speak for them now."""
     since: int
     """Index at which the first of their keys was enrolled."""
+    revoked: int = 0
+    """How many of their keys were revoked; with no ``keys`` left, nobody can act in their name."""
 
 
 class People:
@@ -46,53 +51,91 @@ class People:
         """Whether only one officer ever was: a trial home, marked in every receipt."""
         return self.keyring().is_trial(self._journal.reader.size)
 
+    def submit(self, caller: Caller, envelope: str, display_name: str | None = None) -> Acknowledgement:
+        """Record whatever keyring statement ``envelope`` holds; raises as the three methods below."""
+        kind = dsse.parse(envelope.encode()).payload_type
+        if kind == statements.payload_type(statements.Genesis):
+            return self.begin(envelope, display_name)
+        if kind == statements.payload_type(statements.Revocation):
+            return self.revoke(caller, envelope)
+        return self.enrol(caller, envelope, display_name)
+
     def begin(self, envelope: str, display_name: str | None = None) -> Acknowledgement:
         """Name the first officer (the genesis statement); raises Conflict in a home that has one."""
-        if self._administration.current().keyring is not None:
-            raise Conflict("this home has its officers already", advice="Enrol others with: byhand person add")
-        genesis = statements.read(dsse.parse(envelope.encode()), statements.Genesis, origin=self._journal.origin)
-        check_person(genesis.person)
-        return self._submit(None, trust.HOME_CREATE, genesis.person, envelope, display_name)
+        genesis = statements.read(
+            dsse.parse(envelope.encode()), statements.Genesis, origin=self._journal.origin
+        )
+        credential = sshsig.fingerprint(statements.key_of(genesis.keys[0]))
+        signed = Authentication(method="ssh-key", when=genesis.time, credential=credential)
+        first = Caller(
+            person=genesis.person, credential=credential, authentication=signed, roles=(statements.OFFICER,)
+        )
+
+        def check(now: Administrated) -> None:
+            if now.keyring is not None:
+                raise Conflict(
+                    "this home has its officers already", advice="Enrol others with: byhand person add"
+                )
+            check_person(genesis.person)
+
+        return self._submit(first, trust.HOME_CREATE, genesis, envelope, display_name, check)
 
     def enrol(self, caller: Caller, envelope: str, display_name: str | None = None) -> Acknowledgement:
         """Enrol a key for a person; raises Refused, SharedAccount, Conflict for a name that looks like another's."""
-        statement = statements.read(dsse.parse(envelope.encode()), statements.Enrolment, origin=self._journal.origin)
-        check_person(statement.person)
-        for other in self.keyring().persons:
-            if rules.confusable(statement.person, other):
-                raise Conflict(
-                    f"{statement.person} looks like {other}, who is enrolled", advice="Choose a name nobody can mistake."
-                )
-        return self._submit(caller, trust.PERSON_ENROL, statement.person, envelope, display_name)
+        enrolment = statements.read(
+            dsse.parse(envelope.encode()), statements.Enrolment, origin=self._journal.origin
+        )
+
+        def check(now: Administrated) -> None:
+            check_person(enrolment.person)
+            others = now.keyring.persons if now.keyring is not None else frozenset()
+            for other in sorted(others):
+                if rules.confusable(enrolment.person, other):
+                    raise Conflict(
+                        f"{enrolment.person} looks like {other}, who is enrolled",
+                        advice="Choose a name that nobody can mistake for another.",
+                    )
+
+        return self._submit(caller, trust.PERSON_ENROL, enrolment, envelope, display_name, check)
 
     def revoke(self, caller: Caller, envelope: str) -> Acknowledgement:
         """Revoke a key; from this place in the log on it speaks for nobody."""
-        statement = statements.read(dsse.parse(envelope.encode()), statements.Revocation, origin=self._journal.origin)
-        return self._submit(caller, trust.KEY_REVOKE, statement.person, envelope, None)
+        revocation = statements.read(
+            dsse.parse(envelope.encode()), statements.Revocation, origin=self._journal.origin
+        )
+        return self._submit(caller, trust.KEY_REVOKE, revocation, envelope, None, lambda now: None)
 
     def _submit(
-        self, caller: Caller | None, action: str, subject: str, envelope: str, display_name: str | None
+        self,
+        caller: Caller,
+        action: str,
+        statement: KeyringStatement,
+        envelope: str,
+        display_name: str | None,
+        check: Check,
     ) -> Acknowledgement:
         record = Administration(
-            id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=subject, statements=(envelope,)
+            id=new_record_id(),
+            schema=SCHEMA_VERSION,
+            action=action,
+            subject=statement.person,
+            statements=(envelope,),
         )
         people = {}
         if display_name:
-            people[new_record_id()] = PersonDetails(display_name=display_name, subject=subject)
-        return self._administration.submit(caller, record, people)
+            _check_display_name(display_name)
+            people[new_record_id()] = PersonDetails(display_name=display_name, subject=statement.person)
+        return self._administration.submit(caller, record, people, check)
 
-    def persons(self) -> list[PersonRow]:
-        """Everybody who has a valid key now, by name."""
+    def persons(self, *, everybody: bool = False) -> list[PersonRow]:
+        """Who can act now, by name; with ``everybody`` also those whose keys are all revoked."""
         size, keyring = self._journal.reader.size, self.keyring()
         names = self._administration.current().names
-        rows = []
-        for person in sorted(keyring.persons_at(size)):
-            keys = keyring.keys_of(person, size)
-            roles = tuple(sorted({role for key in keys for role in key.roles}))
-            since = min(key.enrolled_at for key in keys)
-            prints = tuple(key.fingerprint for key in keys)
-            rows.append(PersonRow(person=person, name=names.get(person), roles=roles, keys=prints, since=since))
-        return rows
+        keys: dict[str, list[EnrolledKey]] = {}
+        for key in keyring.keys.values():
+            keys.setdefault(key.person, []).append(key)
+        rows = (_row(person, keys[person], names.get(person), size) for person in sorted(keys))
+        return [row for row in rows if everybody or row.keys]
 
     def keys(self, person: str | None = None) -> list[EnrolledKey]:
         """Every key ever enrolled, revoked ones too."""
@@ -103,3 +146,24 @@ class People:
         return self._administration.current().names.get(person)
 
 
+def _row(person: str, keys: list[EnrolledKey], name: str | None, size: int) -> PersonRow:
+    valid = [key for key in keys if key.valid_at(size)]
+    return PersonRow(
+        person=person,
+        name=name,
+        roles=tuple(sorted({role for key in valid for role in key.roles})),
+        keys=tuple(key.fingerprint for key in valid),
+        since=min(key.enrolled_at for key in keys),
+        revoked=sum(key.revoked_at is not None for key in keys),
+    )
+
+
+def _check_display_name(name: str) -> None:
+    if (
+        not name.strip()
+        or len(name) > DISPLAY_NAME_LENGTH_MAX
+        or not name.isprintable()
+        or rules.hidden(name)
+    ):
+        complaint = f"must be 1 to {DISPLAY_NAME_LENGTH_MAX} visible characters"
+        raise Invalid("this person cannot be enrolled", (Fault("/display_name", complaint),))

@@ -72,7 +72,7 @@ class Points:
                     f"this target is registered as the intervention point {point.name}",
                     advice=f"Name the point: {point.name}",
                 )
-        tier = max((point.tier for point in near), key=TIERS.index, default="high")
+        tiers: list[Tier] = ["high", *(point.tier for point in near)]
         return Point(
             name=UNREGISTERED,
             action=action,
@@ -82,7 +82,7 @@ class Points:
             field=field,
             owner="nobody",
             environment="production",
-            tier=max(tier, "high", key=TIERS.index),
+            tier=max(tiers, key=TIERS.index),
             mode="enforce",
         )
 

@@ -6,21 +6,30 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import hashlib
+import re
 import unicodedata
 from collections.abc import Callable
 
 from byhand.client.contract import Acknowledgement
-from byhand.control.administration import AdministrationFold
+from byhand.control.administration import Administrated, AdministrationFold
 from byhand.control.identity import Caller
 from byhand.errors import Fault, Invalid
-from byhand.records import rules
+from byhand.ids import new_record_id
+from byhand.records import limits, rules
 from byhand.records.intervention import Justification
-from byhand.records.kinds import Administration, Point, Reason
+from byhand.records.kinds import SCHEMA_VERSION, Administration, Point, Reason
+from byhand.trust import administration as trust
 
 TEXT_LENGTH_MIN = 10  # shorter says nothing to whoever reads it in five years
 DIFFERENT_CHARACTERS_MIN = 4  # "aaaaaaaaaa" and "..........." are not reasons
-NEAREST = 3
+NEAREST = 3  # names offered for a misspelt one: more is a list, not help
+SUMMARY_LENGTH_MAX = 200  # one line of the prompt
+PATTERNS_MAX = 64  # action patterns of one code; with more it says nothing about the act
+CODES_MAX = 500  # codes in one change; people choose from a list they can read
 REPEATED = "text_repeated"
+CATALOGUE = "reasons"
+"""What an administration of the catalogue names as its subject."""
+_PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(?:\.[a-z0-9_*]+)*")
 
 SHIPPED: tuple[Reason, ...] = (
     Reason(
@@ -28,11 +37,17 @@ SHIPPED: tuple[Reason, ...] = (
         summary="A quoting or liquidity obligation must be met",
         actions=("trading.*",),
     ),
-    Reason(code="SYSTEM_ERROR_RECOVERY", summary="The automation itself is at fault and must be brought back"),
+    Reason(
+        code="SYSTEM_ERROR_RECOVERY", summary="The automation itself is at fault and must be brought back"
+    ),
     Reason(code="FALSE_POSITIVE", summary="The automated check is wrong about this case"),
     Reason(code="INCIDENT_RESPONSE", summary="Limiting the damage of an incident under way"),
     Reason(code="PLANNED_MAINTENANCE", summary="Work that was planned and announced"),
-    Reason(code="CUSTOMER_REQUEST", summary="A customer asked for it", actions=("payment.*", "account.*", "crm.*", "erp.*")),
+    Reason(
+        code="CUSTOMER_REQUEST",
+        summary="A customer asked for it",
+        actions=("payment.*", "account.*", "crm.*", "erp.*"),
+    ),
     Reason(code="DATA_CORRECTION", summary="A wrong value is put right"),
 )
 
@@ -44,30 +59,26 @@ class Reasons:
         self._administration = administration
 
     def catalogue(self) -> tuple[int, tuple[Reason, ...]]:
-        """Version, and every code in force; version 0 is the shipped catalogue."""
+        """Version, and every code in force by name; version 0 is empty: ``init`` records the shipped codes as 1."""
         now = self._administration.current()
-        return now.catalogue, tuple(now.reasons[code] for code in sorted(now.reasons) if not now.reasons[code].retired)
+        return now.catalogue, tuple(
+            now.reasons[code] for code in sorted(now.reasons) if not now.reasons[code].retired
+        )
 
     def for_point(self, point: Point) -> tuple[Reason, ...]:
         """The codes that may justify an act at ``point``."""
         _, reasons = self.catalogue()
-        return tuple(reason for reason in reasons if _allowed(reason, point.action, point))
+        return tuple(reason for reason in reasons if _allowed(reason, point))
 
-    def submit(self, caller: Caller | None, record: Administration) -> Acknowledgement:
-        """Add, change or retire codes; raises Invalid naming every fault."""
+    def submit(self, caller: Caller, record: Administration) -> Acknowledgement:
+        """Add, change or retire codes; raises Invalid naming every fault, Refused when signatures do not hold."""
+        if record.action != trust.REASONS_SET:
+            raise Invalid("this changes no reasons", (Fault("/action", f"must be {trust.REASONS_SET}"),))
         found: list[Fault] = []
-        if not record.reasons:
-            found.append(Fault("/reasons", "are missing"))
-        for number, reason in enumerate(record.reasons):
-            at = f"/reasons/{number}"
-            rules.code_fault(reason.code, f"{at}/code", found)
-            if len(reason.summary.strip()) < TEXT_LENGTH_MIN:
-                found.append(Fault(f"{at}/summary", f"must say in at least {TEXT_LENGTH_MIN} characters what it covers"))
-            if not reason.actions:
-                found.append(Fault(f"{at}/actions", "are missing", 'write "*" for every action type'))
+        _check_catalogue(record, found)
         if found:
             raise Invalid("the reason codes are not valid", tuple(found))
-        return self._administration.submit(caller, record)
+        return self._administration.submit(caller, record, check=lambda now: _check_points(record, now))
 
     def check(
         self,
@@ -86,46 +97,131 @@ class Reasons:
         if justification is None:
             raise Invalid("the reason is not valid", (Fault("/justification", "is missing", "say why"),))
         found: list[Fault] = []
-        self._check_code(justification.code, point, found)  # 1, 2
-        _check_text(justification, found)  # 3
-        used = earlier(person, text_digest(justification.text))
+        reason = self._reason(justification.code, point, found)  # 1, 2
+        _check_text(justification, reason, found)  # 3
+        used = earlier(person, text_digest(justification.text)) if not found else None
         if used is not None and justification.same_as is None:  # 4
             advice = f"say what is different this time, or repeat it knowingly with --same-as {used}"
             found.append(Fault("/justification/text", "was used before, word for word", advice))
+        if justification.same_as is not None and not rules.is_record_id(justification.same_as):
+            found.append(Fault("/justification/same_as", "is no record id"))
         if found:
             raise Invalid("the reason is not valid", tuple(found))
-        return (REPEATED,) if used is not None else ()
+        return (REPEATED,) if used is not None or justification.same_as is not None else ()
 
-    def _check_code(self, code: str, point: Point, found: list[Fault]) -> None:
+    def _reason(self, code: str, point: Point, found: list[Fault]) -> Reason | None:
         _, reasons = self.catalogue()
         known = {reason.code: reason for reason in reasons}
-        offered = [reason.code for reason in reasons if _allowed(reason, point.action, point)]
+        offered = [reason.code for reason in reasons if _allowed(reason, point)]
         if code not in known:
-            near = difflib.get_close_matches(code.upper(), known, n=NEAREST)
+            near = difflib.get_close_matches(code.upper(), offered, n=NEAREST)
             advice = f"did you mean {', '.join(near)}?" if near else f"use one of {', '.join(offered)}"
             found.append(Fault("/justification/code", "is not in the catalogue of reasons", advice))
         elif code not in offered:
             advice = f"use one of {', '.join(offered)}"
             found.append(Fault("/justification/code", f"{code} cannot justify {point.action} here", advice))
+        return known.get(code)
 
 
-def _allowed(reason: Reason, action: str, point: Point) -> bool:
-    if point.reasons and reason.code not in point.reasons:
-        return False
+def first_catalogue() -> Administration:
+    """The record with which a new home takes over the shipped codes; officers still have to sign it."""
+    return Administration(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        action=trust.REASONS_SET,
+        subject=CATALOGUE,
+        reasons=SHIPPED,
+    )
+
+
+def justifies(reason: Reason, action: str) -> bool:
+    """Whether ``reason`` is bound to ``action``; ``*`` in a pattern stands for any text, dots too."""
     return any(fnmatch.fnmatchcase(action, pattern) for pattern in reason.actions)
 
 
-def _check_text(justification: Justification, found: list[Fault]) -> None:
+def _allowed(reason: Reason, point: Point) -> bool:
+    if point.reasons and reason.code not in point.reasons:
+        return False
+    return justifies(reason, point.action)
+
+
+def _check_catalogue(record: Administration, found: list[Fault]) -> None:
+    codes = [reason.code for reason in record.reasons]
+    if not 1 <= len(codes) <= CODES_MAX:
+        found.append(Fault("/reasons", f"must be 1 to {CODES_MAX}"))
+    if len(set(codes)) != len(codes):
+        found.append(Fault("/reasons", "name a code twice", "name each once"))
+    if record.subject != CATALOGUE:
+        found.append(Fault("/subject", f"must be {CATALOGUE}"))
+    for number, reason in enumerate(record.reasons[:CODES_MAX]):
+        _check_reason(reason, f"/reasons/{number}", found)
+
+
+def _check_reason(reason: Reason, at: str, found: list[Fault]) -> None:
+    rules.code_fault(reason.code, f"{at}/code", found)
+    summary = reason.summary
+    if not TEXT_LENGTH_MIN <= len(summary.strip()) <= SUMMARY_LENGTH_MAX:
+        complaint = f"must say in {TEXT_LENGTH_MIN} to {SUMMARY_LENGTH_MAX} characters what it covers"
+        found.append(Fault(f"{at}/summary", complaint))
+    if not summary.isprintable() or rules.hidden(summary):
+        found.append(Fault(f"{at}/summary", "holds characters that cannot be seen"))
+    if not 1 <= len(reason.actions) <= PATTERNS_MAX:
+        found.append(
+            Fault(f"{at}/actions", f"must be 1 to {PATTERNS_MAX}", 'write "*" for every action type')
+        )
+    for number, pattern in enumerate(reason.actions[:PATTERNS_MAX]):
+        if len(pattern) > limits.ACTION_LENGTH_MAX or _PATTERN.fullmatch(pattern) is None:
+            found.append(
+                Fault(f"{at}/actions/{number}", "is no pattern of action types", 'write e.g. "trading.*"')
+            )
+
+
+def _check_points(record: Administration, now: Administrated) -> None:
+    """Refuse a catalogue that would leave a point without any code: nobody could act there any more."""
+    after = {**now.reasons, **{reason.code: reason for reason in record.reasons}}
+    in_force = [reason for reason in after.values() if not reason.retired]
+    found = [
+        Fault(
+            "/reasons",
+            f"the point {point.name} would be left without a reason code",
+            "change the point first",
+        )
+        for point in now.points.values()
+        if not any(_allowed(reason, point) for reason in in_force)
+    ]
+    if found:
+        raise Invalid("the reason codes are not valid", tuple(found))
+
+
+def _check_text(justification: Justification, reason: Reason | None, found: list[Fault]) -> None:
+    """The text says something: long enough, in words, and more than the code or its summary already say."""
     text = justification.text.strip()
     at = "/justification/text"
+    plain = _letters(text)
     if len(text) < TEXT_LENGTH_MIN:
-        found.append(Fault(at, f"is shorter than {TEXT_LENGTH_MIN} characters", "say why, so that a stranger understands"))
-    words = [character for character in text.casefold() if character.isalnum()]
-    if len(set(words)) < DIFFERENT_CHARACTERS_MIN:
+        found.append(
+            Fault(
+                at, f"is shorter than {TEXT_LENGTH_MIN} characters", "say why, so that a stranger understands"
+            )
+        )
+    if len(text) > limits.NOTES_LENGTH_MAX:
+        found.append(Fault(at, f"is longer than {limits.NOTES_LENGTH_MAX} characters", "use the ticket"))
+    if rules.hidden(text) or any(unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text):
+        found.append(Fault(at, "holds characters that cannot be seen"))
+    if len(set(plain)) < DIFFERENT_CHARACTERS_MIN or not any(one.isalpha() for one in plain):
         found.append(Fault(at, "says nothing", "write a sentence, not filler"))
-    plain = "".join(words)
-    if plain and plain == "".join(c for c in justification.code.casefold() if c.isalnum()):
+    elif _only_repeats(plain, _letters(justification.code)):
         found.append(Fault(at, "only repeats the code", "say why in your own words"))
+    elif reason is not None and plain == _letters(reason.summary):
+        found.append(Fault(at, "only repeats what the code says", "say why in your own words"))
+
+
+def _letters(text: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKC", text).casefold() if one.isalnum())
+
+
+def _only_repeats(plain: str, code: str) -> bool:
+    return bool(code) and len(plain.replace(code, "")) < DIFFERENT_CHARACTERS_MIN and code in plain
 
 
 def text_digest(text: str) -> str:

@@ -8,105 +8,123 @@ import secrets
 
 from byhand import clock
 from byhand.client.contract import Identity
-from byhand.control.identity import Caller, check_not_shared
+from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.errors import BadSignature, LoginRequired, Refused
 from byhand.journal.journal import Journal
 from byhand.records.actor import Authentication
+from byhand.records.shared_accounts import check_not_shared
 from byhand.signatures import dsse
 from byhand.store.state import SessionRow, State
-from byhand.trust import checks
+from byhand.trust import checks, statements
+from byhand.trust.keyring import EnrolledKey
 
 CHALLENGE_BYTES = 32
-CHALLENGE_SECONDS = 120  # time to touch a hardware key or type a passphrase, not to carry a challenge elsewhere
+CHALLENGE_SECONDS = (
+    120  # time to touch a hardware key or type a passphrase, not to carry a challenge elsewhere
+)
 TOKEN_BYTES = 32
 SESSION_SECONDS = 8 * 3_600  # one working day
 SESSION_ID_LENGTH = 16  # hex digits of a token's digest that name the session in records
+METHOD = "ssh-key"
+HARDWARE_KEY, SOFTWARE_KEY = "hwk", "swk"
+"""RFC 8176: the key cannot leave its device, or it can."""
 
 
 class Sessions:
-    """Logins and sessions of one home."""
+    """Logins and sessions of one home. ``now`` is the time now unless a test says otherwise."""
 
     def __init__(self, journal: Journal, people: People, state: State) -> None:
         self._journal = journal
         self._people = people
         self._state = state
 
-    def challenge(self) -> tuple[str, str]:
+    def challenge(self, *, now: str | None = None) -> tuple[str, str]:
         """A fresh challenge (64 hex digits) and when it expires; good for one answer."""
-        now = clock.now()
+        now = now or clock.now()
         self._state.end_sessions(expired_at=now)
         challenge = secrets.token_hex(CHALLENGE_BYTES)
         expires = clock.after(now, seconds=CHALLENGE_SECONDS)
         self._state.add_challenge(challenge, expires)
         return challenge, expires
 
-    def login(self, envelope: str, challenge: str) -> tuple[str, Identity]:
-        """A session for whoever answered ``challenge``; raises Refused, SharedAccount.
+    def login(
+        self, envelope: str, challenge: str | None = None, *, now: str | None = None
+    ) -> tuple[str, Identity]:
+        """A token for whoever answered a challenge of ours; raises Refused, SharedAccount, Invalid.
 
-        1 the challenge was given out here, is fresh and unused; 2 the statement answers it; 3 its key speaks for
-        the person now.
+        ``challenge`` may name the one that must be answered. The token is 256 random bits and is kept nowhere
+        here but as SHA-256.
+
+        1 the statement answers a challenge that was given out here, is fresh and unused; 2 its key speaks for the
+        person now; 3 that person is nobody's shared account.
         """
-        now = clock.now()
-        if not self._state.use_challenge(challenge, now):  # 1
-            raise Refused("this challenge was never given out, is used up or expired", advice="byhand login")
-        keyring = self._people.keyring()
+        now = now or clock.now()
         try:
-            key = checks.check_login(  # 2, 3
-                dsse.parse(envelope.encode()),
-                origin=self._journal.origin,
-                challenge=challenge,
-                keyring=keyring,
-                at_index=self._journal.reader.size,
-                now=now,
-            )
+            key = self._key(dsse.parse(envelope.encode("utf-8", "surrogatepass")), challenge, now)
         except BadSignature as error:
             raise Refused(f"the login is refused: {error}", advice=error.advice) from error
-        check_not_shared(key.person)
+        check_not_shared(key.person)  # 3
         token = secrets.token_urlsafe(TOKEN_BYTES)
         expires = clock.after(now, seconds=SESSION_SECONDS)
         self._state.add_session(SessionRow(_digest(token), key.person, key.fingerprint, now, expires))
-        return token, self.identity(token)
+        return token, self.identity(token, now=now)
 
-    def _row(self, token: str) -> SessionRow:
-        """The session behind ``token``; looked up by digest, so that timing tells nothing about tokens."""
+    def _key(self, envelope: dsse.Envelope, challenge: str | None, now: str) -> EnrolledKey:
+        origin = self._journal.origin
+        answered = challenge or statements.read(envelope, statements.Login, origin=origin).challenge
+        if not self._state.use_challenge(answered, now):  # 1
+            raise Refused("this challenge was never given out, is used up or expired", advice="byhand login")
+        return checks.check_login(  # 1, 2
+            envelope,
+            origin=origin,
+            challenge=answered,
+            keyring=self._people.keyring(),
+            at_index=self._journal.reader.size,
+            now=now,
+        )
+
+    def _signed_in(self, token: str, now: str) -> tuple[SessionRow, EnrolledKey]:
+        """The session behind ``token`` and its key, valid now; raises LoginRequired.
+
+        Looked up by digest, so that timing tells nothing about tokens.
+        """
         row = self._state.session(_digest(token))
-        if row is None or row.expires <= clock.now():
+        if row is None or row.expires <= now:
             raise LoginRequired("nobody is signed in here, or the session has ended")
-        return row
+        try:
+            return row, self._people.keyring().key(row.credential, self._journal.reader.size)
+        except BadSignature as error:
+            raise LoginRequired(f"the key of this session speaks for nobody any more: {error}") from error
 
-    def identity(self, token: str) -> Identity:
-        """Who the token stands for; raises LoginRequired when its key was revoked meanwhile."""
-        row = self._row(token)
+    def identity(self, token: str, *, now: str | None = None) -> Identity:
+        """Who the token stands for; raises LoginRequired when it ended or its key was revoked meanwhile."""
+        row, key = self._signed_in(token, now or clock.now())
         return Identity(
             person=row.person,
             credential=row.credential,
             expires=row.expires,
-            roles=self._roles(row),
+            roles=key.roles,
             trial=self._people.trial(),
         )
 
-    def caller(self, token: str) -> Caller:
+    def caller(self, token: str, *, now: str | None = None) -> Caller:
         """The caller behind the token; raises LoginRequired."""
-        row = self._row(token)
+        row, key = self._signed_in(token, now or clock.now())
+        kind = HARDWARE_KEY if key.device_bound else SOFTWARE_KEY
         return Caller(
             person=row.person,
             credential=row.credential,
-            authentication=Authentication(method="ssh-key", when=row.began, credential=row.credential),
-            roles=self._roles(row),
+            authentication=Authentication(
+                method=METHOD, when=row.began, credential=row.credential, amr=(kind,)
+            ),
+            roles=key.roles,
             session=row.token[:SESSION_ID_LENGTH],
             display_name=self._people.display_name(row.person),
         )
 
-    def _roles(self, row: SessionRow) -> tuple[str, ...]:
-        try:
-            key = self._people.keyring().key(row.credential, self._journal.reader.size)
-        except BadSignature as error:
-            raise LoginRequired(f"the key of this session speaks for nobody any more: {error}") from error
-        return key.roles
-
     def logout(self, token: str) -> None:
-        """End the session."""
+        """End the session; ending one that has ended already is no error."""
         self._state.end_sessions(token=_digest(token))
 
     def close(self) -> None:
@@ -115,4 +133,4 @@ class Sessions:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

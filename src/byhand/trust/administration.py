@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a change to byhand itself authorised? The same check before it is recorded and years later, offline.
 
-    1  keyring changes carry keyring statements, which lead back to the genesis officers
-    2  every other change carries an administration statement over exactly this record, signed by officers
+0  the record says what its action needs, nothing beside it, and stands in the administration chain
+1  a keyring change carries one keyring statement of its own kind, about its subject; the keyring's own rules
+   lead that back to the genesis officers
+2  every other change carries one administration statement over exactly this record, signed by as many officers
+   as a change to the keyring takes: two, or one while the home is on trial
 """
 
 from __future__ import annotations
@@ -13,10 +16,11 @@ import msgspec
 
 from byhand.errors import BadSignature, Unsound
 from byhand.records import parts
-from byhand.records.intervention import Governance, Times
+from byhand.records.intervention import Times
 from byhand.records.kinds import Administration
 from byhand.signatures import dsse
-from byhand.trust import checks, keyring as keyrings
+from byhand.trust import checks, statements
+from byhand.trust import keyring as keyrings
 from byhand.trust.keyring import Keyring
 
 HOME_CREATE = "administration.home.create"
@@ -25,61 +29,115 @@ KEY_REVOKE = "administration.key.revoke"
 POINT_SET = "administration.point.set"
 POINT_MODE = "administration.point.mode"
 POINT_RETIRE = "administration.point.retire"
-REASONS_SET = "administration.reasons.set"
-KEYRING_ACTIONS = frozenset({HOME_CREATE, PERSON_ENROL, KEY_REVOKE})
-ACTIONS = (HOME_CREATE, PERSON_ENROL, KEY_REVOKE, POINT_SET, POINT_MODE, POINT_RETIRE, REASONS_SET)
-OFFICERS_REQUIRED = 1  # for points and reasons, until policies say more; keyring changes follow the keyring's own rules
+REASONS_SET = "administration.reason.set"
+KEYRING_ACTIONS: dict[str, type[statements.Genesis | statements.Enrolment | statements.Revocation]] = {
+    HOME_CREATE: statements.Genesis,
+    PERSON_ENROL: statements.Enrolment,
+    KEY_REVOKE: statements.Revocation,
+}
+"""Each keyring change, and the kind of statement that makes it."""
+ACTIONS = (*KEYRING_ACTIONS, POINT_SET, POINT_MODE, POINT_RETIRE, REASONS_SET)
+_NEEDED: dict[str, frozenset[str]] = {
+    POINT_SET: frozenset({"point"}),
+    POINT_MODE: frozenset({"point"}),
+    REASONS_SET: frozenset({"reasons"}),
+}
+_ABOUT_A_CHANGE = ("point", "reasons", "catalogue")
+_CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 
 
 def administration_digest(record: Administration) -> str:
     """SHA-256 (hex) of what an administration statement covers: the record without what the server adds."""
-    bare = msgspec.structs.replace(record, statements=(), actor=None, times=Times(), governance=Governance())
+    bare = msgspec.structs.replace(record, statements=(), actor=None, times=Times())
     return hashlib.sha256(parts.encode_part(bare)).hexdigest()
 
 
+def to_sign(
+    record: Administration, *, origin: str, person: str, nonce: str, time: str
+) -> statements.Administration:
+    """The statement that officers sign for ``record``; ``nonce``: 32 random bytes in hex."""
+    return statements.Administration(
+        origin=origin,
+        record=record.id,
+        change=administration_digest(record),
+        person=person,
+        nonce=nonce,
+        time=time,
+    )
+
+
 def check_record(
-    record: Administration, *, index: int, keyring: Keyring | None, origin: str, officers_fingerprint: str | None
+    record: Administration,
+    *,
+    index: int,
+    keyring: Keyring | None,
+    origin: str,
+    officers_fingerprint: str | None,
 ) -> Keyring:
     """The keyring after ``record``, which stands at ``index``; raises BadSignature, Unsound or Invalid.
 
     ``keyring`` is the one before it, ``None`` before the first record. ``officers_fingerprint`` comes from a
     verifier's own policy; ``None`` lets the genesis vouch for itself, and the caller must say so.
     """
-    envelopes = [dsse.parse(text.encode()) for text in record.statements]
-    if record.action not in ACTIONS:
-        raise Unsound(f"{record.action} is no administration that this byhand knows")
+    _check_shape(record)  # 0
+    if len(record.statements) != 1:
+        raise BadSignature(f"{record.action} carries {len(record.statements)} statements instead of one")
+    envelope = dsse.parse(record.statements[0].encode("utf-8", "surrogatepass"))
     if record.action in KEYRING_ACTIONS:  # 1
-        return _keyring_after(envelopes, record, index, keyring, origin, officers_fingerprint)
+        return _keyring_after(envelope, record, index, keyring, origin, officers_fingerprint)
     if keyring is None:
         raise Unsound("an administration stands before the officers were named")
-    if len(envelopes) != 1:
-        raise BadSignature(f"{record.action} carries {len(envelopes)} statements instead of one")
     checks.check_administration(  # 2
-        envelopes[0],
+        envelope,
         origin=origin,
         record_id=record.id,
         change_sha256=administration_digest(record),
         keyring=keyring,
         at_index=index,
-        officers_required=OFFICERS_REQUIRED,
+        officers_required=keyring.officers_needed(index),
     )
     return keyring
 
 
+def _check_shape(record: Administration) -> None:
+    if record.action not in ACTIONS:
+        raise Unsound(f"{record.action} is no administration that this byhand knows")
+    needed = _NEEDED.get(record.action, frozenset())
+    for name in _ABOUT_A_CHANGE:
+        if bool(getattr(record, name)) != (name in needed):
+            raise Unsound(f"{record.action} {'lacks its' if name in needed else 'cannot carry a'} {name}")
+    if any(getattr(record, name) is not None for name in _CHAIN_FIELDS):
+        raise Unsound(f"{record.action} belongs to no intervention and amends nothing")
+    if record.action in KEYRING_ACTIONS and record.note is not None:
+        raise Unsound(f"{record.action} carries a note, which its statement does not cover")
+    if record.point is not None and record.point.name != record.subject:
+        raise Unsound(f"{record.action} is about {record.subject} but carries another point")
+
+
 def _keyring_after(
-    envelopes: list[dsse.Envelope],
+    envelope: dsse.Envelope,
     record: Administration,
     index: int,
     keyring: Keyring | None,
     origin: str,
     officers_fingerprint: str | None,
 ) -> Keyring:
-    if not envelopes:
-        raise BadSignature(f"{record.action} carries no statement")
-    for envelope in envelopes:
+    statement = statements.read(envelope, KEYRING_ACTIONS[record.action], origin=origin)
+    if statement.person != record.subject:
+        raise BadSignature(
+            f"{record.action} is about {record.subject}, but {statement.person} was signed for"
+        )
+    if record.action != HOME_CREATE:
         if keyring is None:
-            keyring = keyrings.begin(index, envelope, origin=origin, officers_fingerprint=officers_fingerprint)
-        else:
-            keyring = keyring.extended(index, envelope)
-    assert keyring is not None  # noqa: S101 - for the type checker: there is at least one envelope
-    return keyring
+            raise Unsound(f"{record.action} stands before the officers were named")
+        return keyring.extended(index, envelope)
+    if keyring is not None:
+        raise Unsound("the officers were named already: a home has one genesis")
+    return keyrings.begin(index, envelope, origin=origin, officers_fingerprint=officers_fingerprint)
+
+
+def signers(record: Administration, keyring: Keyring) -> frozenset[str]:
+    """The persons whose keys a checked ``record``'s statement names; proves nothing by itself."""
+    envelopes = [dsse.parse(text.encode()) for text in record.statements]
+    keys = [keyring.keys.get(one.keyid) for envelope in envelopes for one in envelope.signatures]
+    return frozenset(key.person for key in keys if key is not None)

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions and challenges in a small SQLite file of their own."""
+"""Sessions and challenges in a small SQLite file of their own.
+
+Who is trusted: whoever can read this file learns who is signed in, but no token; whoever can write it can sign in
+as anybody on this machine, and still cannot sign an intent.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -17,7 +22,7 @@ MIGRATIONS = "byhand.store.sqlite.migrations_state"
 
 
 class SqliteState:
-    """See ``byhand.store.state.State``. A crash forgets at most the last login."""
+    """See ``byhand.store.state.State``. A crash forgets at most the login under way."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / FILE_NAME
@@ -25,11 +30,14 @@ class SqliteState:
             path.touch(mode=0o600, exist_ok=True)
         except OSError as error:
             raise LogUnavailable(f"{path} cannot be written: {error.strerror}") from error
-        self._connection = connect(path, durable=False)
+        self._connection = connect(path)
         self._lock = threading.Lock()
+        self._process = os.getpid()
         migrate(self._connection, MIGRATIONS)
 
     def _run(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+        if self._process != os.getpid():
+            raise LogUnavailable("this process was forked: open the home anew")
         with self._lock:
             try:
                 return self._connection.execute(statement, values)
