@@ -25,7 +25,6 @@
     ├── EngineUnavailable      a story's real engine cannot be had on this machine; other stories play
     └── Unsound                a check of evidence failed (tamper evidence); verify collects these
         ├── MalformedProof ...     (log/)
-        ├── LogRolledBack          a log shows less than was seen of it before
         ├── LogForked              a log shows another history, or other keys, than were seen of it before
         ├── RolledBack             a larger tree of this log was seen: this one lost entries
         └── BadSignature ...       (signatures/, trust/)
@@ -218,12 +217,10 @@ class RolledBack(Unsound):
     advice = "Sign nothing more. Run: byhand verify HOME, and look for a restored backup or a second instance."
 
 
-class LogRolledBack(Unsound):
-    """A log shows fewer entries than a checkpoint of it that was seen before."""
-
-
 class LogForked(Unsound):
     """A log shows another history, or other keys, than those seen of it before."""
+
+    advice = "Keep both checkpoints as evidence and ask the log's owner which of the two histories is theirs."
 
 
 class BadSignature(Unsound):

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An intervention around the act itself: as ``with``, ``async with`` or decorator. Without a permit the body never runs.
+
+What this process is trusted with: it may run the body without asking us at all, and only the target's own feed will
+tell. It cannot make a record in another person's name, nor use a permit twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import subprocess
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Literal, ParamSpec, Self, TypeVar, cast
+
+from byhand.client import steps
+from byhand.client.contract import Attempt, Backend, Concluded, Declared, Permitted, Receipt
+from byhand.client.reverting import DueRevert, Reverter
+from byhand.client.steps import Prepared, Read, Request, SignerSource
+from byhand.errors import (
+    BeforeStateChanged,
+    ByhandError,
+    Fault,
+    Invalid,
+    LogUnavailable,
+    NotAsDeclared,
+    OutcomeUnrecorded,
+)
+from byhand.ids import new_record_id
+from byhand.records import captured
+from byhand.records.actor import Via
+from byhand.records.kinds import Outcome
+from byhand.records.values import CapturedValue
+
+READ_AGAIN_SECONDS = 1.0  # a permit that took longer than this to come is used only on a value read once more
+CONCLUDE_PAUSES_SECONDS = (
+    0.2,
+    1.0,
+    3.0,
+)  # another process may hold the home for a moment; the act is done anyway
+INTEGRATION = "byhand.client"
+REVERT_TIMEOUT_SECONDS = 300.0  # a revert command that takes longer hangs, and the change stays in effect
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Revert = Callable[[], object] | Sequence[str] | None
+"""How to undo a change that is limited in time: a function, or a command line as a list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What an intervention is carried out with."""
+
+    backend: Callable[[], Backend]
+    signer: SignerSource | None = None
+    read: Read = None
+    revert: Revert = None
+    reverter: Reverter
+    expected: CapturedValue | None = None
+    """What the value must be before anything is declared (used by reverts)."""
+
+
+class Intervention:
+    """One intervention. Use it once: as ``with``, as ``async with``, or as a decorator (a fresh one for each call).
+
+    On entering: 1 the value is read and the intent goes into the log, signed; 2 the permit is issued and used on
+    the value read again; only then the body runs. On leaving: 3 the value is read back and the outcome recorded.
+    An exception in the body becomes outcome ``failed`` and is raised again. In ``async with`` every blocking step,
+    ``read`` included, runs in a thread; the body stays on the loop.
+
+    Raises on entering: Invalid, Refused and its kinds, ProbeFailed, LoginRequired, LogUnavailable; the body has not
+    run. Raises on leaving: OutcomeUnrecorded when the act happened and the log could not be told; NotAsDeclared
+    when the body ended well, everything is recorded, and the value found is not the declared one.
+    """
+
+    def __init__(self, request: Request, means: Means) -> None:
+        _check_means(request, means)
+        self._request = request
+        self._means = means
+        self._backend: Backend | None = None
+        self._prepared: Prepared | None = None
+        self._attempt: Attempt | None = None
+        self._permitted: Permitted | None = None
+        self._concluded: Concluded | None = None
+        self._receipt: Receipt | None = None
+
+    # -- what it came to
+
+    @property
+    def id(self) -> str:
+        """The intervention's id; set once the intent is in the log."""
+        return self._known(self._prepared).intervention
+
+    @property
+    def declared(self) -> Declared:
+        """The intent's acknowledgement, with what it still needed."""
+        return self._known(self._prepared).declared
+
+    @property
+    def before(self) -> CapturedValue:
+        """The value before the act, secrets taken out."""
+        return self._known(self._prepared).declaration.change.original
+
+    @property
+    def permitted(self) -> Permitted:
+        """The permit, used by this act."""
+        return self._known(self._permitted)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended, with the value found; set when the block has ended."""
+        return self._known(self._concluded).outcome
+
+    @property
+    def receipt(self) -> Receipt:
+        """The outcome's record, index and proof under an anchored checkpoint, which is made when first asked for."""
+        concluded = self._known(self._concluded)
+        if self._receipt is None:
+            self._receipt = concluded.receipt or self._known(self._backend).receipt(
+                concluded.acknowledgement.record
+            )
+        return self._receipt
+
+    @staticmethod
+    def _known(value: Result | None) -> Result:
+        if value is None:
+            raise Invalid("this intervention has not come that far", advice="Ask after the block has ended.")
+        return value
+
+    # -- with, async with, decorator
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        self._end(error)
+        return False
+
+    async def __aenter__(self) -> Self:
+        try:
+            await _in_thread(self._begin)
+        except asyncio.CancelledError as cancelled:
+            if self._permitted is not None:  # the permit came while nobody waited any more
+                await _in_thread(functools.partial(self._abandon, cancelled))
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        await _in_thread(lambda: self._end(error))
+        return False
+
+    def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        """Decorate ``function``: every call is an intervention of its own. Generators are refused."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            fault = Fault("/body", "is a generator: its end cannot be told", "use with inside of it")
+            raise Invalid("this function cannot be an intervention", (fault,))
+        if inspect.iscoroutinefunction(function):
+            return cast("Callable[Parameters, Result]", self._decorated_coroutine(function))
+
+        @functools.wraps(function)
+        def carried_out(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            with Intervention(self._request, self._means):
+                return function(*args, **kwargs)
+
+        return carried_out
+
+    def _decorated_coroutine(
+        self, function: Callable[Parameters, Coroutine[Any, Any, Result]]
+    ) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
+        @functools.wraps(function)
+        async def carried_out(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            async with Intervention(self._request, self._means):
+                return await function(*args, **kwargs)
+
+        return carried_out
+
+    # -- before the body
+
+    def _begin(self) -> None:
+        if self._backend is not None:
+            raise Invalid("this intervention was used already", advice="Make a new one for every act.")
+        self._backend = self._means.backend()
+        self._prepared = steps.declare_only(
+            self._backend,
+            self._request,
+            read=self._means.read,
+            signer=self._means.signer,
+            expected=self._means.expected,
+        )
+        # A crash exactly here leaves an intent that lapses: nothing was permitted, nothing was done.
+        try:
+            self._use_permit(self._backend, self._prepared)
+        except LogUnavailable:
+            raise  # nothing can be written now; the intent lapses
+        except BaseException as error:
+            self._abandon(error)
+            raise
+
+    def _use_permit(self, backend: Backend, prepared: Prepared) -> None:
+        began = time.monotonic()
+        self._attempt = steps.make_attempt(prepared.sight, attempt=new_record_id())
+        self._permitted = backend.permit(prepared.intervention, self._attempt)
+        # A crash exactly here leaves a used permit without outcome: byhand notes it as unknown, with what it finds.
+        if time.monotonic() - began > READ_AGAIN_SECONDS:
+            self._check_still(prepared, self._attempt)
+
+    @staticmethod
+    def _check_still(prepared: Prepared, attempt: Attempt) -> None:
+        sight = prepared.sight
+        found = sight.redactor.value(
+            steps.read_value(sight) if sight.serious else steps.read_or_unknown(sight)
+        )
+        if sight.view.mode == "enforce" and not captured.same(found, attempt.before, sight.view.point.ignore):
+            raise BeforeStateChanged("the target changed while the permit was on its way")
+
+    def _abandon(self, error: BaseException) -> None:
+        """Say at once that nothing was done. The error that led here matters more than one in saying so."""
+        prepared = self._known(self._prepared)
+        if self._permitted is None and prepared.declared.approvals_missing:
+            return  # it waits for approvals: it may still be carried out
+        outcome = steps.outcome_of(
+            prepared.sight,
+            prepared.intervention,
+            "abandoned",
+            attempt=self._attempt.attempt if self._attempt is not None else None,
+            error=_description(error),
+        )
+        with suppress(ByhandError):  # then it lapses by itself, which is a record too
+            self._concluded = self._known(self._backend).conclude(prepared.intervention, outcome)
+
+    # -- after the body
+
+    def _end(self, error: BaseException | None) -> None:
+        prepared = self._known(self._prepared)
+        outcome = steps.outcome_of(
+            prepared.sight,
+            prepared.intervention,
+            "applied" if error is None else "failed",
+            attempt=self._known(self._attempt).attempt,
+            declared=prepared.declaration.change.new,
+            error=_description(error) if error is not None else None,
+        )
+        self._concluded = self._conclude(prepared.intervention, outcome, error)
+        if error is not None:
+            return
+        self._schedule_revert(prepared)
+        if self._concluded.outcome.as_declared is False:
+            raise NotAsDeclared(
+                f"intervention {prepared.intervention} is done, but the value found is not the declared one: "
+                f"{captured.render(outcome.found)} instead of {captured.render(prepared.declaration.change.new)}"
+            )
+
+    def _conclude(self, intervention: str, outcome: Outcome, error: BaseException | None) -> Concluded:
+        """Record the outcome; its id makes asking again harmless."""
+        backend = self._known(self._backend)
+        for pause in CONCLUDE_PAUSES_SECONDS:
+            try:
+                return backend.conclude(intervention, outcome)
+            except LogUnavailable:
+                time.sleep(pause)
+            except ByhandError as refusal:
+                raise OutcomeUnrecorded(intervention, outcome.result, str(refusal)) from error or refusal
+        try:
+            return backend.conclude(intervention, outcome)
+        except ByhandError as failure:
+            raise OutcomeUnrecorded(intervention, outcome.result, str(failure)) from error or failure
+
+    # -- changes that end by themselves
+
+    def _schedule_revert(self, prepared: Prepared) -> None:
+        due = prepared.declaration.change.effective_until
+        if due is not None and self._means.revert is not None:
+            self._means.reverter.add(DueRevert(due, prepared.intervention, self._revert))
+
+    def _revert(self) -> Outcome:
+        """Undo the change as an intervention of its own: same person, same reason, carried by the integration."""
+        prepared = self._known(self._prepared)
+        request = replace(
+            self._request,
+            new=prepared.original,
+            until=None,
+            same_as=prepared.intervention,
+            caused_by=prepared.intervention,
+            command=None,
+            via=Via(kind="integration", id=INTEGRATION),
+            collected="inherited",
+        )
+        means = replace(self._means, revert=None, expected=self.outcome.found)
+        with Intervention(request, means) as act:
+            _run_revert(self._means.revert)
+        return act.outcome
+
+
+def _check_means(request: Request, means: Means) -> None:
+    if (request.until is None) == (means.revert is None):
+        return
+    missing, advice = (
+        ("until", "say when it ends") if request.until is None else ("revert", "say how it is undone")
+    )
+    fault = Fault(f"/{missing}", "is missing", advice)
+    raise Invalid("a change that ends by itself needs until= and revert=", (fault,))
+
+
+def _run_revert(revert: Revert) -> None:
+    if callable(revert):
+        revert()
+    elif revert is not None:
+        subprocess.run(list(revert), stdin=subprocess.DEVNULL, check=True, timeout=REVERT_TIMEOUT_SECONDS)
+
+
+def _description(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Run ``work`` in a thread to its end, also when this task is cancelled meanwhile; then the cancellation goes on.
+
+    What ``work`` itself raises comes before the cancellation: it says whether the act is recorded.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(
+                asyncio.CancelledError
+            ):  # a second cancellation changes nothing: the first is raised
+                await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+        raise

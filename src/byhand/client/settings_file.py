@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which home a client uses, and as whom: flags, then ``BYHAND_HOME``, then ``/etc/byhand/client.toml``, then ``~/.byhand``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from byhand.errors import Fault, Invalid
+
+SYSTEM_FILE = Path("/etc/byhand/client.toml")
+DEFAULT_HOME = "~/.byhand"
+KEYS = ("home", "key", "person")
+FILE_BYTES_MAX = 65_536  # three lines of settings; anything longer is another file
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What a client needs before it can speak: where, as whom, with which key. ``None``: found out at login."""
+
+    home: Path
+    home_from: str
+    """Who said so, for messages: ``--home``, ``BYHAND_HOME``, the file's path, or ``default``."""
+    person: str | None = None
+    key: Path | None = None
+
+
+def client_settings(
+    *,
+    home: str | Path | None = None,
+    person: str | None = None,
+    key: str | Path | None = None,
+    environ: Mapping[str, str],
+    file: Path = SYSTEM_FILE,
+) -> ClientSettings:
+    """The settings in force; an argument that is given comes first. ``environ`` is ``os.environ`` in earnest.
+
+    Raises Invalid naming every unknown key of the file. Whoever can write the file can point a client to another
+    home, but cannot make that home speak for the one that the client remembers (``known_logs``).
+    """
+    system = read_client_file(file)
+    home_text, home_from = _first(
+        (str(home) if home is not None else None, "--home"),
+        (environ.get("BYHAND_HOME"), "BYHAND_HOME"),
+        (system.get("home"), str(file)),
+        (DEFAULT_HOME, "default"),
+    )
+    person_text, _ = _first((person, ""), (environ.get("BYHAND_PERSON"), ""), (system.get("person"), ""))
+    key_text, _ = _first(
+        (str(key) if key else None, ""), (environ.get("BYHAND_KEY"), ""), (system.get("key"), "")
+    )
+    return ClientSettings(
+        home=_expanded(home_text or DEFAULT_HOME, environ),
+        home_from=home_from,
+        person=person_text,
+        key=_expanded(key_text, environ) if key_text else None,
+    )
+
+
+def _first(*candidates: tuple[str | None, str]) -> tuple[str | None, str]:
+    """The first candidate that says something; an empty environment variable says nothing."""
+    return next(((text, source) for text, source in candidates if text), (None, ""))
+
+
+def _expanded(text: str, environ: Mapping[str, str]) -> Path:
+    if text == "~" or text.startswith("~/"):
+        return Path(environ.get("HOME") or Path.home()) / text[2:]
+    return Path(text)
+
+
+def read_client_file(file: Path) -> dict[str, str]:
+    """The settings in ``file``; none when there is no such file. Raises Invalid naming every fault."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(FILE_BYTES_MAX + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror}", advice="ask the machine's owner") from error
+    if len(data) > FILE_BYTES_MAX:
+        raise Invalid(f"{file} has more than {FILE_BYTES_MAX} bytes: these are no settings")
+    return _parse(data, file)
+
+
+def _parse(data: bytes, file: Path) -> dict[str, str]:
+    import tomllib
+
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{file} is not TOML: {error}") from error
+    faults = [
+        Fault(f"/{name}", "there is no such setting", f"there are {', '.join(KEYS)}")
+        for name in sorted(document)
+        if name not in KEYS
+    ]
+    faults += [
+        Fault(f"/{name}", "must be text") for name in KEYS if not isinstance(document.get(name, ""), str)
+    ]
+    if faults:
+        raise Invalid(f"{file} is not valid", tuple(faults))
+    return document

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of an intervention, one function each: look, declare, permit, redeem, conclude.
+
+``with`` blocks, ``byhand run`` and scripts that take the steps one by one all go through these.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from byhand import clock
+from byhand.client.contract import Attempt, Backend, Concluded, Declared, Permitted, PointView
+from byhand.client.executor import executor_name
+from byhand.client.places import Place, RegisteredPoint, view_of
+from byhand.client.speaking import sign_intent
+from byhand.errors import ByhandError, Fault, Invalid, ProbeFailed, Refused
+from byhand.ids import new_record_id
+from byhand.probes import open_probe
+from byhand.probes.callable import CallableProbe
+from byhand.probes.contract import Probe
+from byhand.records import captured, codec
+from byhand.records.actor import Via
+from byhand.records.intervention import Automation, Change, Declaration, Justification, Target, Tier, Times
+from byhand.records.kinds import SCHEMA_VERSION, Outcome
+from byhand.records.values import CapturedValue
+from byhand.redaction import Redactor
+
+if TYPE_CHECKING:
+    from byhand.client.signing import Signer
+
+INTENT_SECONDS = 600.0  # as long as a permit may live: what is declared now is done now
+ERROR_LENGTH_MAX = (
+    1_000  # characters of a failed act's message; the whole of it belongs into the system's own log
+)
+SERIOUS_TIERS: frozenset[Tier] = frozenset({"high", "critical"})
+
+Read: TypeAlias = Callable[[], object] | Probe | str | None
+"""How to read the value: a function, a probe, a probe's address; ``None``: the point's own probe."""
+Until: TypeAlias = datetime | timedelta | float | None
+"""When the change is to end: an aware ``datetime``, or a duration (``timedelta``, or seconds)."""
+SignerSource: TypeAlias = Callable[[], "Signer"]
+"""Finds the person's key when it is needed; raises NotFound or Invalid with advice when there is none."""
+
+
+class _Undeclared(Enum):
+    """The type of ``UNDECLARED``, since ``None`` is a value like any other (JSON null)."""
+
+    UNDECLARED = "undeclared"
+
+
+UNDECLARED: Final = _Undeclared.UNDECLARED
+"""The new value is not declared: it is what will be read back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person wants to do, and why."""
+
+    place: Place
+    reason: str
+    notes: str
+    action: str | None = None
+    new: object = UNDECLARED
+    until: Until = None
+    tickets: tuple[str, ...] = ()
+    same_as: str | None = None
+    caused_by: str | None = None
+    automation: Automation | None = None
+    command: str | None = None
+    """SHA-256 (hex) of the command line, see ``commands.command_digest``."""
+    via: Via | None = None
+    collected: Literal["prompt", "argument", "library", "inherited"] = "library"
+    written_by: Literal["person", "agent"] = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A place as looked at: byhand's view of it, how its value is read, and what is taken out of values."""
+
+    view: PointView
+    probe: Probe | None
+    read_by: Literal["probe", "caller"]
+    redactor: Redactor
+
+    @property
+    def serious(self) -> bool:
+        """Whether its gate wants a signed intent and a value that was really read."""
+        return self.view.tier in SERIOUS_TIERS and self.view.mode == "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An intent in the log. ``original`` is the value as read, secrets included: it never leaves the process."""
+
+    sight: Sight
+    declaration: Declaration
+    original: CapturedValue
+    declared: Declared
+
+    @property
+    def intervention(self) -> str:
+        """The intervention's id."""
+        return self.declared.intervention
+
+
+# -- look
+
+
+def look(backend: Backend, place: Place, action: str | None, read: Read) -> Sight:
+    """Ask byhand about ``place`` and find its probe. Raises NotFound, Invalid, LoginRequired."""
+    view = view_of(backend, place, action)
+    probe, read_by = _reader(view, read)
+    redactor = Redactor(view.point.secrets, bytes.fromhex(view.mac_key), view.mac_key_id)
+    return Sight(view, probe, read_by, redactor)
+
+
+def _reader(view: PointView, read: Read) -> tuple[Probe | None, Literal["probe", "caller"]]:
+    if isinstance(read, str):
+        return open_probe(read), "caller"
+    if isinstance(read, Probe):
+        return read, "caller"
+    if read is not None:
+        return CallableProbe(read), "caller"
+    return (open_probe(view.point.probe), "probe") if view.point.probe is not None else (None, "probe")
+
+
+def read_value(sight: Sight) -> CapturedValue:
+    """The value now, secrets included; raises ProbeFailed."""
+    if sight.probe is None:
+        advice = "Pass read=..., or register the point with a probe."
+        raise ProbeFailed("nobody said how this target's value is read", advice=advice)
+    return sight.probe.read()
+
+
+def read_or_unknown(sight: Sight) -> CapturedValue:
+    """The value now, or ``unknown`` with the cause, secrets taken out of it."""
+    try:
+        return read_value(sight)
+    except ProbeFailed as error:
+        return captured.unknown(sight.redactor.text(str(error))[:ERROR_LENGTH_MAX])
+
+
+# -- declare
+
+
+def declare_only(
+    backend: Backend,
+    request: Request,
+    *,
+    read: Read = None,
+    signer: SignerSource | None = None,
+    expected: CapturedValue | None = None,
+) -> Prepared:
+    """Put the intent in the log.
+
+    1 look at the place; 2 read the value before (unknown is good enough only where the risk is low); 3 take the
+    secrets out; 4 judge the form, every fault at once; 5 sign with the person's key; 6 hand it in. ``expected``:
+    the value (secrets taken out) it must have now, else BeforeStateChanged.
+    """
+    sight = look(backend, request.place, request.action, read)  # 1
+    original = read_value(sight) if sight.serious else read_or_unknown(sight)  # 2
+    read_at = clock.now()
+    if expected is not None:
+        _check_expected(sight, original, expected)
+    person = backend.identity().person
+    declaration = build(request, sight, original, person=person, now=read_at)  # 3
+    codec.validate(declaration)  # 4
+    statement = _statement(backend.origin, declaration, sight, signer)  # 5
+    return Prepared(sight, declaration, original, backend.declare(declaration, statement))  # 6
+
+
+def _check_expected(sight: Sight, found: CapturedValue, expected: CapturedValue) -> None:
+    from byhand.errors import BeforeStateChanged
+
+    if not captured.same(sight.redactor.value(found), expected, sight.view.point.ignore):
+        raise BeforeStateChanged("somebody changed the value since: it is not the one this act was to undo")
+
+
+def build(request: Request, sight: Sight, original: CapturedValue, *, person: str, now: str) -> Declaration:
+    """The declaration, with its secrets taken out. Raises Invalid."""
+    point = sight.view.point
+    action = request.action or point.action
+    registered = isinstance(request.place, RegisteredPoint)
+    declaration = Declaration(
+        record=new_record_id(),
+        person=person,
+        action=action,
+        change=_change(request, sight, original, now),
+        expires=clock.after(now, seconds=INTENT_SECONDS),
+        point=point.name if registered else None,
+        target=None if registered else Target(system=point.system, type=point.type, id=point.id),
+        justification=_justification(request, now),
+        automation=request.automation,
+        times=times(now),
+        caused_by=request.caused_by,
+        via=request.via,
+    )
+    return sight.redactor.declaration(declaration)
+
+
+def _change(request: Request, sight: Sight, original: CapturedValue, now: str) -> Change:
+    before = sight.redactor.value(original)
+    new = declared_value(request.new, original)
+    after = sight.redactor.value(new) if new is not None else None
+    patches = captured.patch(before, after) if after is not None else None
+    return Change(
+        original=before,
+        new=after,
+        field=sight.view.point.field,
+        command=request.command,
+        patch=patches[0] if patches is not None else None,
+        reverse=patches[1] if patches is not None else None,
+        read_by=sight.read_by,
+        read_at=now,
+        effective_until=effective_until(request.until, now),
+    )
+
+
+def declared_value(new: object, original: CapturedValue) -> CapturedValue | None:
+    """The declared new value; text is taken as the plain text that it replaces. Raises Invalid."""
+    if new is UNDECLARED:
+        return None
+    if isinstance(new, CapturedValue):
+        return new
+    if isinstance(new, str) and original.form == "inline" and original.media_type == captured.TEXT:
+        return captured.from_text(new, captured.TEXT)
+    return captured.capture(new)
+
+
+def effective_until(until: Until, now: str) -> str | None:
+    """``until`` as record time; raises Invalid when it is no time, without a time zone, or not in the future."""
+    if until is None:
+        return None
+    if isinstance(until, datetime):
+        if until.tzinfo is None:
+            raise _until_fault("has no time zone", "use datetime.now(UTC) + timedelta(minutes=15)")
+        moment = clock.write(until)
+    else:
+        seconds = until.total_seconds() if isinstance(until, timedelta) else float(until)
+        moment = clock.write(clock.parse(now) + timedelta(seconds=seconds))
+    if moment <= now:
+        raise _until_fault("does not lie in the future", "give a later time")
+    return moment
+
+
+def _until_fault(message: str, advice: str) -> Invalid:
+    return Invalid(
+        "the end of this change is not valid", (Fault("/change/effective_until", message, advice),)
+    )
+
+
+def _justification(request: Request, now: str) -> Justification:
+    return Justification(
+        code=request.reason,
+        text=request.notes,
+        given_at=now,
+        collected=request.collected,
+        written_by=request.written_by,
+        tickets=tuple(request.tickets),
+        same_as=request.same_as,
+    )
+
+
+def times(now: str) -> Times:
+    """What this machine's clock claims, with the person's own offset from UTC."""
+    offset = datetime.now(UTC).astimezone().utcoffset() or timedelta()
+    return Times(observed=now, utc_offset_minutes=round(offset.total_seconds() / 60), clock="system")
+
+
+def _statement(
+    origin: str, declaration: Declaration, sight: Sight, signer: SignerSource | None
+) -> str | None:
+    """The person's signed statement; unsigned only where the gate lets that pass, recorded as vouched for by it."""
+    if signer is None:
+        if not sight.serious:
+            return None
+        advice = "Name your key: byhand.configure(key=...), --key, or load it with ssh-add."
+        raise Refused(f"{sight.view.tier} risk: the intent must be signed by your own key", advice=advice)
+    try:
+        found = signer()
+    except ByhandError:
+        if sight.serious:
+            raise
+        return None
+    return sign_intent(origin, declaration, found)
+
+
+# -- permit and redeem
+
+
+def permit_only(backend: Backend, intervention: str) -> Permitted:
+    """Ask for the permit, without using it."""
+    return backend.permit(intervention)
+
+
+def make_attempt(sight: Sight, *, executor: str | None = None, attempt: str | None = None) -> Attempt:
+    """Read the value again, just now, and make the one attempt to use the permit on it.
+
+    ``window_ms`` is the time that reading and handing over took so far. Raises ProbeFailed where the risk is serious.
+    """
+    began = time.monotonic_ns()
+    found = read_value(sight) if sight.serious else read_or_unknown(sight)
+    before = sight.redactor.value(found)
+    return Attempt(
+        attempt=attempt or new_record_id(),
+        executor=executor or executor_name(),
+        before=before,
+        comparison=sight.probe.comparison if sight.probe is not None else "checked",
+        window_ms=-(-(time.monotonic_ns() - began) // 1_000_000),
+    )
+
+
+def redeem_only(
+    backend: Backend,
+    intervention: str,
+    place: Place,
+    *,
+    action: str | None = None,
+    read: Read = None,
+    executor: str | None = None,
+    attempt: str | None = None,
+) -> Permitted:
+    """Use the permit, exactly once, on the value read just now. Its ``attempt`` is needed to conclude.
+
+    ``executor`` says who carries out the act; by default this process, which then must live until it concludes.
+    """
+    sight = look(backend, place, action, read)
+    return backend.redeem(intervention, make_attempt(sight, executor=executor, attempt=attempt))
+
+
+# -- conclude
+
+
+def outcome_of(
+    sight: Sight,
+    intervention: str,
+    result: Literal["applied", "failed", "abandoned", "unknown"],
+    *,
+    attempt: str | None,
+    declared: CapturedValue | None = None,
+    error: str | None = None,
+) -> Outcome:
+    """The outcome, with the value read back now (not for an abandoned act: nothing was done)."""
+    found = None if result == "abandoned" else sight.redactor.value(read_or_unknown(sight))
+    as_declared = None
+    if result == "applied" and declared is not None and found is not None and found.form != "unknown":
+        as_declared = captured.same(found, declared, sight.view.point.ignore)
+    return Outcome(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        intervention=intervention,
+        times=times(clock.now()),
+        result=result,
+        found=found,
+        as_declared=as_declared,
+        error=sight.redactor.text(error)[:ERROR_LENGTH_MAX] if error else None,
+        read_by=sight.read_by,
+        attempt=attempt,
+    )
+
+
+def conclude_only(
+    backend: Backend,
+    intervention: str,
+    result: Literal["applied", "failed", "abandoned", "unknown"],
+    place: Place,
+    *,
+    action: str | None = None,
+    attempt: str | None = None,
+    read: Read = None,
+    error: str | None = None,
+) -> Concluded:
+    """Read the value back and record how it ended."""
+    sight = look(backend, place, action, read)
+    return backend.conclude(
+        intervention, outcome_of(sight, intervention, result, attempt=attempt, error=error)
+    )
