@@ -21,6 +21,8 @@ NETWORK_FILESYSTEMS = frozenset(
 def connect(path: Path, *, read_only: bool = False, durable: bool = True) -> sqlite3.Connection:
     """Open ``path``; raises LogUnavailable with the reason. ``durable``: a commit waits for the disk."""
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    if read_only and not os.access(path.parent, os.W_OK):
+        uri += "&immutable=1"  # a copy on read-only media: SQLite could not make its shared-memory file there
     try:
         connection = sqlite3.connect(
             uri, uri=True, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False

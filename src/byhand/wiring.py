@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,9 @@ from byhand.control.settling import Settling
 from byhand.embedded import Embedded, executor_alive
 from byhand.errors import Conflict, HomeRefused, Invalid
 from byhand.journal.journal import Journal
+from byhand.journal.log_key import LogKey
 from byhand.journal.sequencer import no_step
+from byhand.journal.vault import Vault
 from byhand.keystore import file as key_files
 from byhand.keystore.contract import DECLARATION_MAC, LOG_SIGNING, LOG_SIGNING_ML_DSA, REDACTION_MAC
 from byhand.settings import Settings
@@ -37,6 +39,7 @@ from byhand.store.sqlite.index import SqliteIndex
 from byhand.store.sqlite.state import SqliteState
 
 SETTINGS_FILE = "byhand.toml"
+LOG_FILE = sqlite_entries.FILE_NAME
 KEYS_FOLDER = "keys"
 SETTINGS_TEXT = """\
 # Settings of this home; every one of them, with its default: docs/reference/settings.md
@@ -156,6 +159,40 @@ def open_home(
     except BaseException:
         journal.close()
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHome:
+    """A home opened for verification: nothing of it is changed or trusted. Keys may be missing."""
+
+    path: Path
+    origin: str
+    entries: sqlite_entries.SqliteEntries
+    anchor: FileAnchor
+    key: LogKey | None
+    vault: Vault | None
+
+
+@contextmanager
+def read_home(path: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[ReadHome]:
+    """Open the home at ``path`` read-only; without its keys only what is public can be read."""
+    settings = read_settings(path, environment)
+    entries = sqlite_entries.SqliteEntries(path, read_only=True)
+    try:
+        origin = entries.facts().get("origin", "")
+        anchor = FileAnchor(anchor_folder(settings, environment), origin)
+        keys = _keys_if_there(path)
+        key = LogKey(origin, keys, ml_dsa=settings.log.ml_dsa) if keys is not None else None
+        vault = Vault(origin, keys) if keys is not None else None
+        yield ReadHome(path, origin, entries, anchor, key, vault)
+    finally:
+        entries.close()
+
+
+def _keys_if_there(path: Path) -> key_files.FileKeyStore | None:
+    """The key store beside a log; a copy for a stranger comes without."""
+    folder = path / KEYS_FOLDER
+    return key_files.FileKeyStore(folder) if folder.is_dir() else None
 
 
 def _put_together(path: Path, settings: Settings, journal: Journal, keys: key_files.FileKeyStore) -> Home:

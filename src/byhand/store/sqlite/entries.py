@@ -30,15 +30,17 @@ def create(folder: Path, facts: Mapping[str, str]) -> None:
 class SqliteEntries:
     """See ``byhand.store.entries.Entries``. Any number of processes: SQLite's write lock orders them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.path = folder / FILE_NAME
         if not self.path.exists():
             raise HomeRefused(f"{folder} holds no log", advice="Make one with: byhand init")
-        refuse_network_filesystem(folder)
-        self._writer = connect(self.path)
-        migrate(self._writer, MIGRATIONS)
+        self._stopped: str | None = "this log was opened for reading only" if read_only else None
+        self._writer: sqlite3.Connection | None = None
+        if not read_only:
+            refuse_network_filesystem(folder)
+            self._writer = connect(self.path)
+            migrate(self._writer, MIGRATIONS)
         self._readers = ReadConnections(self.path)
-        self._stopped: str | None = None
 
     def facts(self) -> dict[str, str]:
         """What was written about the home at its creation."""
@@ -49,7 +51,7 @@ class SqliteEntries:
         """Take the write lock; commit at the end. One thread at a time may call this (the sequencer)."""
         self._begin()
         try:
-            yield _Transaction(self._writer)
+            yield _Transaction(self._writing())
         except BaseException:
             self._roll_back()
             raise
@@ -59,15 +61,20 @@ class SqliteEntries:
         if self._stopped:
             raise LogUnavailable(self._stopped, advice="Close this process; the next one reads what the disk holds.")
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._writing().execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise HomeBusy(f"another process is writing to {self.path}") from error
             raise LogUnavailable(f"{self.path} cannot be written: {error}") from error
 
+    def _writing(self) -> sqlite3.Connection:
+        if self._writer is None:
+            raise LogUnavailable("this log was opened for reading only")
+        return self._writer
+
     def _roll_back(self) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+        if self._writing().in_transaction:
+            self._writing().execute("ROLLBACK")
 
     def _commit(self) -> None:
         """A crash before COMMIT returns: the transaction is whole or absent at the next opening; no one was told.
@@ -76,7 +83,7 @@ class SqliteEntries:
         process writes no more, since a second fsync would claim success for pages the kernel has dropped.
         """
         try:
-            self._writer.execute("COMMIT")
+            self._writing().execute("COMMIT")
         except sqlite3.Error as error:
             self._stopped = f"a commit to {self.path} failed: {error}"
             with contextlib.suppress(sqlite3.Error):  # the file decides at the next opening; nobody was told
@@ -135,7 +142,8 @@ class SqliteEntries:
     def close(self) -> None:
         """Close every connection."""
         self._readers.close()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 class _Transaction:
