@@ -4,12 +4,18 @@
     import byhand
 
     breaker = byhand.point("mm7-breaker")
-    with byhand.intervention(breaker, reason="LIQUIDITY_PROVISIONING", notes="Quoting obligation until 15:00.",
-                             read=lambda: engine.trading_state, new="ACTIVE") as act:
+    with byhand.intervention(
+        breaker,
+        reason="LIQUIDITY_PROVISIONING",
+        notes="Index rebalance: quoting obligation on XLON until 15:00.",
+        read=lambda: engine.trading_state,
+        new="ACTIVE",
+    ) as act:
         engine.set_trading_state(ACTIVE)
     act.outcome, act.receipt
 
-Importing this loads next to nothing; the home is opened, and its person signed in with their own key, at first use.
+Importing this loads next to nothing; the home is opened, and its person signed in with their own key, at
+first use.
 """
 
 from __future__ import annotations
@@ -129,12 +135,13 @@ def intervention(
     automation: Automation | None = None,
     command: Sequence[str] | None = None,
 ) -> Intervention:
-    """An intervention at ``place`` (a point, its name, or a ``Target``): ``with``, ``async with`` or decorator.
+    """An intervention at ``place`` (point, its name, or ``Target``): ``with``, ``async with`` or decorator.
 
-    ``action``: ``area.object.verb``; a point knows its own. ``read``: a function or probe that reads the value;
-    default: the point's probe. ``new``: the value it is to have; left out: whatever is read back (not for high
-    and critical risk; ``None`` is the value null). ``until`` with ``revert``: undone when due, see
-    ``run_due_reverts``. ``command``: the command line, when the act is one. What it raises: ``Intervention``.
+    ``action``: ``area.object.verb``; a point knows its own. ``read``: a function or probe that reads the
+    value; default: the point's probe. ``new``: the value it is to have; left out: whatever is read back
+    (not for high and critical risk; ``None`` is the value null). ``until`` with ``revert``: undone when
+    due, see ``run_due_reverts``. ``command``: the command line, when the act is one. What it raises:
+    ``Intervention``.
     """
     from byhand.client.commands import command_digest
     from byhand.client.interventions import Intervention
@@ -210,10 +217,18 @@ class _Client:
         )
 
     def signer(self) -> Signer:
-        """The key the person signed in with."""
-        self.backend()
-        assert self._signer is not None
-        return self._signer
+        """The key the person signed in with; raises NotFound or Invalid when it is not at hand any more."""
+        import os
+
+        from byhand.client.settings_file import client_settings
+        from byhand.client.signing import find_signer
+
+        with self._lock:
+            credential = self.backend().identity().credential
+            if self._signer is None or self._signer.fingerprint != credential:
+                key = client_settings(**self._chosen, environ=os.environ).key
+                self._signer = find_signer(key_path=key, fingerprint=credential, environ=os.environ)
+            return self._signer
 
     def backend(self) -> Backend:
         """The signed-in backend; raises LoginRequired, HomeRefused, NotFound (no key), Refused."""
@@ -247,7 +262,10 @@ class _Client:
 
     def _sign_in(self, home: Home) -> Backend:
         import os
+        from contextlib import suppress
 
+        from byhand import clock
+        from byhand.client.session_file import SessionFile
         from byhand.client.settings_file import client_settings
         from byhand.client.signing import find_signer
         from byhand.client.speaking import sign_login
@@ -255,6 +273,12 @@ class _Client:
         from byhand.wiring import open_backend
 
         settings = client_settings(**self._chosen, environ=os.environ)
+        saved = SessionFile(home.origin, os.environ).load(now=clock.now()) if settings.key is None else None
+        if saved is not None and settings.person in (None, saved.person):
+            backend = open_backend(home, saved.token)
+            with suppress(LoginRequired):  # ended or revoked meanwhile: sign in anew
+                if backend.identity().expires >= clock.after(clock.now(), seconds=_RENEW_SECONDS):
+                    return backend
         signer = find_signer(key_path=settings.key, environ=os.environ)
         enrolled = home.people.keyring().keys.get(signer.fingerprint)
         person = settings.person or (enrolled.person if enrolled is not None else None)

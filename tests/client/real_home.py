@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real home for the tests of the client: one officer with a key file, signed in, and points as asked for."""
+"""A real home for the tests of the client: one officer with a key file, signed in, and points."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+import msgspec
 
 from byhand import clock, wiring
 from byhand.client.contract import Backend
@@ -14,6 +16,8 @@ from byhand.client.reverting import Reverter
 from byhand.client.signing import Signer, make_key
 from byhand.client.speaking import sign_login
 from byhand.client.steps import Read, Request, SignerSource
+from byhand.control.reasons import SHIPPED
+from byhand.embedded import Embedded
 from byhand.ids import new_record_id
 from byhand.records.kinds import SCHEMA_VERSION, Administration, AnyRecord, Point
 from byhand.signatures import dsse, sshsig
@@ -30,7 +34,11 @@ class RealHome:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "home"
-        self.environ = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PATH": os.environ["PATH"]}
+        self.environ = {
+            "HOME": str(folder),
+            "XDG_STATE_HOME": str(folder / "state"),
+            "PATH": os.environ["PATH"],
+        }
         self.key_path = folder / "id_ed25519"
         self.key: Signer = make_key(self.key_path, ADA)
         self.signer: SignerSource | None = lambda: self.key
@@ -39,8 +47,9 @@ class RealHome:
         wiring.create_home(self.path, ORIGIN, environment=self.environ)
         self.home = wiring.open_home(self.path, environment=self.environ, start=False)
         self._begin()
-        self.home.journal.checkpointer.start()
-        self.backend: Backend = self.sign_in()
+        self.home.journal.checkpointer.begin()
+        self.backend = self.sign_in()
+        self._administer(administration.REASONS_SET, "reasons", reasons=SHIPPED)
 
     def _begin(self) -> None:
         line = sshsig.authorized_line(self.key.public_key_blob)
@@ -55,7 +64,7 @@ class RealHome:
         armored = self.key.sign(envelope.pae(), statement.namespace)
         return dsse.encode(statements.add_signature(envelope, armored)).decode()
 
-    def sign_in(self) -> Backend:
+    def sign_in(self) -> Embedded:
         """A session by answering a challenge with the key."""
         challenge, expires = self.home.sessions.challenge()
         envelope = sign_login(ORIGIN, ADA, challenge, expires, self.key)
@@ -74,18 +83,23 @@ class RealHome:
             "mode": "enforce",
         }
         point = Point(name=name, **{**fields, **changed})  # type: ignore[arg-type]
+        self._administer(administration.POINT_SET, name, point=point)
+
+    def _administer(self, action: str, subject: str, **what: object) -> None:
+        """One change to the home, signed by its officer."""
         record = Administration(
             id=new_record_id(),
             schema=SCHEMA_VERSION,
-            action=administration.POINT_SET,
-            subject=name,
-            point=point,
+            action=action,
+            subject=subject,
+            **what,  # type: ignore[arg-type]
         )
         statement = administration.to_sign(
             record, origin=ORIGIN, person=ADA, nonce=os.urandom(32).hex(), time=clock.now()
         )
-        signed = _with_statement(record, self._signed(statement))
-        self.home.points.submit(self.backend.caller(), signed)  # type: ignore[attr-defined]
+        signed = msgspec.structs.replace(record, statements=(self._signed(statement),))
+        room = self.home.points if action == administration.POINT_SET else self.home.reasons
+        room.submit(self.backend.caller(), signed)
 
     def request(self, place: object = "mm7-breaker", **changed: object) -> Request:
         """What Ada wants, with a text she never used before."""
@@ -97,9 +111,7 @@ class RealHome:
         }
         return Request(**{**fields, **changed})  # type: ignore[arg-type]
 
-    def means(
-        self, read: Read = None, *, revert: Revert = None, backend: Backend | None = None
-    ) -> Means:
+    def means(self, read: Read = None, *, revert: Revert = None, backend: Backend | None = None) -> Means:
         """Ada's backend, key and reverter."""
         chosen = backend or self.backend
         return Means(
@@ -113,13 +125,7 @@ class RealHome:
     def records(self, intervention: str) -> list[AnyRecord]:
         """What the log holds of an intervention, oldest first."""
         chain = self.home.journal.reader.chain(intervention)
-        return [stored.record for stored in chain if not isinstance(stored.record, type(None))]  # type: ignore[misc]
+        return [stored.record for stored in chain if stored.record is not None]  # type: ignore[misc]
 
     def close(self) -> None:
         self.home.close()
-
-
-def _with_statement(record: Administration, envelope: str) -> Administration:
-    import msgspec
-
-    return msgspec.structs.replace(record, statements=(envelope,))

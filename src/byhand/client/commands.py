@@ -65,8 +65,9 @@ def command_digest(arguments: Sequence[str]) -> str:
 def run_command(request: Request, means: Means, arguments: Sequence[str]) -> CommandResult:
     """Run ``arguments`` as the act of ``request``; without a permit the command never starts.
 
-    The command inherits standard input, output and error, and gets the signals that this process gets. Raises what
-    an intervention raises on entering, and OutcomeUnrecorded; an exit code but 0 is no error here, but ``failed``.
+    The command inherits standard input, output and error, and gets the signals that this process gets.
+    Raises what an intervention raises on entering, and OutcomeUnrecorded; an exit code but 0 is no error
+    here, but ``failed``.
     """
     digest = command_digest(arguments)
     if shutil.which(arguments[0]) is None:

@@ -14,22 +14,23 @@ def executor_name() -> str:
 
 
 def executor_alive(executor: str) -> bool | None:
-    """Whether the process named by ``executor_name`` still runs; ``None`` when that cannot be said from here."""
-    parts = executor.split("/")
-    if len(parts) != 3 or parts[0] != socket.gethostname() or not parts[1].isdecimal():
+    """Whether the process named ``executor`` still runs; ``None`` when that cannot be said from here."""
+    host, _, rest = executor.partition("/")
+    number, _, started = rest.partition("/")
+    if host != socket.gethostname() or not number.isdecimal() or not started:
         return None
-    process = int(parts[1])
+    process = int(number)
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return None
-    return _started(process) == parts[2]
+    return _started(process) == started
 
 
 def _started(process: int) -> str:
-    """Start time of a process in clock ticks since boot (proc(5), field 22); ``0`` where there is no /proc."""
+    """Start of a process in clock ticks since boot (proc(5), field 22); ``0`` where there is no /proc."""
     stat = Path(f"/proc/{process}/stat")
     if not stat.exists():
         return "0"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An intervention around the act itself: as ``with``, ``async with`` or decorator. Without a permit the body never runs.
+"""An intervention around the act itself: ``with``, ``async with`` or decorator. No permit, no act.
 
-What this process is trusted with: it may run the body without asking us at all, and only the target's own feed will
-tell. It cannot make a record in another person's name, nor use a permit twice.
+What this process is trusted with: it may run the body without asking us at all, and only the target's own
+feed will tell. It cannot make a record in another person's name, nor use a permit twice.
 """
 
 from __future__ import annotations
@@ -66,16 +66,17 @@ class Means:
 
 
 class Intervention:
-    """One intervention. Use it once: as ``with``, as ``async with``, or as a decorator (a fresh one for each call).
+    """One intervention. Use it once: as ``with`` or ``async with``; or as a decorator, a fresh one each call.
 
-    On entering: 1 the value is read and the intent goes into the log, signed; 2 the permit is issued and used on
-    the value read again; only then the body runs. On leaving: 3 the value is read back and the outcome recorded.
-    An exception in the body becomes outcome ``failed`` and is raised again. In ``async with`` every blocking step,
-    ``read`` included, runs in a thread; the body stays on the loop.
+    On entering: 1 the value is read and the intent goes into the log, signed; 2 the permit is issued and
+    used on the value read again; only then the body runs. On leaving: 3 the value is read back and the
+    outcome recorded. An exception in the body becomes outcome ``failed`` and is raised again. In ``async
+    with`` every blocking step, ``read`` included, runs in a thread; the body stays on the loop.
 
-    Raises on entering: Invalid, Refused and its kinds, ProbeFailed, LoginRequired, LogUnavailable; the body has not
-    run. Raises on leaving: OutcomeUnrecorded when the act happened and the log could not be told; NotAsDeclared
-    when the body ended well, everything is recorded, and the value found is not the declared one.
+    Raises on entering: Invalid, Refused and its kinds, ProbeFailed, LoginRequired, LogUnavailable; the body
+    has not run. Raises on leaving: OutcomeUnrecorded when the act happened and the log could not be told;
+    NotAsDeclared when the body ended well, everything is recorded, and the value found is not the declared
+    one.
     """
 
     def __init__(self, request: Request, means: Means) -> None:
@@ -118,7 +119,7 @@ class Intervention:
 
     @property
     def receipt(self) -> Receipt:
-        """The outcome's record, index and proof under an anchored checkpoint, which is made when first asked for."""
+        """The outcome's record, index and proof; its anchored checkpoint is made when first asked for."""
         concluded = self._known(self._concluded)
         if self._receipt is None:
             self._receipt = concluded.receipt or self._known(self._backend).receipt(
@@ -210,7 +211,7 @@ class Intervention:
         began = time.monotonic()
         self._attempt = steps.make_attempt(prepared.sight, attempt=new_record_id())
         self._permitted = backend.permit(prepared.intervention, self._attempt)
-        # A crash exactly here leaves a used permit without outcome: byhand notes it as unknown, with what it finds.
+        # A crash exactly here leaves a used permit without outcome: byhand notes it as unknown.
         if time.monotonic() - began > READ_AGAIN_SECONDS:
             self._check_still(prepared, self._attempt)
 
@@ -242,12 +243,13 @@ class Intervention:
 
     def _end(self, error: BaseException | None) -> None:
         prepared = self._known(self._prepared)
+        declared = prepared.declaration.change.new
         outcome = steps.outcome_of(
             prepared.sight,
             prepared.intervention,
             "applied" if error is None else "failed",
             attempt=self._known(self._attempt).attempt,
-            declared=prepared.declaration.change.new,
+            declared=declared,
             error=_description(error) if error is not None else None,
         )
         self._concluded = self._conclude(prepared.intervention, outcome, error)
@@ -256,8 +258,8 @@ class Intervention:
         self._schedule_revert(prepared)
         if self._concluded.outcome.as_declared is False:
             raise NotAsDeclared(
-                f"intervention {prepared.intervention} is done, but the value found is not the declared one: "
-                f"{captured.render(outcome.found)} instead of {captured.render(prepared.declaration.change.new)}"
+                f"intervention {prepared.intervention} is done, but the value found is "
+                f"{captured.render(outcome.found)}, declared was {captured.render(declared)}"
             )
 
     def _conclude(self, intervention: str, outcome: Outcome, error: BaseException | None) -> Concluded:
@@ -283,7 +285,7 @@ class Intervention:
             self._means.reverter.add(DueRevert(due, prepared.intervention, self._revert))
 
     def _revert(self) -> Outcome:
-        """Undo the change as an intervention of its own: same person, same reason, carried by the integration."""
+        """Undo it as an intervention of its own: same person, same reason, carried by the integration."""
         prepared = self._known(self._prepared)
         request = replace(
             self._request,
@@ -323,14 +325,14 @@ def _description(error: BaseException) -> str:
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
-    """Run ``work`` in a thread to its end, also when this task is cancelled meanwhile; then the cancellation goes on.
+    """Run ``work`` in a thread to its end, also when this task is cancelled; then the cancellation goes on.
 
     What ``work`` itself raises comes before the cancellation: it says whether the act is recorded.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(task)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cancelled:
         while not task.done():
             with suppress(
                 asyncio.CancelledError

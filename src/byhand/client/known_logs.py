@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this person's client remembers of every log it has met: keys, officers, and the last checkpoint seen.
 
-Trust on first use, then memory: a log whose database, key and anchor were all forged still cannot get past a
-client that saw it before. One JSON object a line, by origin, in ``~/.config/byhand/known_logs``. Whoever can change
-this file can make the client forget, or suspect an honest log; it is worth a copy elsewhere.
+Trust on first use, then memory: a log whose database, key and anchor were all forged still cannot get past
+a client that saw it before. One JSON object a line, by origin, in ``~/.config/byhand/known_logs``. Whoever
+can change this file can make the client forget, or suspect an honest log; it is worth a copy elsewhere.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from byhand.errors import Fault, Invalid, LogForked, NotFound, ProofMismatch, RolledBack, Unsound
-from byhand.log import checkpoint as checkpoints
-from byhand.log import merkle
+from byhand.log import checkpoint as checkpoints, merkle
 from byhand.log.checkpoint import Checkpoint
 from byhand.log.keys import VerifierKey
 
@@ -33,7 +32,7 @@ Prove: TypeAlias = Callable[[int, int], Sequence[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class KnownLog:
-    """One log: its verifier keys (``name+hash+key``), its officers' fingerprint, the last signed checkpoint seen."""
+    """One log: verifier keys (``name+hash+key``), officers' fingerprint, the last signed checkpoint seen."""
 
     origin: str
     keys: tuple[str, ...]
@@ -95,8 +94,9 @@ class KnownLogs:
     def remember(self, origin: str, note: bytes, prove: Prove) -> Checkpoint:
         """Check a checkpoint against memory, then remember it; returns it.
 
-        1 the log is known; 2 its known keys signed; 3 it is no smaller than the one seen; 4 it extends that one.
-        Raises NotFound, MalformedProof, BadSignature, RolledBack, LogForked. A refused one changes nothing.
+        1 the log is known; 2 its known keys signed; 3 it is no smaller than the one seen; 4 it extends that
+        one. Raises NotFound, MalformedProof, BadSignature, RolledBack, LogForked. A refused one changes
+        nothing.
         """
         with self._changing() as logs:
             known = logs.get(origin)
@@ -176,7 +176,7 @@ class KnownLogs:
             with suppress(FileNotFoundError):
                 beside.unlink()
             raise
-        # A crash exactly here may bring back the old file: what was seen last is forgotten, nothing false is held.
+        # A crash exactly here may bring back the old file: something is forgotten, nothing false is held.
         _sync_folder(self._path.parent)
 
 

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field as field_of
+from dataclasses import dataclass, field as field_of
 from typing import TypeAlias
 
 from byhand.client.contract import Directory, PointView

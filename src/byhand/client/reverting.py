@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes that end by themselves: runs each revert when it is due, from a loop of the caller's or from a thread.
+"""Changes that end by themselves: each revert is run when due, from the caller's loop or a thread.
 
 Pending reverts live in this process alone. When it ends first, byhand finds them overdue on opening the home.
 """
@@ -64,8 +64,8 @@ class Reverter:
     def run_due(self, now: str | None = None) -> tuple[Reverted, ...]:
         """Run everything due at ``now`` (record time), soonest first. Never raises what a revert raised.
 
-        A revert that failed stays pending; one whose target somebody changed meanwhile does not: it would undo
-        that person's change.
+        A revert that failed stays pending; one whose target somebody changed meanwhile does not: it would
+        undo that person's change.
         """
         moment = clock.now() if now is None else now
         with self._lock:

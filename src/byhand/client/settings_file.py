@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which home a client uses, and as whom: flags, then ``BYHAND_HOME``, then ``/etc/byhand/client.toml``, then ``~/.byhand``."""
+"""Which home, and as whom: flags, ``BYHAND_HOME``, ``/etc/byhand/client.toml``, then ``~/.byhand``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE_BYTES_MAX = 65_536  # three lines of settings; anything longer is another f
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """What a client needs before it can speak: where, as whom, with which key. ``None``: found out at login."""
+    """What a client needs before it can speak: where, as whom, by which key. ``None``: known at login."""
 
     home: Path
     home_from: str
@@ -36,8 +36,8 @@ def client_settings(
 ) -> ClientSettings:
     """The settings in force; an argument that is given comes first. ``environ`` is ``os.environ`` in earnest.
 
-    Raises Invalid naming every unknown key of the file. Whoever can write the file can point a client to another
-    home, but cannot make that home speak for the one that the client remembers (``known_logs``).
+    Raises Invalid naming every unknown key of the file. Whoever can write the file can point a client to
+    another home, but cannot make that home speak for the one that the client remembers (``known_logs``).
     """
     system = read_client_file(file)
     home_text, home_from = _first(

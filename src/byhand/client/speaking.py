@@ -15,7 +15,7 @@ NONCE_BYTES = 32  # as every statement's: two of them never meet
 
 
 def sign_intent(origin: str, declaration: Declaration, signer: Signer) -> str:
-    """The signed statement (DSSE, JSON text) that the key's person declares exactly ``declaration`` at ``origin``.
+    """The signed statement (DSSE, JSON text) that the person declares exactly this at ``origin``.
 
     May be slow: a person may be asked for a passphrase or a touch. Raises what the signer raises.
     """

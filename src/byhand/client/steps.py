@@ -95,7 +95,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An intent in the log. ``original`` is the value as read, secrets included: it never leaves the process."""
+    """An intent in the log. ``original`` is as read, secrets included: it never leaves the process."""
 
     sight: Sight
     declaration: Declaration
@@ -124,8 +124,11 @@ def _reader(view: PointView, read: Read) -> tuple[Probe | None, Literal["probe",
         return open_probe(read), "caller"
     if isinstance(read, Probe):
         return read, "caller"
-    if read is not None:
+    if callable(read):
         return CallableProbe(read), "caller"
+    if read is not None:
+        fault = Fault("/read", f"is a {type(read).__name__}", "pass a function, a probe or its address")
+        raise Invalid("this cannot read a value", (fault,))
     return (open_probe(view.point.probe), "probe") if view.point.probe is not None else (None, "probe")
 
 
@@ -158,9 +161,9 @@ def declare_only(
 ) -> Prepared:
     """Put the intent in the log.
 
-    1 look at the place; 2 read the value before (unknown is good enough only where the risk is low); 3 take the
-    secrets out; 4 judge the form, every fault at once; 5 sign with the person's key; 6 hand it in. ``expected``:
-    the value (secrets taken out) it must have now, else BeforeStateChanged.
+    1 look at the place; 2 read the value before (unknown is good enough only where the risk is low); 3 take
+    the secrets out; 4 judge the form, every fault at once; 5 sign with the person's key; 6 hand it in.
+    ``expected``: the value (secrets taken out) it must have now, else BeforeStateChanged.
     """
     sight = look(backend, request.place, request.action, read)  # 1
     original = read_value(sight) if sight.serious else read_or_unknown(sight)  # 2
@@ -233,7 +236,7 @@ def declared_value(new: object, original: CapturedValue) -> CapturedValue | None
 
 
 def effective_until(until: Until, now: str) -> str | None:
-    """``until`` as record time; raises Invalid when it is no time, without a time zone, or not in the future."""
+    """``until`` as record time; raises Invalid when it has no time zone or does not lie in the future."""
     if until is None:
         return None
     if isinstance(until, datetime):
@@ -275,7 +278,7 @@ def times(now: str) -> Times:
 def _statement(
     origin: str, declaration: Declaration, sight: Sight, signer: SignerSource | None
 ) -> str | None:
-    """The person's signed statement; unsigned only where the gate lets that pass, recorded as vouched for by it."""
+    """The person's signed statement; ``None`` only where the gate itself may vouch for the person."""
     if signer is None:
         if not sight.serious:
             return None
@@ -301,7 +304,7 @@ def permit_only(backend: Backend, intervention: str) -> Permitted:
 def make_attempt(sight: Sight, *, executor: str | None = None, attempt: str | None = None) -> Attempt:
     """Read the value again, just now, and make the one attempt to use the permit on it.
 
-    ``window_ms`` is the time that reading and handing over took so far. Raises ProbeFailed where the risk is serious.
+    ``window_ms`` is the time that reading took. Raises ProbeFailed where the risk is serious.
     """
     began = time.monotonic_ns()
     found = read_value(sight) if sight.serious else read_or_unknown(sight)
@@ -327,7 +330,8 @@ def redeem_only(
 ) -> Permitted:
     """Use the permit, exactly once, on the value read just now. Its ``attempt`` is needed to conclude.
 
-    ``executor`` says who carries out the act; by default this process, which then must live until it concludes.
+    ``executor`` says who carries out the act; by default this process, which then must live until it
+    concludes.
     """
     sight = look(backend, place, action, read)
     return backend.redeem(intervention, make_attempt(sight, executor=executor, attempt=attempt))

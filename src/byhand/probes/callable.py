@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import ClassVar
@@ -20,7 +21,8 @@ _ADDRESS = re.compile(
 class CallableProbe:
     """Calls ``function`` without arguments; what it returns is the value, ``CapturedValue`` included.
 
-    Whoever can choose the function runs code in this process: addresses come from signed points or the caller.
+    Whoever can choose the function runs code in this process: addresses come from signed points or the
+    caller.
     """
 
     scheme: ClassVar[str] = "callable"
@@ -28,9 +30,6 @@ class CallableProbe:
     comparison: Comparison = "checked"
 
     def __init__(self, function: Callable[[], object]) -> None:
-        if not callable(function):
-            fault = Fault("/read", f"is a {type(function).__name__}", "pass a function without arguments")
-            raise Invalid("this cannot be called to read a value", (fault,))
         self._function = function
 
     @classmethod
@@ -41,10 +40,10 @@ class CallableProbe:
             fault = Fault("/probe", "names no function", "write callable:package.module:name")
             raise Invalid("this is no address of a probe", (fault,))
         module, name = match["module"], match["name"]
-        return cls(lambda: _named(module, name)())
+        return cls(functools.partial(_call, module, name))
 
     def read(self) -> CapturedValue:
-        """The function's answer; whatever it raises becomes ProbeFailed, without its text (it may hold secrets)."""
+        """The function's answer. What it raises becomes ProbeFailed, without its text: it may hold secrets."""
         try:
             value = self._function()
         except Exception as error:
@@ -60,7 +59,7 @@ class CallableProbe:
         return found
 
 
-def _named(module: str, name: str) -> Callable[[], object]:
+def _call(module: str, name: str) -> object:
     from importlib import import_module
 
     found: object = import_module(module)
@@ -68,4 +67,4 @@ def _named(module: str, name: str) -> Callable[[], object]:
         found = getattr(found, part)
     if not callable(found):
         raise TypeError(f"{module}:{name} cannot be called")
-    return found
+    return found()

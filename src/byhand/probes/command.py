@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a value by running a command: ``command:systemctl show -p ActiveState --value nginx``. Client side only.
+"""Read a value by running a command, client side only: ``command:sysctl -n kernel.panic``.
 
 No shell: the address is split into arguments as a shell would, and nothing in it is expanded.
 """
@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, ClassVar
+from typing import IO, ClassVar, cast
 
 from byhand.errors import Fault, Invalid, ProbeFailed
 from byhand.probes.contract import Comparison
@@ -28,7 +28,7 @@ _PIECE = 65_536
 
 
 class CommandProbe:
-    """Runs ``arguments``; what it prints, less one trailing newline, is the value. Exit codes but 0 are failures.
+    """Runs ``arguments``; what it prints, less one trailing newline, is the value. Exit codes but 0 fail.
 
     Output that is JSON is kept as JSON, character for character; all other output is plain text.
     """
@@ -80,14 +80,14 @@ class CommandProbe:
         except ValueError as error:  # a NUL character among the arguments
             raise ProbeFailed(f"{self._name} could not be run: {error}") from error
         with process:
-            assert process.stdout is not None
             try:
-                return self._collect(process, process.stdout)
+                return self._collect(process)
             finally:
                 _end(process)
 
-    def _collect(self, process: subprocess.Popen[bytes], pipe: IO[bytes]) -> bytes:
+    def _collect(self, process: subprocess.Popen[bytes]) -> bytes:
         """Everything printed, until the end or a limit."""
+        pipe = cast("IO[bytes]", process.stdout)
         deadline = time.monotonic() + self._timeout_seconds
         pieces: list[bytes] = []
         size = 0

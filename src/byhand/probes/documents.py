@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A value out of a document by JSON pointer, kept as written: JSON, YAML, TOML, INI, plain text.
 
-JSON gives the value's source text. The others are carried over into JSON: numbers, true, false and null stand as
-written wherever JSON can write them so; every other scalar is a string of exactly what is written. In YAML the
-plain words ``yes``, ``010`` or ``2026-11-24`` are therefore strings: versions 1.1 and 1.2 disagree about them.
-Every reader raises ValueError without echoing the document, which may hold secrets.
+JSON gives the value's source text. The others are carried over into JSON: numbers, true, false and null
+stand as written wherever JSON can write them so; every other scalar is a string of exactly what is written.
+In YAML the plain words ``yes``, ``010`` or ``2026-11-24`` are therefore strings: versions 1.1 and 1.2
+disagree about them. Every reader raises ValueError without echoing the document, which may hold secrets.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _yaml_find(node: yaml.Node, tokens: list[str]) -> yaml.Node | None:
 
 
 def _yaml_pairs(node: yaml.MappingNode, depth: int = 0) -> dict[str, yaml.Node]:
-    """Keys and values of a mapping; what ``<<`` brings in comes first and is overridden. Two equal keys are refused."""
+    """Keys and values of a mapping; its own override what ``<<`` brings in. Two equal keys are refused."""
     from yaml import MappingNode, ScalarNode, SequenceNode
 
     if depth > CAPTURED_DEPTH_MAX // 10:
@@ -91,12 +91,12 @@ def _yaml_pairs(node: yaml.MappingNode, depth: int = 0) -> dict[str, yaml.Node]:
     own: dict[str, yaml.Node] = {}
     for key, value in node.value:
         if not isinstance(key, ScalarNode):
-            raise ValueError(f"a key is not a scalar (line {key.start_mark.line + 1})")  # noqa: TRY004
+            raise ValueError(f"a key is not a scalar (line {key.start_mark.line + 1})")
         if key.tag == _MERGE:
             sources = value.value if isinstance(value, SequenceNode) else [value]
             for source in reversed(sources):  # of several, the first one counts
                 if not isinstance(source, MappingNode):
-                    raise ValueError(f"<< brings in no mapping (line {key.start_mark.line + 1})")  # noqa: TRY004
+                    raise ValueError(f"<< brings in no mapping (line {key.start_mark.line + 1})")
                 merged.update(_yaml_pairs(source, depth + 1))
         elif key.value in own:
             raise ValueError(f"a key stands there twice (line {key.start_mark.line + 1})")
@@ -151,7 +151,7 @@ def _yaml_scalar(node: yaml.ScalarNode) -> str:
 
 
 def _plainly_text(text: str) -> bool:
-    """Whether PyYAML takes this number for a string by itself (``1e3``: YAML 1.1), not by an explicit ``!!str``."""
+    """Whether PyYAML itself takes this number for a string (``1e3``: YAML 1.1), without any ``!!str``."""
     import yaml
 
     resolver: Any = yaml.resolver.Resolver()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a value out of a file: ``file:/etc/limits.yaml#/max_notional``, ``file:/etc/app.conf?format=ini#/risk/max``.
+"""Read a value out of a file: ``file:/etc/limits.yaml#/max``, ``file:/etc/app.conf?format=ini#/risk/max``.
 
 The path ends at the first ``?`` or ``#``; the rest of the address is a plain JSON pointer (RFC 6901, not
 percent-encoded). Without a pointer the value is the whole document.
@@ -24,7 +24,7 @@ FILE_BYTES_MAX = (
 
 
 class FileProbe:
-    """One value of one document. Read whole and at once: a file that is replaced by renaming is never half-read."""
+    """One value of one document, read whole at once: a file replaced by renaming is never half-read."""
 
     scheme: ClassVar[str] = "file"
     client_only: ClassVar[bool] = False
@@ -80,7 +80,7 @@ def _expanded(path: str) -> Path:
 
 
 def _bytes(path: Path) -> bytes | None:
-    """The file's bytes; ``None`` when it does not exist. Pipes and devices are refused: they could wait for ever."""
+    """The file's bytes; ``None`` when there is none. Pipes and devices are refused: they may never end."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
