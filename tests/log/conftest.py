@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A log with fixed keys and a thousand leaves."""
+"""A log with fixed keys, a thousand leaves, and the Go judge."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from byhand.log import merkle
 HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent):  # what these tests share, and the peers
     if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+        sys.path.append(str(folder))
 
-from log_keys import Keys
+from log_keys import Keys  # noqa: E402 - found through the lines above
+
+from peers.gosumdb.peer import go_judge  # noqa: E402, F401 - a fixture
 
 
 @pytest.fixture(scope="session")

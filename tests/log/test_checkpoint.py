@@ -7,14 +7,11 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from log_keys import Keys
 
 from byhand.errors import BadSignature, MalformedProof
-from byhand.log import checkpoint as checkpoints
-from byhand.log import note as notes
-from byhand.log import witness
+from byhand.log import checkpoint as checkpoints, note as notes, witness
 from byhand.log.checkpoint import Checkpoint, open_checkpoint
 from byhand.log.keys import ED25519, ML_DSA_44
 from byhand.log.note import Note

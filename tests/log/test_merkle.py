@@ -6,8 +6,7 @@ from __future__ import annotations
 from base64 import b64decode
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from byhand.errors import MalformedProof, ProofMismatch, Unsound
 from byhand.log import merkle

@@ -6,13 +6,11 @@ from __future__ import annotations
 from base64 import b64encode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from log_keys import Keys
 
 from byhand.errors import BadSignature, MalformedProof, Unsound
-from byhand.log import keys as kinds
-from byhand.log import note as notes
+from byhand.log import keys as kinds, note as notes
 from byhand.log.keys import ED25519, VerifierKey
 from byhand.log.note import Note, NoteSignature
 
@@ -22,7 +20,8 @@ PUBLISHED_NOTE = (
     "If you think cryptography is the answer to your problem,\n"
     "then you don't know what your problem is.\n"
     "\n"
-    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    "— PeterNeumann "
+    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 ).encode()
 TEXT = "byhand.local/test/1\n1\nbjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=\n"
 
@@ -112,7 +111,7 @@ def test_two_known_keys_of_one_id_are_refused(keys: Keys, monkeypatch: pytest.Mo
     known = keys.ed25519_known
     notes.verify(signed(keys), [known, VerifierKey.parse(known.encode())])
     other = VerifierKey(known.name, known.kind, bytes(32))
-    monkeypatch.setattr(kinds, "key_id", lambda name, kind, public: b"same")
+    monkeypatch.setattr(kinds, "key_id", lambda *_: b"same")
     with pytest.raises(MalformedProof, match="share one id"):
         notes.verify(signed(keys), [known, other])
 

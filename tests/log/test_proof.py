@@ -10,8 +10,7 @@ import pytest
 from log_keys import Keys
 
 from byhand.errors import BadSignature, MalformedProof, ProofMismatch, Unsound
-from byhand.log import checkpoint as checkpoints
-from byhand.log import merkle, proof
+from byhand.log import checkpoint as checkpoints, merkle, proof
 from byhand.log.checkpoint import Checkpoint
 from byhand.log.proof import TlogProof
 

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from byhand.errors import MalformedProof
 from byhand.log import merkle, tiles
@@ -107,7 +106,7 @@ def test_no_tile_is_empty_or_too_wide(width: int) -> None:
 
 
 def test_seventy_thousand_entries_have_the_published_layout() -> None:
-    """70,000 entries: 273 full tiles and 112 hashes, one full tile and 17 hashes above, one hash at the top."""
+    """70,000 entries: 273 full tiles and 112 hashes, above one full tile and 17 hashes, one on top."""
     assert tiles.full_tile_counts(70_000) == [273, 1]
     assert tiles.partial_tiles(70_000) == [(0, 273, 112), (1, 1, 17), (2, 0, 1)]
     paths = [tiles.tile_path(*one) for one in tiles.partial_tiles(70_000)]
@@ -115,7 +114,7 @@ def test_seventy_thousand_entries_have_the_published_layout() -> None:
 
 
 def test_seventy_thousand_hashes_make_those_tiles() -> None:
-    """Appending 70,000 hashes fills exactly the tiles of the layout, and every hash above is a tile's root."""
+    """Appending 70,000 hashes fills exactly these tiles, and every hash above is a tile's root."""
     kept = Kept(many(70_000))
     assert sorted(kept.full) == [(0, number) for number in range(273)] + [(1, 0)]
     assert {len(data) for data in kept.full.values()} == {8_192}
@@ -229,7 +228,7 @@ def test_a_reader_remembers_few_tiles() -> None:
 def test_a_tile_of_another_length_is_refused() -> None:
     """A reader believes no tile that is cut or extended."""
     for change in (-1, 1, 32):
-        reader = TileReader(lambda level, number, width, change=change: bytes(width * HASH + change), 300)
+        reader = TileReader(lambda *tile, change=change: bytes(tile[2] * HASH + change), 300)
         with pytest.raises(MalformedProof):
             reader.root()
 

@@ -7,8 +7,7 @@ from base64 import b64decode, b64encode
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from log_keys import Keys
 
 from byhand.errors import (
@@ -21,10 +20,7 @@ from byhand.errors import (
     WitnessBehind,
     WitnessRefused,
 )
-from byhand.log import checkpoint as checkpoints
-from byhand.log import keys as kinds
-from byhand.log import note as notes
-from byhand.log import witness
+from byhand.log import checkpoint as checkpoints, keys as kinds, note as notes, witness
 from byhand.log.checkpoint import Checkpoint
 from byhand.log.keys import VerifierKey
 from byhand.log.note import Note, NoteSignature, Verified
@@ -338,6 +334,6 @@ def test_malformed_answers_are_refused(keys: Keys, note: bytes, body: bytes) -> 
 
 def test_an_answer_cannot_bring_its_own_text(keys: Keys, note: bytes) -> None:
     """An answer that would move the boundary between text and signatures is refused."""
+    body = b"more text\n\n" + answer(keys, note)
     with pytest.raises(Unsound):
-        body = b"more text\n\n" + answer(keys, note)
         witness.verify_response(body, text_of(note), [keys.witness_known], now=NOW)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from byhand.errors import BadSignature, MalformedProof
-from byhand.log import keys
-from byhand.log import note as notes
+from byhand.log import keys, note as notes
 from byhand.log.keys import ED25519, ML_DSA_44, VerifierKey
 from byhand.log.note import Note, NoteSignature, Verified
 from byhand.log.text import decode_hash, decode_number

@@ -83,7 +83,7 @@ class VerifierKey:
 
 
 def check(key: VerifierKey, text: str, signature: bytes) -> int | None:
-    """Raise BadSignature unless ``signature`` by ``key`` covers ``text``; returns a cosignature's Unix time."""
+    """Raise BadSignature unless ``key`` signed ``text``; returns a cosignature's Unix time."""
     if key.kind == ED25519:
         _check_ed25519(key, text.encode(), signature)
         return None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from byhand.errors import MalformedProof, ProofMismatch
 from byhand.log.text import HASH_BYTES
@@ -27,7 +27,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root(leaf_hashes: Sequence[bytes]) -> bytes:
-    """The root over ``leaf_hashes`` straight from the definition (RFC 6962 section 2.1): slow, for checking."""
+    """The root over ``leaf_hashes`` straight from the definition (RFC 6962 section 2.1); slow."""
     if not leaf_hashes:
         return EMPTY_ROOT
     if len(leaf_hashes) == 1:
@@ -90,24 +90,32 @@ def _check_hashes(hashes: Sequence[bytes]) -> None:
         raise MalformedProof(f"every hash of a proof must be {HASH_BYTES} bytes long")
 
 
+def _climb(node: int, last: int, path: Sequence[bytes], kind: str) -> Iterator[tuple[bytes, bool]]:
+    """Each hash of ``path`` and whether it stands to the left, from ``node`` up to the root.
+
+    ``node`` and ``last`` (the last place) are those of one level. Raises MalformedProof unless ``path`` ends
+    at the root.
+    """
+    for sibling in path:
+        if last == 0:
+            raise MalformedProof(f"the {kind} proof is too long")
+        left = bool(node & 1) or node == last
+        yield sibling, left
+        while left and node and not node & 1:  # the last node of a level without sibling moves up as it is
+            node, last = node >> 1, last >> 1
+        node, last = node >> 1, last >> 1
+    if last != 0:
+        raise MalformedProof(f"the {kind} proof is too short")
+
+
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], tree_root: bytes) -> None:
     """Raise unless ``path`` leads from ``leaf`` at ``index`` to ``tree_root`` (RFC 9162 section 2.1.3.2)."""
     _check_hashes([leaf, tree_root, *path])
     if not 0 <= index < size:
         raise MalformedProof(f"there is no leaf {index} in a tree of {size}")
-    node, last, found = index, size - 1, leaf
-    for sibling in path:
-        if last == 0:
-            raise MalformedProof("the inclusion proof is too long")
-        if node & 1 or node == last:
-            found = node_hash(sibling, found)
-            while node and not node & 1:
-                node, last = node >> 1, last >> 1
-        else:
-            found = node_hash(found, sibling)
-        node, last = node >> 1, last >> 1
-    if last != 0:
-        raise MalformedProof("the inclusion proof is too short")
+    found = leaf
+    for sibling, left in _climb(index, size - 1, path, "inclusion"):
+        found = node_hash(sibling, found) if left else node_hash(found, sibling)
     if found != tree_root:
         raise ProofMismatch(
             "the inclusion proof leads to another root than the one signed", advice=ENTRY_ADVICE
@@ -120,29 +128,26 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
     if not 0 <= old <= new or (old == 0 and new != 0):
         raise MalformedProof(f"no consistency can be shown from {old} to {new} leaves")
     if old == new:
-        if path:
-            raise MalformedProof("between two trees of one size there is nothing to prove")
-        if old_root != new_root:
-            raise ProofMismatch(f"there are two different trees of {old} leaves", advice=FORK_ADVICE)
+        _check_same(old, old_root, new_root, path)
         return
     if not path:
         raise MalformedProof("the consistency proof is empty")
-    hashes = [old_root, *path] if old & (old - 1) == 0 else list(path)
+    start, *rest = [old_root, *path] if old & (old - 1) == 0 else path
     node, last = old - 1, new - 1
     while node & 1:
         node, last = node >> 1, last >> 1
-    first = second = hashes[0]
-    for sibling in hashes[1:]:
-        if last == 0:
-            raise MalformedProof("the consistency proof is too long")
-        if node & 1 or node == last:
+    first = second = start
+    for sibling, left in _climb(node, last, rest, "consistency"):
+        if left:
             first, second = node_hash(sibling, first), node_hash(sibling, second)
-            while node and not node & 1:
-                node, last = node >> 1, last >> 1
         else:
             second = node_hash(second, sibling)
-        node, last = node >> 1, last >> 1
-    if last != 0:
-        raise MalformedProof("the consistency proof is too short")
     if first != old_root or second != new_root:
         raise ProofMismatch("the consistency proof leads to other roots than those given", advice=FORK_ADVICE)
+
+
+def _check_same(size: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
+    if path:
+        raise MalformedProof("between two trees of one size there is nothing to prove")
+    if old_root != new_root:
+        raise ProofMismatch(f"there are two different trees of {size} leaves", advice=FORK_ADVICE)

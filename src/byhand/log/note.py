@@ -84,7 +84,7 @@ def _signature(line: str) -> NoteSignature:
 
 
 def sign_ed25519(private: Ed25519PrivateKey, name: str, text: str) -> NoteSignature:
-    """The plain Ed25519 signature line (0x01) of ``name`` over ``text``; raises MalformedProof for a bad name."""
+    """The plain Ed25519 line (0x01) of ``name`` over ``text``; raises MalformedProof for a bad name."""
     return NoteSignature(name, *keys.sign(private, name, text))
 
 

@@ -22,7 +22,7 @@ EXTRA = "extra "
 
 @dataclass(frozen=True, slots=True)
 class TlogProof:
-    """Entry ``index`` is under ``checkpoint`` (a signed note) by ``path``; ``extra`` is for the application."""
+    """Entry ``index`` is under ``checkpoint`` (a signed note) by ``path``; ``extra`` is not authenticated."""
 
     index: int
     path: tuple[bytes, ...]

@@ -121,7 +121,7 @@ def _widths(size: int) -> list[int]:
 
 
 def partial_tiles(size: int) -> list[tuple[int, int, int]]:
-    """``(level, number, width)`` of the partial tiles that a checkpoint of ``size`` needs; never empty ones."""
+    """``(level, number, width)`` of the partial tiles a checkpoint of ``size`` needs; none is empty."""
     return [
         (level, size >> (LEVEL_BITS * (level + 1)), width)
         for level, width in enumerate(_widths(size))
@@ -244,7 +244,10 @@ class TileReader:
         return self._remembered[key]
 
     def subtree(self, low: int, high: int) -> bytes:
-        """Hash over leaves ``low`` to ``high - 1``; raises MalformedProof unless that is a full, aligned subtree."""
+        """Hash over leaves ``low`` to ``high - 1``; raises MalformedProof unless they are a full subtree.
+
+        The tiles are believed as they are: whoever did not make them verifies what comes out.
+        """
         width = high - low
         if width < 1 or width & (width - 1) or low % width or high > self._size:
             raise MalformedProof(f"leaves {low} to {high - 1} are no full subtree of a tree of {self._size}")

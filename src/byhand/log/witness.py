@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a log and a witness say to each other (C2SP tlog-witness, tlog-cosignature), as bytes; no HTTP.
 
-Who is trusted with what: a witness vouches that it saw this log only grow. One that lies here can stop us from
-signing; it cannot make a false tree verify.
+Who is trusted with what: a witness vouches that it saw this log only grow. One that lies here can stop us
+from signing; it cannot make a false tree verify.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from byhand.errors import (
     WitnessBehind,
     WitnessRefused,
 )
-from byhand.log import keys
-from byhand.log import note as notes
+from byhand.log import keys, note as notes
 from byhand.log.keys import ED25519, VerifierKey
 from byhand.log.merkle import FORK_ADVICE
 from byhand.log.note import Note, NoteSignature, Verified
@@ -64,7 +63,7 @@ def cosign(
 
 
 def log_lines_only(note: bytes, origin: str) -> bytes:
-    """``note`` with the log's own Ed25519-sized lines alone: common witnesses take no others, nor large bodies.
+    """``note`` with the log's own lines of Ed25519 size: common witnesses take no others.
 
     Raises MalformedProof, and BadSignature when the log did not sign it.
     """
@@ -112,8 +111,8 @@ def _check_proof(old_size: int, proof: Sequence[bytes]) -> None:
 def check_response(status: int, media_type: str, body: bytes, *, request: AddCheckpoint, size: int) -> None:
     """Raise unless ``status`` says that the witness cosigned the checkpoint of ``size`` entries.
 
-    WitnessBehind: ask again with the proof from its size. WitnessRefused: this witness does not know the log or
-    does not answer as it should. RolledBack, LogForked and ProofMismatch speak against the log: stop signing.
+    WitnessBehind: ask again with the proof from its size. WitnessRefused: this witness does not know the log
+    or does not answer as it should. RolledBack, LogForked, ProofMismatch speak against the log: stop signing.
     """
     if status == OK:
         return
@@ -163,8 +162,8 @@ def verify_response(
 ) -> tuple[Verified, ...]:
     """The cosignatures in a witness's answer that hold, by ``known`` witness keys; others are passed over.
 
-    1 the lines are a note's; 2 a known key signed, and none of them wrongly; 3 each says when, and that is not
-    in the future (``now``: Unix seconds). Raises MalformedProof, BadSignature.
+    1 the lines are a note's; 2 a known key signed, and none of them wrongly; 3 each says when, and that is
+    not in the future (``now``: Unix seconds). Raises MalformedProof, BadSignature.
     """
     if len(body) > RESPONSE_BYTES_MAX:
         raise MalformedProof(f"an answer of {len(body)} bytes is too large")
