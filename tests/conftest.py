@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test stands on: a home directory of its own, no variables of the caller's, sockets to loopback only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("BYHAND_CACHE") or Path.home() / ".cache" / "byhand")
+IN_CI = os.environ.get("CI") == "true"
+# Variables that would lead a test to the caller's own keys, homes and servers.
+CALLERS_OWN = ("SSH_AUTH_SOCK", "SSH_AGENT_PID", "SUDO_USER", "LOGNAME", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL")
+XDG_FOLDERS = {
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_RUNTIME_DIR": ".run",
+    "XDG_STATE_HOME": ".local/state",
+}
+
+_QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)  # two shared cores are slow at times
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=200, suppress_health_check=_QUIET)
+settings.register_profile("local", deadline=None, max_examples=50, suppress_health_check=_QUIET)
+settings.register_profile("long", deadline=None, max_examples=5_000, suppress_health_check=_QUIET)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "local"))
+
+
+def ci() -> bool:
+    """Whether a missing peer is a failure (``CI=true``) instead of a skip."""
+    return IN_CI
+
+
+def missing(what: str, advice: str) -> None:
+    """Say that ``what`` is missing: a failure in CI, elsewhere a skip that says what to install."""
+    if ci():
+        pytest.fail(f"{what} is missing, and CI skips nothing: {advice}", pytrace=False)
+    pytest.skip(f"{what} is missing: {advice}")
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own HOME, with every variable that could lead outside removed; what peers built stays cached."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith("BYHAND_") or name in CALLERS_OWN:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("BYHAND_CACHE", str(CACHE))
+    monkeypatch.setenv("TZ", "UTC")
+    for name, folder in XDG_FOLDERS.items():
+        monkeypatch.setenv(name, str(home / folder))
+    return home
+
+
+def _folder(variable: str, default: Path, own: str) -> Path:
+    named = os.environ.get(variable)
+    if named and not Path(named).is_dir():
+        pytest.fail(f"{variable} names no folder: {named}", pytrace=False)
+    beside = Path(named) if named else default
+    return beside if beside.is_dir() else REPOSITORY / "tests" / "fixtures" / own
+
+
+# Read when this file is: the fixtures below run after the variables are gone.
+SAMPLES = _folder("BYHAND_SAMPLES", REPOSITORY.parent / "shared" / "samples", "samples")
+DATA = _folder("BYHAND_DATA", REPOSITORY.parent / "shared" / "data", "data")
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Events as real systems sent them: BYHAND_SAMPLES, the folder beside the repository, or our own fixtures."""
+    return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Interventions of a made-up company: BYHAND_DATA, the folder beside the repository, or our own fixtures."""
+    return DATA
