@@ -132,7 +132,7 @@ def _verify_files(source: FilesSource, target: str, knowledge: Knowledge, progre
 
 def verify_home(path: Path, knowledge: Knowledge, *, progress: Progress = lambda done: None) -> Report:
     """Verify a home: the public log, the store's own edge, the anchor, and what its keys open."""
-    with wiring.read_home(path) as home:
+    with wiring.read_home(path, environment=knowledge.environment) as home:
         source = HomeSource(home.entries)
         policy, remembered = knowledge.of(home.origin)
         anchor = _anchor(home, knowledge)

@@ -52,6 +52,7 @@ class Home:
 
     path: Path
     settings: Settings
+    entries: sqlite_entries.SqliteEntries
     journal: Journal
     keys: key_files.FileKeyStore
     administration: AdministrationFold
@@ -155,7 +156,7 @@ def open_home(
     try:
         if start:
             journal.checkpointer.start()
-        return _put_together(path, settings, journal, keys)
+        return _put_together(path, settings, entries, journal, keys)
     except BaseException:
         journal.close()
         raise
@@ -195,7 +196,13 @@ def _keys_if_there(path: Path) -> key_files.FileKeyStore | None:
     return key_files.FileKeyStore(folder) if folder.is_dir() else None
 
 
-def _put_together(path: Path, settings: Settings, journal: Journal, keys: key_files.FileKeyStore) -> Home:
+def _put_together(
+    path: Path,
+    settings: Settings,
+    entries: sqlite_entries.SqliteEntries,
+    journal: Journal,
+    keys: key_files.FileKeyStore,
+) -> Home:
     administration = AdministrationFold(journal)
     people = People(journal, administration)
     points = Points(administration)
@@ -212,6 +219,7 @@ def _put_together(path: Path, settings: Settings, journal: Journal, keys: key_fi
     return Home(
         path,
         settings,
+        entries,
         journal,
         keys,
         administration,

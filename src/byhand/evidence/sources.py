@@ -70,6 +70,8 @@ class HomeSource:
 
     def tile(self, level: int, number: int, width: int) -> bytes | None:
         """A full tile from the database, a partial one from the edge."""
+        if width == tiles.TILE_WIDTH:
+            return self._entries.tile(level, number)
         try:
             return self._tree.tile(level, number, width)
         except HomeRefused:
@@ -102,6 +104,8 @@ class FilesSource:
             if data is None:
                 continue
             entries = tiles.decode_bundle(data)
+            if len(entries) != width:
+                raise MalformedProof(f"an entry bundle holds {len(entries)} entries instead of {width}")
             for offset, entry in enumerate(entries):
                 if start <= number * tiles.TILE_WIDTH + offset < stop:
                     yield number * tiles.TILE_WIDTH + offset, entry
@@ -112,7 +116,10 @@ class FilesSource:
             data = self.read(payload_path(number, width))
             if data is None:
                 continue
-            for offset, sealed in enumerate(decode_payloads(data)):
+            kept = decode_payloads(data)
+            if len(kept) != width:
+                raise MalformedProof(f"a payload bundle holds {len(kept)} payloads instead of {width}")
+            for offset, sealed in enumerate(kept):
                 index = number * tiles.TILE_WIDTH + offset
                 if sealed and start <= index < stop:
                     yield index, sealed

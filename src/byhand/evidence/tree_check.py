@@ -81,8 +81,8 @@ class TreeCheck:
 
     def _kept(self, level: int, number: int, width: int) -> bytes | None:
         data = self.source.tile(level, number, width)
-        if data is None and width == TILE_WIDTH:
-            self.report.add(found("tile.missing", f"tile {level}/{number}", "a full tile is not there"))
+        if data is None:
+            self.report.add(found("tile.missing", f"tile {level}/{number}", f"of {width} hashes is not there"))
         if data is not None and len(data) != width * HASH_BYTES:
             what = f"holds {len(data)} bytes instead of {width * HASH_BYTES}"
             self.report.add(found("tile.altered", f"tile {level}/{number}", what))
@@ -111,7 +111,7 @@ class TreeCheck:
         for level, number, width in tiles.partial_tiles(self._edge.size):
             data = edge[offset : offset + width * HASH_BYTES]
             offset += len(data)
-            kept = self.source.tile(level, number, width) if level > 0 else None
+            kept = self._kept(level, number, width) if level > 0 else None
             if kept is not None and kept != data:
                 self.report.add(found("tile.altered", f"tile {level}/{number}.p/{width}", "is not what its entries give"))
 

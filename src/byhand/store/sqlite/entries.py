@@ -124,7 +124,7 @@ class SqliteEntries:
 
     def published(self) -> bytes | None:
         """The last published checkpoint."""
-        row = self._readers.get().execute("SELECT note FROM published").fetchone()
+        row = self._readers.get().execute("SELECT CAST(note AS BLOB) FROM published").fetchone()
         return row[0] if row else None
 
     def publish(self, size: int, note: bytes) -> None:
@@ -200,7 +200,7 @@ class _Transaction:
 
 
 def _tree(connection: sqlite3.Connection) -> TreeRow:
-    row = connection.execute("SELECT size, edge, recorded, administration FROM tree").fetchone()
+    row = connection.execute("SELECT size, CAST(edge AS BLOB), recorded, administration FROM tree").fetchone()
     if row is None:
         raise HomeRefused("the tree's row is missing", advice="Restore the home, or run: byhand verify HOME")
     return TreeRow(*row)
