@@ -332,12 +332,9 @@ async def _in_thread(work: Callable[[], None]) -> None:
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(task)
-    except asyncio.CancelledError as cancelled:
+    except asyncio.CancelledError:
         while not task.done():
-            with suppress(
-                asyncio.CancelledError
-            ):  # a second cancellation changes nothing: the first is raised
+            with suppress(asyncio.CancelledError):  # a second one changes nothing: the first is raised
                 await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error
+        await task  # raises what the work raised, with the cancellation as its context
         raise

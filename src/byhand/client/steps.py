@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+import msgspec
+
 from byhand import clock
 from byhand.client.contract import Attempt, Backend, Concluded, Declared, Permitted, PointView
 from byhand.client.executor import executor_name
@@ -37,6 +39,7 @@ INTENT_SECONDS = 600.0  # as long as a permit may live: what is declared now is 
 ERROR_LENGTH_MAX = (
     1_000  # characters of a failed act's message; the whole of it belongs into the system's own log
 )
+ERROR_LOOKED_AT_MAX = 16_000  # characters searched for secrets before the message is cut
 SERIOUS_TIERS: frozenset[Tier] = frozenset({"high", "critical"})
 
 Read: TypeAlias = Callable[[], object] | Probe | str | None
@@ -124,11 +127,8 @@ def _reader(view: PointView, read: Read) -> tuple[Probe | None, Literal["probe",
         return open_probe(read), "caller"
     if isinstance(read, Probe):
         return read, "caller"
-    if callable(read):
-        return CallableProbe(read), "caller"
     if read is not None:
-        fault = Fault("/read", f"is a {type(read).__name__}", "pass a function, a probe or its address")
-        raise Invalid("this cannot read a value", (fault,))
+        return CallableProbe(read), "caller"
     return (open_probe(view.point.probe), "probe") if view.point.probe is not None else (None, "probe")
 
 
@@ -141,11 +141,11 @@ def read_value(sight: Sight) -> CapturedValue:
 
 
 def read_or_unknown(sight: Sight) -> CapturedValue:
-    """The value now, or ``unknown`` with the cause, secrets taken out of it."""
+    """The value now, secrets included, or ``unknown`` with the cause."""
     try:
         return read_value(sight)
     except ProbeFailed as error:
-        return captured.unknown(sight.redactor.text(str(error))[:ERROR_LENGTH_MAX])
+        return captured.unknown(str(error)[:ERROR_LENGTH_MAX])
 
 
 # -- declare
@@ -207,13 +207,11 @@ def build(request: Request, sight: Sight, original: CapturedValue, *, person: st
 
 
 def _change(request: Request, sight: Sight, original: CapturedValue, now: str) -> Change:
-    before = sight.redactor.value(original)
     new = declared_value(request.new, original)
-    after = sight.redactor.value(new) if new is not None else None
-    patches = captured.patch(before, after) if after is not None else None
+    patches = captured.patch(original, new) if new is not None else None
     return Change(
-        original=before,
-        new=after,
+        original=original,
+        new=new,
         field=sight.view.point.field,
         command=request.command,
         patch=patches[0] if patches is not None else None,
@@ -350,22 +348,31 @@ def outcome_of(
     error: str | None = None,
 ) -> Outcome:
     """The outcome, with the value read back now (not for an abandoned act: nothing was done)."""
-    found = None if result == "abandoned" else sight.redactor.value(read_or_unknown(sight))
-    as_declared = None
-    if result == "applied" and declared is not None and found is not None and found.form != "unknown":
-        as_declared = captured.same(found, declared, sight.view.point.ignore)
-    return Outcome(
+    outcome = Outcome(
         id=new_record_id(),
         schema=SCHEMA_VERSION,
         intervention=intervention,
         times=times(clock.now()),
         result=result,
-        found=found,
-        as_declared=as_declared,
-        error=sight.redactor.text(error)[:ERROR_LENGTH_MAX] if error else None,
+        found=None if result == "abandoned" else read_or_unknown(sight),
+        error=error[:ERROR_LOOKED_AT_MAX] if error else None,
         read_by=sight.read_by,
         attempt=attempt,
     )
+    outcome = sight.redactor.outcome(outcome)
+    return msgspec.structs.replace(
+        outcome,
+        as_declared=_as_declared(sight, outcome, declared),
+        error=outcome.error[:ERROR_LENGTH_MAX] if outcome.error else None,  # cut last: half a secret hides
+    )
+
+
+def _as_declared(sight: Sight, outcome: Outcome, declared: CapturedValue | None) -> bool | None:
+    """Whether the value found is the declared one, as far as can be said; the gate judges again."""
+    found = outcome.found
+    if outcome.result != "applied" or declared is None or found is None or found.form == "unknown":
+        return None
+    return captured.same(found, declared, sight.view.point.ignore)
 
 
 def conclude_only(

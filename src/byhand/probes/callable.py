@@ -43,7 +43,7 @@ class CallableProbe:
         return cls(functools.partial(_call, module, name))
 
     def read(self) -> CapturedValue:
-        """The function's answer. What it raises becomes ProbeFailed, without its text: it may hold secrets."""
+        """The function's answer. Its errors become ProbeFailed, without their text: it may hold secrets."""
         try:
             value = self._function()
         except Exception as error:

@@ -87,13 +87,15 @@ def _bytes(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise ProbeFailed(f"{path} cannot be opened: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ProbeFailed(f"{path} is not a plain file")
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             data = file.read(FILE_BYTES_MAX + 1)
-        except OSError as error:
-            raise ProbeFailed(f"{path} cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise ProbeFailed(f"{path} cannot be read: {error.strerror}") from error
+    finally:
+        os.close(handle)
     if len(data) > FILE_BYTES_MAX:
         raise ProbeFailed(f"{path} has more than {FILE_BYTES_MAX} bytes")
     return data
