@@ -25,6 +25,7 @@
     ├── EngineUnavailable      a story's real engine cannot be had on this machine; other stories play
     └── Unsound                a check of evidence failed (tamper evidence); verify collects these
         ├── MalformedProof ...     (log/)
+        ├── ProofMismatch          a well-formed proof leads to another root than the one claimed
         ├── LogForked              a log shows another history, or other keys, than were seen of it before
         ├── RolledBack             a larger tree of this log was seen: this one lost entries
         └── BadSignature ...       (signatures/, trust/)
