@@ -169,7 +169,9 @@ def test_malformed_notes_are_refused(data: bytes) -> None:
         notes.parse(data)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\tb", "a\nb", "a\u00a0b", "a\u2028b", "a\x00b"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a+b", "a\tb", "a\nb", "a\u00a0b", "a\u2028b", "a\x00b", "a\ud800b"]
+)
 def test_names_that_break_the_format_are_refused(keys: Keys, name: str) -> None:
     """No key is made and nothing is signed under a name with a space, a plus or a control character."""
     with pytest.raises(MalformedProof):

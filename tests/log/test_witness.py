@@ -7,6 +7,8 @@ from base64 import b64decode, b64encode
 from dataclasses import replace
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from hypothesis import given, strategies as st
 from log_keys import Keys
 
@@ -337,3 +339,27 @@ def test_an_answer_cannot_bring_its_own_text(keys: Keys, note: bytes) -> None:
     body = b"more text\n\n" + answer(keys, note)
     with pytest.raises(Unsound):
         witness.verify_response(body, text_of(note), [keys.witness_known], now=NOW)
+
+
+def test_ml_dsa_signs_for_names_up_to_255_bytes(keys: Keys) -> None:
+    """The signed message prefixes names with one byte of length: longer names are refused, not cut."""
+    text = Checkpoint("o" * 255, 7, HASH).text()
+    witness.cosign(keys.witness_ml_dsa, "w" * 255, text, NOW)
+    with pytest.raises(MalformedProof):
+        witness.cosign(keys.witness_ml_dsa, "w" * 256, text, NOW)
+    with pytest.raises(MalformedProof):
+        witness.cosign(keys.witness_ml_dsa, "w", Checkpoint("o" * 256, 7, HASH).text(), NOW)
+
+
+def test_without_ml_dsa_the_reason_is_named(keys: Keys, note: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where OpenSSL lacks ML-DSA-44 its signatures are not believed, and the error says what to install."""
+
+    def lacks(data: bytes) -> None:
+        raise UnsupportedAlgorithm(str(len(data)))
+
+    monkeypatch.setattr(
+        mldsa, "MLDSA44PublicKey", type("Lacking", (), {"from_public_bytes": staticmethod(lacks)})
+    )
+    with pytest.raises(BadSignature, match="cannot check ML-DSA-44") as caught:
+        notes.verify(notes.parse(note), [keys.ml_dsa_known])
+    assert "cryptography >= 50" in caught.value.advice

@@ -29,7 +29,7 @@ SIGNATURE_BYTES = {ED25519: 64, ED25519_COSIGNATURE: 64, ML_DSA_44: 2_420}  # wi
 KEY_ID_BYTES = 4
 TIMESTAMP_BYTES = 8
 NAME_BYTES_MAX = 255  # the ML-DSA-44 message prefixes names with one length byte
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+\Z")
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]+\Z")
 
 
 def key_id(name: str, kind: int, public: bytes) -> bytes:

@@ -231,8 +231,6 @@ class TileReader:
         key = (level, number)
         if key not in self._remembered:
             width = min(TILE_WIDTH, (self._size >> (LEVEL_BITS * level)) - number * TILE_WIDTH)
-            if width < 1:
-                raise MalformedProof(f"a tree of {self._size} has no tile {level}/{number}")
             data = self._tile(level, number, width)
             if len(data) != width * HASH_BYTES:
                 raise MalformedProof(
