@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage of the stories: a fresh home with one made-up person and two points, and folders for all that is shown.
+
+Everything lies in one folder of the demo's own. Only what an earlier demo made is ever removed, and it is known by
+the mark it left.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from byhand import clock, wiring
+from byhand.client.known_logs import KnownLogs
+from byhand.client.signing import Signer, find_signer, make_key
+from byhand.client.speaking import sign_login
+from byhand.control.identity import Caller
+from byhand.control.reasons import first_catalogue
+from byhand.demo.telling import Player, environment_without_byhand
+from byhand.embedded import Embedded
+from byhand.errors import Conflict
+from byhand.ids import new_record_id
+from byhand.records.kinds import SCHEMA_VERSION, Administration, Point
+from byhand.signatures import dsse, sshsig
+from byhand.trust import administration, statements
+
+PERSON = "mara.keller"
+DISPLAY_NAME = "Mara Keller"
+MARK = "made-by-byhand-demo"
+MARK_TEXT = "The next `byhand demo` replaces this folder. Remove this file to keep it.\n"
+FOLDER = ".demo"
+NONCE_BYTES = 32
+BREAKER = Point(
+    name="mm7-breaker",
+    action="trading.circuit_breaker.override",
+    system="risk-gateway",
+    type="circuit_breaker",
+    id="MM-7",
+    owner=PERSON,
+    team="market-making",
+    tier="high",
+    mode="enforce",
+    reasons=("LIQUIDITY_PROVISIONING", "FALSE_POSITIVE", "SYSTEM_ERROR_RECOVERY"),
+)
+LIMIT = Point(
+    name="mm7-notional-limit",
+    action="trading.limit.raise",
+    system="risk-gateway",
+    type="limits",
+    id="ACME.XLON",
+    field="/max_notional_per_order",
+    owner=PERSON,
+    team="market-making",
+    tier="medium",
+    mode="enforce",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where everything of the demo lies."""
+
+    folder: Path
+    home: Path
+
+    @property
+    def key(self) -> Path:
+        """Mara's private key; made for this demo alone."""
+        return self.folder / "keys" / PERSON
+
+    @property
+    def anchors(self) -> Path:
+        """The demo's own anchors, apart from the reader's."""
+        return self.folder / "anchors"
+
+    @property
+    def known_logs(self) -> Path:
+        """What a client that met the log remembers of it."""
+        return self.folder / "state" / "byhand" / "known_logs"
+
+    @property
+    def policy(self) -> Path:
+        """What a verifier knows of the log: its key and its officers."""
+        return self.folder / "policy.toml"
+
+    @property
+    def evidence(self) -> Path:
+        """What is handed to a stranger."""
+        return self.folder / "evidence"
+
+    @property
+    def forgeries(self) -> Path:
+        """The forger's copies."""
+        return self.folder / "forgeries"
+
+    @property
+    def player(self) -> Player:
+        """Mara, ready to act."""
+        return Player(self.home, PERSON, self.key, self.folder / "state")
+
+    @contextmanager
+    def opened(self, *, start: bool = True) -> Iterator[wiring.Home]:
+        """The home, opened; due work is done first."""
+        home = wiring.open_home(self.home, environment=environment_without_byhand(os.environ), start=start)
+        try:
+            if start:
+                home.settle()
+            yield home
+        finally:
+            home.close()
+
+    def sign_in(self, home: wiring.Home) -> Embedded:
+        """Mara, signed in with her key."""
+        signer = self.signer()
+        challenge, expires = home.sessions.challenge()
+        envelope = sign_login(home.origin, PERSON, challenge, expires, signer)
+        token, _ = home.sessions.login(envelope, challenge)
+        return wiring.open_backend(home, token)
+
+    def signer(self) -> Signer:
+        """Mara's key."""
+        return find_signer(key_path=self.key, environ={})
+
+
+def prepare(environment: Mapping[str, str], current: Path) -> Stage:
+    """A fresh stage: the home in ``$BYHAND_HOME``, else in ``.demo/home``; the rest in ``.demo``.
+
+    Raises Conflict, and touches nothing, when something lies there that no demo made.
+    """
+    folder = current.resolve() / FOLDER
+    chosen = environment.get("BYHAND_HOME")
+    stage = Stage(folder, Path(chosen).expanduser().absolute() if chosen else folder / "home")
+    for place in (stage.home, folder):
+        _check_ours(place)
+    for place in (stage.home, folder):
+        shutil.rmtree(place, ignore_errors=True)
+    for place in (folder, stage.key.parent, stage.anchors, stage.evidence, stage.forgeries):
+        place.mkdir(mode=0o700, parents=True)
+    (folder / MARK).write_text(MARK_TEXT)
+    (folder / ".gitignore").write_text("*\n")
+    stage.home.parent.mkdir(parents=True, exist_ok=True)
+    _make_home(stage)
+    return stage
+
+
+def _check_ours(place: Path) -> None:
+    if place.exists() and any(place.iterdir()) and not (place / MARK).is_file():
+        raise Conflict(
+            f"{place} was not made by a demo: it is left as it is",
+            advice="Run the demo from another folder, or set BYHAND_HOME to a folder that does not exist.",
+        )
+
+
+def _make_home(stage: Stage) -> None:
+    signer = make_key(stage.key, PERSON)
+    origin = f"byhand.demo/{secrets.token_hex(4)}"  # two demos are two logs: nobody mistakes one for the other
+    wiring.create_home(stage.home, origin)
+    (stage.home / MARK).write_text(MARK_TEXT)
+    settings = stage.home / wiring.SETTINGS_FILE
+    settings.write_text(f'{settings.read_text()}\n[anchor]\nfolder = "{stage.anchors}"\n')
+    with stage.opened(start=False) as home:
+        home.people.begin(_genesis(origin, signer), DISPLAY_NAME)
+        home.journal.checkpointer.begin()
+        caller = stage.sign_in(home).caller()
+        home.reasons.submit(caller, _signed_change(first_catalogue(), origin, signer))
+        for point in (BREAKER, LIMIT):
+            add_point(home, caller, signer, point)
+        _write_policy(stage, home)
+        remember(stage, home)
+
+
+def _genesis(origin: str, signer: Signer) -> str:
+    line = sshsig.authorized_line(signer.public_key_blob)
+    nonce = secrets.token_hex(NONCE_BYTES)
+    genesis = statements.Genesis(origin=origin, person=PERSON, keys=(line,), nonce=nonce, time=clock.now())
+    return _signed(genesis, signer)
+
+
+def _signed(statement: statements.Statement, signer: Signer) -> str:
+    envelope = statements.unsigned(statement)
+    armored = signer.sign(envelope.pae(), statement.namespace)
+    return dsse.encode(statements.add_signature(envelope, armored)).decode()
+
+
+def _signed_change(record: Administration, origin: str, signer: Signer) -> Administration:
+    statement = administration.to_sign(
+        record, origin=origin, person=PERSON, nonce=secrets.token_hex(NONCE_BYTES), time=clock.now()
+    )
+    return msgspec.structs.replace(record, statements=(_signed(statement, signer),))
+
+
+def add_point(home: wiring.Home, caller: Caller, signer: Signer, point: Point) -> None:
+    """Register ``point``, signed by the officer."""
+    record = Administration(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        action=administration.POINT_SET,
+        subject=point.name,
+        point=point,
+    )
+    home.points.submit(caller, _signed_change(record, home.origin, signer))
+
+
+def _write_policy(stage: Stage, home: wiring.Home) -> None:
+    keys = ", ".join(f'"{key.encode()}"' for key in home.journal.key.verifiers)
+    officers = home.people.keyring().officers_fingerprint
+    stage.policy.write_text(f'[[log]]\norigin = "{home.origin}"\nkeys = [{keys}]\nofficers = "{officers}"\n')
+
+
+def remember(stage: Stage, home: wiring.Home) -> bytes:
+    """Let the client remember the log as it is now; returns the checkpoint's note."""
+    known = KnownLogs(stage.known_logs)
+    keys = [key.encode() for key in home.journal.key.verifiers]
+    known.trust(home.origin, keys, home.people.keyring().officers_fingerprint)
+    note = home.journal.anchor()
+    known.remember(home.origin, note, home.journal.reader.tree().consistency)
+    return note
