@@ -34,7 +34,7 @@ _STRING = "tag:yaml.org,2002:str"
 
 def read_json(text: str, pointer: str) -> CapturedValue:
     """The source text of the value at ``pointer``, character for character."""
-    node = json_text.find(text, json_text.parse(text), pointer)
+    node = json_text.find(json_text.parse(text), pointer)
     return captured.absent() if node is None else captured.from_text(text[node.start : node.end])
 
 

@@ -132,10 +132,10 @@ def _check_object(value: dict[object, object], pointer: str, depth: int, faults:
         faults.append(Fault(pointer, f"has more than {limits.KEYS_MAX} keys"))
         return  # not looked into: a fault for each of a million keys helps nobody
     if isinstance(value, _Object):
-        for name in value.twice:
-            faults.append(
-                Fault(f"{pointer}/{escape(name)}", "stands twice in one object", "send each key once")
-            )
+        faults.extend(
+            Fault(f"{pointer}/{escape(name)}", "stands twice in one object", "send each key once")
+            for name in value.twice
+        )
     for key, item in value.items():
         if not isinstance(key, str) or not key.isascii() or not key.isprintable():
             faults.append(Fault(pointer, "has a key that is not printable ASCII"))

@@ -49,7 +49,7 @@ REDACTED = "$redacted"
 
 
 def capture(value: object, *, media_type: str = JSON) -> CapturedValue:
-    """``value`` of a native Python type, by the table in the specification; raises Invalid for any other type.
+    """``value`` of a native Python type, by the specified table; raises Invalid for any other type.
 
     With ``media_type`` text/plain (or any other that is not JSON) ``value`` is the text itself.
     """
@@ -119,7 +119,7 @@ def normal_digest(value: CapturedValue, ignore: Iterable[str] = ()) -> str:
 
 
 def normal_form(value: CapturedValue, ignore: Iterable[str] = ()) -> bytes:
-    """Bytes that are equal for equal values: the form, the MACs of secrets, then the normal form of the text."""
+    """Bytes equal for equal values: the form, the MACs of secrets, then the normal form of the text."""
     left_out = frozenset(ignore)
     masks = sorted(
         [mask.pointer, mask.key, mask.mac] for mask in value.masked if not _below(mask.pointer, left_out)
@@ -142,7 +142,7 @@ def _below(pointer: str, ignore: frozenset[str]) -> bool:
 
 
 def differences(original: CapturedValue, new: CapturedValue) -> list[Difference]:
-    """Where two values differ: as deep as objects go for inline JSON, otherwise one difference at the root."""
+    """Where two values differ: as deep as objects go for inline JSON, else one difference at the root."""
     if same(original, new):
         return []
     if _patchable(original) and _patchable(new) and original.form == new.form == "inline":
@@ -166,8 +166,8 @@ def _source(value: CapturedValue) -> str | None:
 def patch(original: CapturedValue, new: CapturedValue) -> tuple[str, str] | None:
     """An RFC 6902 patch from ``original`` to ``new`` and its reverse, as JSON text with numbers as written.
 
-    ``None`` where there is no exact one: a value unread, too large, not JSON, or with secrets taken out (their
-    ``null`` must not be written back); and where it is too long to be of use beside the values.
+    ``None`` where there is no exact one: a value unread, too large, not JSON, or with secrets taken out
+    (their ``null`` must not be written back); and where it is too long to be of use beside the values.
     """
     if not (_patchable(original) and _patchable(new)):
         return None
@@ -190,8 +190,8 @@ def patch(original: CapturedValue, new: CapturedValue) -> tuple[str, str] | None
 def render(value: CapturedValue | None) -> str:
     """The value for people and exports, in one line of text.
 
-    Markers begin with ``$``; a text that does gets a second one. Inside JSON a secret is a bare ``$redacted``,
-    which no string of the value can look like.
+    Markers begin with ``$``; a text that does gets a second one. Inside JSON a secret is a bare
+    ``$redacted``, which no string of the value can look like.
     """
     if value is None:
         return OBSERVED
@@ -219,7 +219,7 @@ def _with_markers(value: CapturedValue) -> str:
         root = json_text.parse(text)
     except ValueError:
         return text
-    nodes = [json_text.find(text, root, mask.pointer) for mask in value.masked]
+    nodes = [json_text.find(root, mask.pointer) for mask in value.masked]
     for node in sorted((node for node in nodes if node is not None), key=lambda node: -node.start):
         text = text[: node.start] + REDACTED + text[node.end :]
     return text

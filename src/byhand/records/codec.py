@@ -42,8 +42,8 @@ def _too_large(data: bytes) -> Fault:
 def decode(data: bytes) -> AnyRecord | UnknownVersion:
     """The record in stored bytes, brought up to this version; raises MalformedProof when it is none.
 
-    The usual record is of this version and costs one pass. Only what that pass refuses is looked at again: it may
-    be older or newer.
+    The usual record is of this version and costs one pass. Only what that pass refuses is looked at again:
+    it may be older or newer.
     """
     try:
         record = _record.decode(data)
@@ -78,7 +78,7 @@ def parse_declaration(data: bytes) -> Declaration:
 
 
 def _faults_of(document: object) -> tuple[Fault, ...]:
-    """Every fault by the published schema: a parser stops at the first, and people should not have to try again."""
+    """Every fault by the published schema: a parser stops at the first, and people should try only once."""
     from byhand.records import schema  # only on this path: the validator takes its time to load
 
     return tuple(schema.faults(document, "Declaration"))

@@ -32,7 +32,7 @@ from byhand.records.values import CapturedValue, Masked
 
 
 class Form(NamedTuple):
-    """What a text must look like: over all of it, the regular expression ``pattern``; and how long it may be."""
+    """What a text must look like: the regular expression ``pattern`` over all of it; and how long it is."""
 
     message: str
     length_max: int = limits.STRING_LENGTH_MAX

@@ -26,7 +26,7 @@ class Target(Part, kw_only=True):
 
 
 class Change(Part, kw_only=True):
-    """The exact change. ``new`` is ``None`` when only reading back will tell (standard view: ``$observed``)."""
+    """The exact change. ``new`` is ``None`` when only reading back will tell (shown as ``$observed``)."""
 
     original: CapturedValue
     new: CapturedValue | None = None
@@ -111,7 +111,9 @@ class Governance(Part, kw_only=True):
 class Decision(Part, kw_only=True):
     """What let this pass or refused it, and by which path."""
 
-    path: Literal["automatic", "approved", "runbook", "session", "break-glass", "observe", "warn"] = "automatic"
+    path: Literal["automatic", "approved", "runbook", "session", "break-glass", "observe", "warn"] = (
+        "automatic"
+    )
     policy: str | None = None
     """Digest of the policy set in force."""
     policies: tuple[str, ...] = ()
@@ -136,4 +138,3 @@ class Declaration(Part, kw_only=True):
     times: Times | None = None
     caused_by: str | None = None
     via: Via | None = None
-

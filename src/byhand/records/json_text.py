@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON as text with places: every value knows where it stands in the source, and numbers stay as written.
 
-Ordinary parsers damage values: 0.1000000000000000055 becomes 0.1, 2^64 a float, the first of two equal keys is
-gone. Here nothing is converted. Iterative: nesting costs no recursion. Grammar: RFC 8259.
+Ordinary parsers damage values: 0.1000000000000000055 becomes 0.1, 2^64 a float, the first of two equal keys
+is gone. Here nothing is converted. Iterative: nesting costs no recursion. Grammar: RFC 8259.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Node:
 
 
 def parse(text: str) -> Node:
-    """The value in ``text`` with the places of everything in it; raises ValueError, without echoing the text."""
+    """The value in ``text`` and the places of everything in it; raises ValueError, never echoing the text."""
     root, position = _value(text, _skip(text, 0), "")
     stack = [root] if root.end < 0 else []
     while stack:
@@ -49,11 +49,15 @@ def _skip(text: str, position: int) -> int:
 
 
 def _value(text: str, position: int, key: str) -> tuple[Node, int]:
-    """The value that begins at ``position``; an object or array is left open (``end`` -1) behind its bracket."""
+    """The value that begins at ``position``; an object or array is left open (``end`` -1)."""
     first = text[position : position + 1]
     if first in ("{", "["):
         return Node("object" if first == "{" else "array", position, key=key), position + 1
-    kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (("string", _STRING), ("number", _NUMBER), ("literal", _LITERAL))
+    kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+        ("string", _STRING),
+        ("number", _NUMBER),
+        ("literal", _LITERAL),
+    )
     for kind, pattern in kinds:
         match = pattern.match(text, position)
         if match:
@@ -102,8 +106,8 @@ def string(lexeme: str) -> str:
     return value
 
 
-def find(text: str, root: Node, pointer: str) -> Node | None:
-    """The value at a JSON pointer, or ``None``. Of two equal keys the last one counts, as for other parsers."""
+def find(root: Node, pointer: str) -> Node | None:
+    """The value at a JSON pointer, or ``None``. Of two equal keys the last counts, as elsewhere."""
     node = root
     for token in tokens(pointer):
         matching = [child for child in node.children if child.key == token]

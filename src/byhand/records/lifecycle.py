@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of an intervention: one pure fold over its records, and the only place that knows what may follow what.
+"""The life of an intervention: one pure fold over its records; only here it is known what may follow what.
 
     declared, or pending while approvals are missing -> approved | refused | withdrawn
-    declared | approved -> permitted -> redeemed -> applied | failed | abandoned | unknown (-> applied | failed)
+    declared | approved -> permitted -> redeemed -> applied | failed | abandoned | unknown
+    unknown -> applied | failed
     declared | pending | approved | permitted -> lapsed | abandoned;  permitted -> void
     observed -> explained
 
-Findings and observations may be added at any time: a verdict, a review and an amendment show in the state, and
-change nothing that happened.
+Findings and observations may be added at any time: a verdict, a review and an amendment show in the state,
+and change nothing that happened.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def advance(state: State | None, record: AnyRecord) -> State:
         return _finding(state, record)
     if isinstance(record, Observation):
         return state  # what a system's feed saw of it; the verdict is a finding
-    _refuse(state, record)
+    return _refuse(state, record)
 
 
 def _begin(record: AnyRecord) -> State:

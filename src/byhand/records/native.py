@@ -7,7 +7,7 @@ What JSON cannot say becomes an object with one ``$`` key (a tag). Iterative: ne
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import json
@@ -31,7 +31,7 @@ Task = str | tuple[object, int]
 
 
 def write(value: object) -> str:
-    """JSON text of ``value``; raises Invalid for a type outside the table, and for what is too deep or too large."""
+    """JSON text of ``value``; raises Invalid for a type outside the table, or one too deep or too large."""
     pieces: list[str] = []
     length = 0
     stack: list[Task] = [(value, 0)]
@@ -61,7 +61,8 @@ def _scalar(value: object) -> str | None:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, enum.Enum):
-        return _string(value.name) if value.name is not None else _scalar(value.value)
+        name: str | None = value.name  # a combination of flags may have none
+        return _scalar(value.value) if name is None else _string(name)
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, int):
@@ -76,9 +77,9 @@ def _scalar(value: object) -> str | None:
 
 
 def _moment(value: object) -> str | None:
-    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+    if isinstance(value, dt.datetime | dt.date | dt.time):
         return _string(value.isoformat())
-    if isinstance(value, datetime.timedelta):
+    if isinstance(value, dt.timedelta):
         microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
         return _tagged("duration", str(decimal.Decimal(microseconds).scaleb(-6)))
     if isinstance(value, uuid.UUID):

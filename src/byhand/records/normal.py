@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The normal form of a value's text: equal for equal values, however they are written.
 
-Keys sorted by code point, numbers as exact decimals, strings escaped to ASCII; see docs/spec/record-format.md.
+Keys sorted by code point, numbers as exact decimals, strings escaped to ASCII: docs/spec/record-format.md.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def is_json(media_type: str) -> bool:
 def normal_text(text: str, media_type: str = JSON, ignore: frozenset[str] = frozenset()) -> str:
     """The normal form of ``text`` without the values at the pointers in ``ignore``.
 
-    Plain text is the JSON string of the same characters. What is no JSON, although it says so, or is of another
-    type, is compared as it stands.
+    Plain text is the JSON string of the same characters. What is no JSON, although it says so, or is of
+    another type, is compared as it stands.
     """
     if media_type == TEXT:
         return "json " + json.dumps(text)

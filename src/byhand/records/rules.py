@@ -126,7 +126,7 @@ _TWINS = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "2": "z", "8": "
 
 
 def skeleton(person: str) -> str:
-    """What a person id looks like: two ids with one skeleton are confusable (UTS 39, for the allowed ASCII)."""
+    """What a person id looks like: two with one skeleton are confusable (UTS 39, for the allowed ASCII)."""
     return person.translate(_TWINS).replace("rn", "m").replace("vv", "w").replace("cl", "d").replace("_", "-")
 
 
@@ -183,7 +183,7 @@ def _change_rule(change: Change, pointer: str, found: Faults) -> None:
 
 
 def _actor_rule(actor: Actor, pointer: str, found: Faults) -> None:
-    """Someone who proved to be a person has a person's id; a name seen in a feed is kept as the feed has it."""
+    """Someone who proved to be a person has a person's id; a name in a feed is kept as the feed has it."""
     if actor.assurance in ("verified", "mapped"):
         person_fault(actor.person, f"{pointer}/person", found)
 

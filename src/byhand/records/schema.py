@@ -98,7 +98,7 @@ def _definition(kind: type[Part], schema: Schema) -> Schema:
 
 
 def _property(kind: type[Part], name: str, schema: Schema) -> Schema:
-    """A field's schema with its form and limits. Of alternatives with ``null``, the fault of the other is told."""
+    """A field's schema with its form and limits. Beside ``null``, the other alternative names its faults."""
     choices = schema.get("anyOf")
     if choices is not None:
         (other,) = [choice for choice in choices if choice != {"type": "null"}]
@@ -164,16 +164,37 @@ def faults(document_: object, kind: str | None = None) -> list[Fault]:
     """
     found: list[Fault] = []
     for error in _validator(kind).iter_errors(document_):
-        pointer = "".join(f"/{escape(str(token))}" for token in error.instance_path)
-        found.append(Fault(pointer, error.message))
+        found += _faults_of(error)
         if len(found) >= FAULTS_MAX:
             break
     return found
 
 
+def _faults_of(error: jsonschema_rs.ValidationError) -> list[Fault]:
+    """One complaint of the validator in our words, where we have some."""
+    pointer = "".join(f"/{escape(str(token))}" for token in error.instance_path)
+    reason: Any = error.kind
+    name = type(reason).__name__
+    if name == "AdditionalProperties":
+        advice = "leave it out, or look at how it is spelt"
+        return [Fault(f"{pointer}/{escape(key)}", "is not known here", advice) for key in reason.unexpected]
+    if name == "Required":
+        return [Fault(f"{pointer}/{escape(reason.property)}", "is missing")]
+    form = _forms_by_pattern().get(reason.pattern) if name == "Pattern" else None
+    if form is not None:
+        return [Fault(pointer, form.message, form.advice)]
+    return [Fault(pointer, error.message)]
+
+
+@cache
+def _forms_by_pattern() -> dict[str, Form]:
+    found = [form for fields in forms.FIELDS.values() for form in fields.values() if form.pattern is not None]
+    return {_text(form)["pattern"]: form for form in found}
+
+
 @cache
 def _validator(kind: str | None) -> jsonschema_rs.Draft202012Validator:
-    import jsonschema_rs  # noqa: PLC0415 - only what judges documents from outside pays for loading it
+    import jsonschema_rs  # only what judges documents from outside pays for loading it
 
     schema = document()
     if kind is not None:
@@ -182,4 +203,4 @@ def _validator(kind: str | None) -> jsonschema_rs.Draft202012Validator:
 
 
 if __name__ == "__main__":
-    print(text(), end="")
+    print(text(), end="")  # noqa: T201 - its output is its purpose

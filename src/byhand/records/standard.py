@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from byhand.records import captured
+from byhand.records.codec import UnknownVersion
 from byhand.records.intervention import Justification, Target
 from byhand.records.kinds import (
     Access,
@@ -18,6 +20,7 @@ from byhand.records.kinds import (
     Outcome,
     Permit,
 )
+from byhand.records.values import CapturedValue
 
 NAMES = (
     "Timestamp",
@@ -28,10 +31,35 @@ NAMES = (
     "New_Value",
     "Justification_Reason",
 )
-DECLARED_ONLY = " (declared)"
-"""Marks a new value that was declared but not read back."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+DECLARED = "$declared "
+"""Stands before a new value that was declared but not read back; no value can look like it."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What spreadsheets take for the beginning of a formula, full-width forms included."""
 Row = dict[str, str]
+
+
+class _Told(NamedTuple):
+    """What the records of one intervention say, each with the time the log recorded it."""
+
+    first: str = ""
+    applied: str = ""
+    intent: Intent | None = None
+    observation: Observation | None = None
+    outcome: Outcome | None = None
+
+
+def _told(records: Iterable[tuple[str, AnyRecord]]) -> _Told:
+    told = _Told()
+    for recorded, record in records:
+        told = told._replace(first=told.first or recorded)
+        if isinstance(record, Intent):
+            told = told._replace(intent=record)
+        elif isinstance(record, Observation):
+            told = told._replace(observation=record)
+        elif isinstance(record, Outcome):
+            applied = recorded if record.result == "applied" else told.applied
+            told = told._replace(outcome=record, applied=applied)
+    return told
 
 
 def row_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> Row:
@@ -39,40 +67,66 @@ def row_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> Row:
 
     Timestamp: when it was applied, else declared. New_Value: as read back, else as declared and marked so.
     """
-    intent: Intent | None = None
-    observation: Observation | None = None
-    outcome: Outcome | None = None
-    first = applied = ""
-    for recorded, record in records:
-        first = first or recorded
-        if isinstance(record, Intent):
-            intent = record
-        elif isinstance(record, Observation):
-            observation = record
-        elif isinstance(record, Outcome):
-            outcome = record
-            applied = recorded if record.result == "applied" else applied
+    told = _told(records)
+    intent = told.intent
     if intent is None:
-        return _row_of_observation(observation, first) if observation is not None else _row(first)
+        found = told.observation
+        return _row_of_observation(found, told.first) if found is not None else _row(told.first)
+    found_value = _found(told.outcome)
+    new = intent.declaration.change.new
     return _row(
-        applied or first,
+        told.applied or told.first,
         intent.declaration.person,
         intent.declaration.action,
         _target(intent.target, intent.declaration.change.field),
         captured.render(intent.declaration.change.original),
-        _new_value(intent, outcome),
+        DECLARED + captured.render(new) if found_value is None else captured.render(found_value),
         _reason(intent.declaration.justification),
     )
 
 
-def _new_value(intent: Intent, outcome: Outcome | None) -> str:
-    if outcome is not None and outcome.found is not None and outcome.result in ("applied", "failed", "unknown"):
-        return captured.render(outcome.found)
-    return captured.render(intent.declaration.change.new) + DECLARED_ONLY
+def rows_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> list[Row]:
+    """One row for each field that changed within the value; a single one when it changed as a whole, or not."""
+    pairs = tuple(records)
+    told = _told(pairs)
+    whole = row_of_intervention(pairs)
+    if told.intent is None:
+        return [whole]
+    change = told.intent.declaration.change
+    found = _found(told.outcome)
+    new = change.new if found is None else found
+    differences = captured.differences(change.original, new) if new is not None else []
+    if any(difference.pointer == "" for difference in differences):
+        return [whole]
+    mark = DECLARED if found is None else ""
+    rows = [
+        {
+            **whole,
+            "Target_System": _target(told.intent.target, change.field + one.pointer),
+            "Original_Value": _shown(one.before),
+            "New_Value": mark + _shown(one.after),
+        }
+        for one in differences
+    ]
+    return rows or [whole]
 
 
-def row_of_record(recorded: str, record: AnyRecord) -> Row:
-    """One row for one record of any kind."""
+def _found(outcome: Outcome | None) -> CapturedValue | None:
+    """The value read back after the act, when there was one."""
+    return outcome.found if outcome is not None and outcome.result in _ACTED else None
+
+
+_ACTED = ("applied", "failed", "unknown")
+
+
+def _shown(text: str | None) -> str:
+    return captured.render(captured.absent() if text is None else captured.from_text(text))
+
+
+def row_of_record(recorded: str, record: AnyRecord | UnknownVersion) -> Row:
+    """One row for one record of any kind; what a newer byhand wrote is only named."""
+    if isinstance(record, UnknownVersion):
+        return _row(recorded, "", f"$unknown_version {record.version}")
     return _ROWS[type(record)](record, recorded)
 
 
@@ -85,7 +139,11 @@ def _target(target: Target, field: str = "") -> str:
 
 
 def _reason(justification: Justification | None, absence: str | None = None) -> str:
-    return f"{justification.code}: {justification.text}" if justification is not None else f"${absence or 'absent'}"
+    return (
+        f"{justification.code}: {justification.text}"
+        if justification is not None
+        else f"${absence or 'absent'}"
+    )
 
 
 def _row_of_intent(record: Intent, recorded: str) -> Row:
@@ -105,18 +163,30 @@ def _row_of_observation(record: Observation, recorded: str) -> Row:
 
 
 def _row_of_permit(record: Permit, recorded: str) -> Row:
-    return _row(recorded, record.person, f"permit.{record.phase}", str(record.intervention), "", "", record.cause or "")
+    return _row(
+        recorded,
+        record.person,
+        f"permit.{record.phase}",
+        str(record.intervention),
+        "",
+        "",
+        record.cause or "",
+    )
 
 
 def _row_of_approval(record: Approval, recorded: str) -> Row:
     about = str(record.intervention)
-    return _row(recorded, record.actor.person, f"approval.{record.decision}", about, "", "", record.comment or "")
+    return _row(
+        recorded, record.actor.person, f"approval.{record.decision}", about, "", "", record.comment or ""
+    )
 
 
 def _row_of_outcome(record: Outcome, recorded: str) -> Row:
     found = captured.render(record.found) if record.found is not None else ""
     who = record.concluded_by or ""
-    return _row(recorded, who, f"outcome.{record.result}", str(record.intervention), "", found, record.error or "")
+    return _row(
+        recorded, who, f"outcome.{record.result}", str(record.intervention), "", found, record.error or ""
+    )
 
 
 def _row_of_finding(record: Finding, recorded: str) -> Row:
@@ -127,7 +197,9 @@ def _row_of_finding(record: Finding, recorded: str) -> Row:
 
 def _row_of_access(record: Access, recorded: str) -> Row:
     about = record.query if record.query is not None else " ".join(record.records)
-    return _row(recorded, record.actor.person, f"access.{record.operation}", about, "", "", record.reason or "")
+    return _row(
+        recorded, record.actor.person, f"access.{record.operation}", about, "", "", record.reason or ""
+    )
 
 
 def _row_of_administration(record: Administration, recorded: str) -> Row:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns a record of an older schema version into this one, on reading only: stored bytes never change.
 
-A new version adds one function here, from its predecessor to itself; nothing else in the project knows versions.
+A new version adds one function here, from its predecessor to itself; nothing else here knows versions.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class CapturedValue(Part, kw_only=True):
     ``reference`` too large to hold: ``digest`` (SHA-256, hex) and ``size`` (bytes) of an attachment
     ``redacted``  all of it was secret; ``masked`` holds its MAC
 
-    An ``inline`` value whose secrets were taken out has ``null`` in their places and lists them in ``masked``.
+    An ``inline`` value whose secrets were taken out has ``null`` in their places and ``masked`` lists them.
     """
 
     form: Form
