@@ -69,7 +69,7 @@ def test_a_shared_account_keeps_no_session(file: SessionFile) -> None:
 def test_another_logs_session_is_not_kept_here(file: SessionFile) -> None:
     """A session says which log it is for, and is believed for no other."""
     other = msgspec.structs.replace(SAVED, origin="desk.example/log/2")
-    with pytest.raises(Invalid, match="not for desk.example/log/1"):
+    with pytest.raises(Invalid, match=r"not for desk\.example/log/1"):
         file.save(other, account_is_shared=False)
     file.save(SAVED, account_is_shared=False)
     file.path.write_bytes(msgspec.json.encode(other))

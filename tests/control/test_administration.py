@@ -186,7 +186,7 @@ def test_what_races_with_unrelated_records_is_not_disturbed(office: Any, breaker
     ],
 )
 def test_a_record_of_the_wrong_shape_is_refused(office: Any, changed: dict[str, Any], complaint: str) -> None:
-    """Each field that its action does not cover, and each one it needs, is named; a second time for the fold."""
+    """Each field that its action does not cover, and each one it needs, is named."""
     record = office.signed(msgspec.structs.replace(first_catalogue(), **changed), "ada")
     record = msgspec.structs.replace(record, **{name: changed[name] for name in changed})
     with pytest.raises(Refused, match=complaint):
@@ -194,7 +194,7 @@ def test_a_record_of_the_wrong_shape_is_refused(office: Any, changed: dict[str, 
 
 
 def test_two_officers_must_sign_once_there_are_two(office: Any, breaker: Any) -> None:
-    """On trial one signature suffices; after a second officer joined, one officer cannot change a point alone."""
+    """On trial one signature suffices; with a second officer, one cannot change a point alone."""
     office.register(breaker())
     office.second_officer()
     lower = breaker(tier="low")

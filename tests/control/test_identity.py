@@ -120,7 +120,7 @@ def test_a_shared_account_of_the_operating_system_is_known(
 
 
 def test_a_caller_is_the_actor_and_keeps_personal_data_apart() -> None:
-    """The actor carries person, credential and what carried the act; address, name and session are a section."""
+    """The actor carries person, credential and carrier; address, name and session are a section."""
     signed = Authentication(method="ssh-key", when="2026-11-24T13:00:00.000000Z", credential="SHA256:x")
     caller = Caller(
         person="ada",

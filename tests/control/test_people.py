@@ -65,7 +65,7 @@ def test_a_shared_account_cannot_become_an_officer(empty_office: Any, person: st
 def test_a_genesis_for_another_home_is_refused(empty_office: Any) -> None:
     """A statement is made for one origin and epoch."""
     envelope = empty_office.genesis("ada", origin="desk.example/log/2")
-    with pytest.raises(ByhandError, match="was signed for desk.example/log/2"):
+    with pytest.raises(ByhandError, match=r"was signed for desk\.example/log/2"):
         empty_office.home.people.begin(envelope)
 
 
@@ -93,7 +93,7 @@ def test_a_twin_cannot_be_enrolled(office: Any) -> None:
 
 
 def test_a_twin_that_enters_meanwhile_is_seen(office: Any) -> None:
-    """The check is made on the very state the record follows: a desk that was slower sees the faster one's twin."""
+    """The check is made on the very state the record follows: the slower desk sees the faster one's twin."""
     other = office.open()
     try:
         other.people.keyring()

@@ -205,7 +205,7 @@ def test_a_point_is_not_evaded_by_naming_its_target(office: Any, breaker: Any) -
 def test_an_act_around_a_point_has_at_least_its_risk(
     office: Any, breaker: Any, action: str, identity: str, field: str, tier: str
 ) -> None:
-    """Another verb, the whole target or a part of the field is as critical as the point; a neighbour is not."""
+    """Another verb, the whole target or a part of the field is as critical as the point."""
     office.register(breaker(tier="critical", field="/state"))
     office.register(
         breaker(name="harmless", tier="low", field="/state", action="trading.circuit_breaker.label")

@@ -78,7 +78,7 @@ def test_a_code_that_cannot_justify_is_answered_with_those_that_can(
 
 
 def test_a_code_is_bound_to_action_types(office: Any, breaker: Any) -> None:
-    """A customer's request cannot justify switching off a trading limit, at a point that lists no codes either."""
+    """A customer's request cannot justify switching off a trading limit, though the point lists no codes."""
     with pytest.raises(Invalid, match="cannot justify trading"):
         office.home.reasons.check(
             why(code="CUSTOMER_REQUEST"), breaker(reasons=()), person="ada", earlier=never

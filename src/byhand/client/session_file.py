@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session that a login left behind on this machine: one small file per origin, for its owner only.
 
-Whoever can read the file can act as the person until the session ends, within what needs no signature. Under a
-shared account nothing is stored: each act is then signed with the person's own key.
+Whoever can read the file can act as the person until the session ends, within what needs no signature. Under
+a shared account nothing is stored: each act is then signed with the person's own key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SessionFile:
         self.path = root / "byhand" / "sessions" / f"{hashlib.sha256(origin.encode()).hexdigest()}.json"
 
     def load(self, *, now: str) -> SavedSession | None:
-        """The saved session, ``None`` when there is none or it has expired; raises Invalid when it is not ours alone."""
+        """The saved session, ``None`` when there is none or it ended; raises Invalid when not ours alone."""
         try:
             with self.path.open("rb") as file:
                 self._check_private(os.fstat(file.fileno()))
@@ -81,14 +81,14 @@ class SessionFile:
     def save(self, session: SavedSession, *, account_is_shared: bool) -> None:
         """Keep ``session``, in place of an earlier one; raises SharedAccount, Invalid.
 
-        ``account_is_shared``: what ``byhand.records.shared_accounts`` says of the operating system's account. A
-        crash leaves the earlier session or this one, and at worst a temporary file beside it that only its owner
-        can read.
+        ``account_is_shared``: what ``byhand.records.shared_accounts`` says of the operating system's account.
+        A crash leaves the earlier session or this one, and at worst a temporary file beside it that only its
+        owner can read.
         """
         if account_is_shared:
             raise SharedAccount(
                 "no session is stored for a shared account: the next person there would act as you",
-                advice="Sign each act with your own key, e.g. through a forwarded ssh-agent: --key or SSH_AUTH_SOCK.",
+                advice="Sign each act with your own key: name it with --key, or forward your ssh-agent.",
             )
         if session.origin != self._origin:
             raise Invalid(f"this session is for {session.origin}, not for {self._origin}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What byhand's own records say about byhand: keyring, points and reasons, folded from the administration chain.
+"""What byhand's own records say about byhand: keyring, points, reasons; folded from the administration chain.
 
 Files and settings are proposals; the log is the authority. A record that does not verify has no effect and is
 kept in ``rejected``: it is never silently passed over.
@@ -53,6 +53,10 @@ Check = Callable[[Administrated], None]
 """Raises when a change cannot be made in the state given."""
 
 
+def anything(now: Administrated) -> None:
+    """The check that lets any change pass to where its signatures are judged."""
+
+
 class AdministrationFold:
     """The fold, remembered per head of the chain. Thread-safe."""
 
@@ -84,9 +88,9 @@ class AdministrationFold:
         caller: Caller,
         record: Administration,
         people: Mapping[str, PersonDetails] | None = None,
-        check: Check = lambda now: None,
+        check: Check = anything,
     ) -> Acknowledgement:
-        """Verify and append ``record``; raises Refused, Invalid, what ``check`` raises, ChainMoved after many races.
+        """Verify and append ``record``; raises Refused, Invalid, ChainMoved, and what ``check`` raises.
 
         Retried as it is: the same answer. ``check`` and the signatures are judged on the very state that the
         record follows: an officer who was slower is judged again, on what the faster one did.
@@ -131,7 +135,7 @@ class AdministrationFold:
         return acknowledgement
 
     def _verified(self, record: Administration, now: Administrated) -> Keyring:
-        """The keyring after ``record``; its real index may be higher, but nothing of this chain lies between."""
+        """The keyring after ``record``; its index may get higher, with nothing of this chain between."""
         try:
             return trust.check_record(
                 record,

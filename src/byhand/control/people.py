@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from byhand.client.contract import Acknowledgement
-from byhand.control.administration import Administrated, AdministrationFold, Check
+from byhand.control.administration import Administrated, AdministrationFold, Check, anything
 from byhand.control.identity import Caller, check_person
 from byhand.errors import Conflict, Fault, Invalid
 from byhand.ids import new_record_id
@@ -14,8 +14,7 @@ from byhand.records.actor import Authentication, PersonDetails
 from byhand.records.base import Part
 from byhand.records.kinds import SCHEMA_VERSION, Administration
 from byhand.signatures import dsse, sshsig
-from byhand.trust import administration as trust
-from byhand.trust import statements
+from byhand.trust import administration as trust, statements
 from byhand.trust.keyring import EnrolledKey, Keyring
 
 DISPLAY_NAME_LENGTH_MAX = 200  # the longest legal names fit; it is shown in one table column
@@ -81,7 +80,7 @@ class People:
         return self._submit(first, trust.HOME_CREATE, genesis, envelope, display_name, check)
 
     def enrol(self, caller: Caller, envelope: str, display_name: str | None = None) -> Acknowledgement:
-        """Enrol a key for a person; raises Refused, SharedAccount, Conflict for a name that looks like another's."""
+        """Enrol a key for a person; raises Refused, SharedAccount, Conflict for a name like another's."""
         enrolment = statements.read(
             dsse.parse(envelope.encode()), statements.Enrolment, origin=self._journal.origin
         )
@@ -103,7 +102,7 @@ class People:
         revocation = statements.read(
             dsse.parse(envelope.encode()), statements.Revocation, origin=self._journal.origin
         )
-        return self._submit(caller, trust.KEY_REVOKE, revocation, envelope, None, lambda now: None)
+        return self._submit(caller, trust.KEY_REVOKE, revocation, envelope, None, anything)
 
     def _submit(
         self,

@@ -62,8 +62,8 @@ class Points:
     def unregistered(self, action: str, system: str, type_: str, id_: str, field: str) -> Point:
         """What counts for a target that nobody registered: production, high, enforce.
 
-        Registered points are not evaded by naming their target instead: the very same act is refused, with the
-        point's name; any other act on the same place has at least the risk of the points there.
+        Registered points are not evaded by naming their target instead: the very same act is refused, with
+        the point's name; any other act on the same place has at least the risk of the points there.
         """
         near = [point for point in self.all() if _overlaps(point, system, type_, id_, field)]
         for point in near:

@@ -59,7 +59,7 @@ class Reasons:
         self._administration = administration
 
     def catalogue(self) -> tuple[int, tuple[Reason, ...]]:
-        """Version, and every code in force by name; version 0 is empty: ``init`` records the shipped codes as 1."""
+        """Version, and every code in force by name; version 0 is empty, ``init`` records what is shipped."""
         now = self._administration.current()
         return now.catalogue, tuple(
             now.reasons[code] for code in sorted(now.reasons) if not now.reasons[code].retired
@@ -71,7 +71,7 @@ class Reasons:
         return tuple(reason for reason in reasons if _allowed(reason, point))
 
     def submit(self, caller: Caller, record: Administration) -> Acknowledgement:
-        """Add, change or retire codes; raises Invalid naming every fault, Refused when signatures do not hold."""
+        """Add, change or retire codes; raises Invalid naming every fault, Refused when unsigned."""
         if record.action != trust.REASONS_SET:
             raise Invalid("this changes no reasons", (Fault("/action", f"must be {trust.REASONS_SET}"),))
         found: list[Fault] = []

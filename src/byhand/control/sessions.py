@@ -56,8 +56,8 @@ class Sessions:
         ``challenge`` may name the one that must be answered. The token is 256 random bits and is kept nowhere
         here but as SHA-256.
 
-        1 the statement answers a challenge that was given out here, is fresh and unused; 2 its key speaks for the
-        person now; 3 that person is nobody's shared account.
+        1 the statement answers a challenge that was given out here, is fresh and unused; 2 its key speaks for
+        the person now; 3 that person is nobody's shared account.
         """
         now = now or clock.now()
         try:

@@ -13,120 +13,20 @@ from collections.abc import Mapping
 from byhand.errors import SharedAccount
 from byhand.records import rules
 
-NAMES = frozenset(
-    # Not here: names of products that are first names too (travis, cassandra), and surnames behind a dot.
-    [
-        "root",
-        "toor",
-        "admin",
-        "administrator",
-        "adm",
-        "wheel",
-        "sa",
-        "dba",
-        "sysadmin",
-        "sysop",
-        "superuser",
-        "system",
-        "localsystem",
-        "networkservice",
-        "localservice",
-        "nobody",
-        "noone",
-        "guest",
-        "test",
-        "tester",
-        "testing",
-        "user",
-        "operator",
-        "service",
-        "daemon",
-        "anonymous",
-        "unknown",
-        "default",
-        "postgres",
-        "mysql",
-        "mariadb",
-        "oracle",
-        "mssql",
-        "redis",
-        "mongodb",
-        "elasticsearch",
-        "rabbitmq",
-        "jenkins",
-        "gitlab",
-        "github",
-        "gitlab-runner",
-        "github-actions",
-        "buildkite",
-        "buildbot",
-        "teamcity",
-        "bamboo",
-        "circleci",
-        "travis-ci",
-        "drone-ci",
-        "airflow",
-        "ansible",
-        "terraform",
-        "argocd",
-        "fluxcd",
-        "spinnaker",
-        "dependabot",
-        "renovate",
-        "kubernetes",
-        "kubernetes-admin",
-        "cluster-admin",
-        "kubelet",
-        "docker",
-        "deploy",
-        "deployer",
-        "deployment",
-        "ci",
-        "cd",
-        "ci-cd",
-        "cicd",
-        "build",
-        "builder",
-        "automation",
-        "robot",
-        "bot",
-        "pipeline",
-        "runner",
-        "ubuntu",
-        "debian",
-        "centos",
-        "fedora",
-        "ec2-user",
-        "azureuser",
-        "cloud-user",
-        "vagrant",
-        "pi",
-        "www-data",
-        "nginx",
-        "apache",
-        "httpd",
-        "backup",
-        "git",
-        "svn",
-        "cron",
-        "sshd",
-        "ftp",
-        "mail",
-        "nagios",
-        "prometheus",
-        "zabbix",
-        "ops",
-        "devops",
-        "sre",
-        "shared",
-        "team",
-        "oncall",
-        "on-call",
-        "support",
-        "helpdesk",
-        "info",
-    ]
-)
+# Not here: names of products that are first names too (travis, cassandra), and surnames behind a dot.
+_LISTED = """
+root toor admin administrator adm wheel sa dba sysadmin sysop superuser system localsystem networkservice
+localservice nobody noone guest test tester testing user operator service daemon anonymous unknown default
+postgres mysql mariadb oracle mssql redis mongodb elasticsearch rabbitmq
+jenkins gitlab github gitlab-runner github-actions buildkite buildbot teamcity bamboo circleci travis-ci
+drone-ci airflow ansible terraform argocd fluxcd spinnaker dependabot renovate
+kubernetes kubernetes-admin cluster-admin kubelet docker deploy deployer deployment ci cd ci-cd cicd build
+builder automation robot bot pipeline runner
+ubuntu debian centos fedora ec2-user azureuser cloud-user vagrant pi www-data nginx apache httpd
+backup git svn cron sshd ftp mail nagios prometheus zabbix ops devops sre
+shared team oncall on-call support helpdesk info
+"""
+NAMES = frozenset(_LISTED.split())
 PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -173,8 +73,8 @@ def _is_shared(name: str) -> bool:
 def os_account_is_shared(name: str, user_id: int | None, environment: Mapping[str, str]) -> bool:
     """Whether the operating system's account is shared: root, reached through sudo, or a name on the list.
 
-    ``user_id`` is ``None`` where the system has none (Windows). Such an account stores no session: each act is
-    signed with the person's own key.
+    ``user_id`` is ``None`` where the system has none (Windows). Such an account stores no session: each act
+    is signed with the person's own key.
     """
     if user_id == 0 or any(variable in environment for variable in BORROWED):
         return True

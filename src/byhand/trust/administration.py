@@ -4,8 +4,8 @@
 0  the record says what its action needs, nothing beside it, and stands in the administration chain
 1  a keyring change carries one keyring statement of its own kind, about its subject; the keyring's own rules
    lead that back to the genesis officers
-2  every other change carries one administration statement over exactly this record, signed by as many officers
-   as a change to the keyring takes: two, or one while the home is on trial
+2  every other change carries one administration statement over exactly this record, signed by as many
+   officers as a change to the keyring takes: two, or one while the home is on trial
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from byhand.records import parts
 from byhand.records.intervention import Times
 from byhand.records.kinds import Administration
 from byhand.signatures import dsse
-from byhand.trust import checks, statements
-from byhand.trust import keyring as keyrings
+from byhand.trust import checks, keyring as keyrings, statements
 from byhand.trust.keyring import Keyring
 
 HOME_CREATE = "administration.home.create"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions and challenges in a small SQLite file of their own.
 
-Who is trusted: whoever can read this file learns who is signed in, but no token; whoever can write it can sign in
-as anybody on this machine, and still cannot sign an intent.
+Who is trusted: whoever can read this file learns who is signed in, but no token; whoever can write it can
+sign in as anybody on this machine, and still cannot sign an intent.
 """
 
 from __future__ import annotations
