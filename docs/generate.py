@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/reference from the code: errors, limits, settings, record kinds, reasons, probes, commands.
+
+``python docs/generate.py`` writes; ``--check`` writes nothing and exits 1 when a page is not up to date.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+REFERENCE = DOCS / "reference"
+SOURCE = DOCS.parent / "src" / "byhand"
+BANNER = "<!-- Written by docs/generate.py from the code: change the code and run `make reference`. -->\n"
+LIMIT = re.compile(r"^(?:[A-Z][A-Z0-9]*_)*(?:MAX|MIN)$")
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    cells = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n" for row in cells)
+
+
+def sentence(thing: object) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split()).replace("``", "`")
+
+
+def attribute_docs(kind: type) -> dict[str, str]:
+    """What stands below each field of a class, as a string."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    found: dict[str, str] = {}
+    for field, text in pairwise(body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+        ):
+            found[field.target.id] = " ".join(str(getattr(text.value, "value", "")).split()).replace(
+                "``", "`"
+            )
+    return found
+
+
+def errors_page() -> str:
+    """Every error with its exit code and advice."""
+    from byhand import errors
+
+    root = errors.ByhandError
+    found = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, root)]
+    rows = [
+        (
+            f"`{kind.__name__}`",
+            f"`{kind.__base__.__name__}`",
+            str(kind.exit_code),
+            sentence(kind),
+            kind.advice,
+        )
+        for kind in found
+        if kind is not root
+    ]
+    return (
+        "# Errors\n\nEvery error of byhand descends from `ByhandError`. The exit code is the command line's.\n\n"
+        + table(("error", "is a", "exit code", "meaning", "advice"), rows)
+    )
+
+
+def settings_page() -> str:
+    """Every setting with its default and bounds."""
+    from byhand import settings
+
+    parts = ["# Settings\n\nIn `HOME/byhand.toml`, then `BYHAND_SECTION__NAME` in the environment. "]
+    parts.append("An unknown name is an error; all faults are named at once.\n")
+    for section in dataclasses.fields(settings.Settings):
+        kind = type(getattr(settings.Settings(), section.name))
+        notes = attribute_docs(kind)
+        rows = []
+        for field in dataclasses.fields(kind):
+            low, high = settings.BOUNDS.get(f"{section.name}.{field.name}", ("", ""))
+            default = str(field.default).lower() if isinstance(field.default, bool) else repr(field.default)
+            bounds = f"{low} to {high}" if high else ""
+            rows.append((f"`{field.name}`", f"`{default}`", bounds, notes.get(field.name, "")))
+        parts.append(f"\n## `[{section.name}]`\n\n{sentence(kind)}\n\n")
+        parts.append(table(("setting", "default", "bounds", "meaning"), rows))
+    return "".join(parts)
+
+
+def limits() -> Iterator[tuple[str, str, str, str]]:
+    """Module, name, value and reason of every named limit."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        module = (
+            path.relative_to(SOURCE).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+        )
+        for node in ast.parse(text).body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+            if isinstance(target, ast.Name) and LIMIT.match(target.id) and node.value is not None:
+                around = [*lines[node.lineno - 1 : node.end_lineno], lines[node.lineno - 2]]
+                reason = next((line.split("#", 1)[1].strip() for line in around if "#" in line), "")
+                value = " ".join(ast.unparse(node.value).split())
+                yield f"`{module}`", f"`{target.id}`", f"`{value}`", reason
+
+
+def limits_page() -> str:
+    """Every limit with its reason."""
+    rows = list(limits())
+    return "# Limits\n\nNothing is without a limit. Beyond one, input is refused, never cut.\n\n" + table(
+        ("room", "limit", "value", "reason"), rows
+    )
+
+
+def kinds_page() -> str:
+    """The kinds of record and their fields."""
+    from byhand.records import kinds
+
+    parts = [f"# Kinds of record\n\nSchema version {kinds.SCHEMA_VERSION}. "]
+    parts.append("What each part means is in [the record format](../spec/record-format.md).\n")
+    for name in kinds.KINDS:
+        kind = getattr(kinds, name.capitalize())
+        notes = attribute_docs(kind)
+        rows = [
+            (f"`{field}`", f"`{kind.__annotations__.get(field, kinds.Record.__annotations__.get(field, ''))}`",
+             notes.get(field, ""))
+            for field in kind.__struct_fields__
+        ]  # fmt: skip
+        parts.append(f"\n## {name}\n\n{sentence(kind)}\n\n{table(('field', 'type', 'meaning'), rows)}")
+    return "".join(parts)
+
+
+def reasons_page() -> str:
+    """The catalogue that a new home starts with."""
+    from byhand.control.reasons import SHIPPED
+
+    rows = [
+        (f"`{reason.code}`", reason.summary, " ".join(f"`{name}`" for name in reason.actions))
+        for reason in SHIPPED
+    ]
+    return "# Reason codes\n\nThe catalogue of a new home; `byhand reason` shows and changes it.\n\n" + table(
+        ("code", "meaning", "may justify"), rows
+    )
+
+
+def probes_page() -> str:
+    """Every kind of probe."""
+    from byhand import probes
+
+    rows = [
+        (f"`{kind.scheme}:`", sentence(kind), "the person's side only" if kind.client_only else "anywhere")
+        for kind in probes.BUILT_IN
+    ]
+    return "# Probes\n\nA probe reads a target's real value. Its address begins with its scheme.\n\n" + table(
+        ("scheme", "reads", "runs"), rows
+    )
+
+
+def commands_page() -> str:
+    """Every command, as the command line itself describes it."""
+    app = importlib.import_module("byhand.cli").app
+    listed = re.sub(r"\n{3,}", "\n\n", app.generate_docs(output_format="markdown", heading_level=1))
+    return "\n".join(line.rstrip() for line in listed.splitlines()).strip() + "\n"
+
+
+PAGES = {
+    "errors.md": errors_page,
+    "kinds.md": kinds_page,
+    "limits.md": limits_page,
+    "probes.md": probes_page,
+    "reasons.md": reasons_page,
+    "settings.md": settings_page,
+}
+if importlib.util.find_spec("byhand.cli"):
+    PAGES["cli.md"] = commands_page
+
+
+def index_page() -> str:
+    """The list of the pages."""
+    names = [name.removesuffix(".md") for name in sorted(PAGES)]
+    listed = "".join(f"- [{name}]({name}.md)\n" for name in names)
+    toc = "\n".join(names)
+    return f"# Reference\n\nWritten from the code.\n\n{listed}\n```{{toctree}}\n:hidden:\n\n{toc}\n```\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or say which are not up to date."""
+    written = {name: page() for name, page in PAGES.items()} | {"index.md": index_page()}
+    REFERENCE.mkdir(exist_ok=True)
+    old = []
+    for name, text in written.items():
+        path, whole = REFERENCE / name, BANNER + "\n" + text
+        if not path.exists() or path.read_text(encoding="utf-8") != whole:
+            old.append(name)
+            if "--check" not in arguments:
+                path.write_text(whole, encoding="utf-8")
+    left = sorted({path.name for path in REFERENCE.glob("*.md")} - written.keys())
+    for name in old + left:
+        print(
+            f"docs/reference/{name}",
+            "is not up to date: run make reference" if "--check" in arguments else "written",
+        )
+    return 1 if "--check" in arguments and (old or left) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
