@@ -71,7 +71,7 @@ def errors_page() -> str:
         if kind is not root
     ]
     return (
-        "# Errors\n\nEvery error of byhand descends from `ByhandError`. The exit code is the command line's.\n\n"
+        "# Errors\n\nEvery error of byhand descends from `ByhandError`. The exit code is the command's.\n\n"
         + table(("error", "is a", "exit code", "meaning", "advice"), rows)
     )
 
@@ -130,11 +130,8 @@ def kinds_page() -> str:
     for name in kinds.KINDS:
         kind = getattr(kinds, name.capitalize())
         notes = attribute_docs(kind)
-        rows = [
-            (f"`{field}`", f"`{kind.__annotations__.get(field, kinds.Record.__annotations__.get(field, ''))}`",
-             notes.get(field, ""))
-            for field in kind.__struct_fields__
-        ]  # fmt: skip
+        types = kinds.Record.__annotations__ | kind.__annotations__
+        rows = [(f"`{field}`", f"`{types[field]}`", notes.get(field, "")) for field in kind.__struct_fields__]
         parts.append(f"\n## {name}\n\n{sentence(kind)}\n\n{table(('field', 'type', 'meaning'), rows)}")
     return "".join(parts)
 
