@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents tell people to type is typed here, in the order of the page, in a home of its own.
 
-Every ``console`` block of README.md, docs/tutorial and docs/how-to is run. A line ``$ ...`` is typed (``> ...``
+Every ``console`` block of README, tutorial and how-to pages is run. A line ``$ ...`` is typed (``> ...``
 continues it, ``$ export NAME=VALUE`` and ``$ cd FOLDER`` last for the page). The lines below it must be
 printed, where ``...`` stands for any text; with nothing below it the command need only succeed. A last line
 ``[exit N]`` expects that exit code. What must not run here stands in a ``sh`` or ``text`` block.
