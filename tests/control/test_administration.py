@@ -50,7 +50,12 @@ def test_only_what_is_new_in_the_chain_is_read(
     reader = office.home.journal.reader
     read: list[int] = []
     original = reader.read
-    monkeypatch.setattr(reader, "read", lambda index: (read.append(index), original(index))[1])
+
+    def counted(index: int) -> Any:
+        read.append(index)
+        return original(index)
+
+    monkeypatch.setattr(reader, "read", counted)
     office.home.administration.current()
     assert read == []
     office.register(breaker())

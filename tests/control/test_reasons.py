@@ -26,6 +26,11 @@ def never(person: str, digest: str) -> str | None:
     return None
 
 
+def always(person: str, digest: str) -> str | None:
+    """Everybody said this before."""
+    return new_record_id()
+
+
 def why(text: str = TEXT, code: str = "LIQUIDITY_PROVISIONING", **changed: Any) -> Justification:
     return Justification(code=code, text=text, **changed)
 
@@ -156,6 +161,13 @@ def test_a_repeated_text_is_accepted_only_knowingly_and_flagged(office: Any, bre
     flags = office.home.reasons.check(why(TEXT, same_as=first), breaker(), person="ada", earlier=earlier)
     assert flags == (REPEATED,)
     assert office.home.reasons.check(why(TEXT), breaker(), person="grace", earlier=earlier) == ()
+
+
+def test_a_repeated_text_is_named_beside_a_wrong_code(office: Any, breaker: Any) -> None:
+    """Whoever corrects the code is not told about the text only afterwards."""
+    with pytest.raises(Invalid) as refusal:
+        office.home.reasons.check(why(code="NOPE"), breaker(), person="ada", earlier=always)
+    assert pointers(refusal) == ["/justification/code", "/justification/text"]
 
 
 def test_a_text_knowingly_taken_from_somebody_else_is_flagged_too(office: Any, breaker: Any) -> None:

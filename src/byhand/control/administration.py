@@ -17,7 +17,7 @@ import msgspec
 from byhand import clock
 from byhand.client.contract import Acknowledgement
 from byhand.control.identity import Caller
-from byhand.errors import ChainMoved, Invalid, NotFound, Refused, Unsound
+from byhand.errors import ByhandError, ChainMoved, NotFound, Refused, Unsound
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
@@ -157,7 +157,7 @@ def _after(
         keyring = trust.check_record(
             record, index=index, keyring=now.keyring, origin=origin, officers_fingerprint=None
         )
-    except (Unsound, Invalid) as error:
+    except ByhandError as error:
         return _rejected(now, index, str(error))
     now = dataclasses.replace(now, head=index, keyring=keyring)
     return _with(dataclasses.replace(now, names={**now.names, **_names(record, people)}), record)

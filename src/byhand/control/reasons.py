@@ -98,8 +98,9 @@ class Reasons:
             raise Invalid("the reason is not valid", (Fault("/justification", "is missing", "say why"),))
         found: list[Fault] = []
         reason = self._reason(justification.code, point, found)  # 1, 2
+        before = len(found)
         _check_text(justification, reason, found)  # 3
-        used = earlier(person, text_digest(justification.text)) if not found else None
+        used = earlier(person, text_digest(justification.text)) if len(found) == before else None
         if used is not None and justification.same_as is None:  # 4
             advice = f"say what is different this time, or repeat it knowingly with --same-as {used}"
             found.append(Fault("/justification/text", "was used before, word for word", advice))
