@@ -191,6 +191,7 @@ class _Client:
         self._lock = RLock()
         self._chosen: dict[str, Any] = {}
         self._home: Home | None = None
+        self._parents: list[Home | None] = []
         self._process = 0
         self._backend: Backend | None = None
         self._signer: Signer | None = None
@@ -237,7 +238,8 @@ class _Client:
         from byhand import clock
 
         with self._lock:
-            if self._process != os.getpid():  # after a fork, connections and threads are the parent's
+            if self._process != os.getpid():  # after a fork, connections and threads are the parent's:
+                self._parents.append(self._home)  # kept, since closing them here would disturb it
                 self._home = self._backend = None
                 self._process = os.getpid()
             home = self._home or self._open()

@@ -6,12 +6,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+HERE = Path(__file__).resolve().parent
+if str(HERE) not in sys.path:  # for real_home, which tests of the client share
+    sys.path.append(str(HERE))
 
 
 @dataclass(frozen=True)

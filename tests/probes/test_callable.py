@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from decimal import Decimal
 
 import pytest
@@ -21,7 +23,7 @@ def test_native_values_are_captured() -> None:
         (Decimal("0.10"), "0.10"),
         (2**64, str(2**64)),
     ):
-        assert CallableProbe(lambda value=value: value).read().text == text
+        assert CallableProbe(functools.partial(copy.copy, value)).read().text == text
     assert CallableProbe(captured.absent).read() == captured.absent()
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from byhand.errors import Invalid, ProbeFailed
 from byhand.probes import file, open_probe
 from byhand.records import captured
+
+Write = Callable[[str, str | bytes], Path]
 
 
 def read(path: Path, rest: str = "") -> str | None:
@@ -20,7 +23,7 @@ def read(path: Path, rest: str = "") -> str | None:
 
 
 @pytest.fixture
-def write(tmp_path: Path):  # type: ignore[no-untyped-def]
+def write(tmp_path: Path) -> Write:
     """Write a file and return its path."""
 
     def written(name: str, content: str | bytes) -> Path:
@@ -47,7 +50,7 @@ def write(tmp_path: Path):  # type: ignore[no-untyped-def]
         ("#/a b/0", "$absent"),
     ],
 )
-def test_json_by_pointer(write, pointer: str, text: str) -> None:  # type: ignore[no-untyped-def]
+def test_json_by_pointer(write: Write, pointer: str, text: str) -> None:
     """A JSON value comes back as its own source text; nothing at the pointer is absent."""
     path = write("a.json", '{"a": {"b/c": [1.50,  {"~": 1e400}]}, "": null, "a b": "\\u00e9"}\n')
     assert read(path, pointer) == text
@@ -103,7 +106,7 @@ desk:
         ("#/desk/list/9", "$absent"),
     ],
 )
-def test_yaml_by_pointer(write, pointer: str, text: str) -> None:  # type: ignore[no-untyped-def]
+def test_yaml_by_pointer(write: Write, pointer: str, text: str) -> None:
     """A YAML number stands as written; a word whose meaning depends on the YAML version stays that word."""
     assert read(write("a.yaml", YAML), pointer) == text
 
@@ -122,13 +125,13 @@ def test_yaml_by_pointer(write, pointer: str, text: str) -> None:  # type: ignor
         ("[" * 200 + "]" * 200, "nested deeper"),
     ],
 )
-def test_bad_yaml_is_a_failure(write, text: str, cause: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_yaml_is_a_failure(write: Write, text: str, cause: str) -> None:
     """A YAML document that is broken, ambiguous or endless is a failure, never a guess."""
     with pytest.raises(ProbeFailed, match=cause):
         read(write("a.yml", text))
 
 
-def test_unfolding_yaml_is_stopped(write) -> None:  # type: ignore[no-untyped-def]
+def test_unfolding_yaml_is_stopped(write: Write) -> None:
     """Aliases that multiply a small file into billions of values end in a failure, quickly."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
@@ -151,7 +154,7 @@ def test_unfolding_yaml_is_stopped(write) -> None:  # type: ignore[no-untyped-de
         ("#/nothing", "$absent"),
     ],
 )
-def test_toml_by_pointer(write, pointer: str, text: str) -> None:  # type: ignore[no-untyped-def]
+def test_toml_by_pointer(write: Write, pointer: str, text: str) -> None:
     """A TOML float stands as written where JSON can write it so; integers keep every digit."""
     document = (
         "[risk]\nmax = 1.50\nbig = 18446744073709551616\nunder = 1_050.0\nlimit = inf\n"
@@ -173,7 +176,7 @@ def test_toml_by_pointer(write, pointer: str, text: str) -> None:  # type: ignor
         ("#/Other", '{"shared": "yes", "a": 1}'),
     ],
 )
-def test_ini_by_pointer(write, rest: str, text: str) -> None:  # type: ignore[no-untyped-def]
+def test_ini_by_pointer(write: Write, rest: str, text: str) -> None:
     """INI values are found by section and key, case kept, nothing interpolated, defaults in every section."""
     document = (
         "[DEFAULT]\nshared = yes\n[Risk]\nMaxNotional = 1000.50\nstate = HALTED %d\nflag\n[Other]\na=1\n"
@@ -181,7 +184,7 @@ def test_ini_by_pointer(write, rest: str, text: str) -> None:  # type: ignore[no
     assert read(write("a.ini", document), rest) == text
 
 
-def test_the_format_can_be_named(write) -> None:  # type: ignore[no-untyped-def]
+def test_the_format_can_be_named(write: Write) -> None:
     """A suffix that says nothing needs ?format=, and that comes before the suffix."""
     assert read(write("app.conf", "[a]\nb=1\n"), "?format=ini#/a/b") == "1"
     assert read(write("a.json", "b: 1\n"), "?format=yaml#/b") == "1"
@@ -210,8 +213,8 @@ def test_a_file_that_is_not_there_is_absent(tmp_path: Path, name: str) -> None:
         ("a.yaml", "password: 'hunter2\n"),
     ],
 )
-def test_a_broken_document_is_a_failure(write, name: str, content: str | bytes) -> None:  # type: ignore[no-untyped-def]
-    """A document that is not well-formed is a failure even where the pointer leads nowhere, and is not quoted."""
+def test_a_broken_document_is_a_failure(write: Write, name: str, content: str | bytes) -> None:
+    """A document that is not well-formed is a failure wherever the pointer leads, and is not quoted."""
     with pytest.raises(ProbeFailed) as failure:
         read(write(name, content), "#/nothing/here")
     assert "hunter2" not in str(failure.value)
@@ -227,7 +230,7 @@ def test_what_is_not_a_plain_file_is_a_failure(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-def test_a_file_in_the_way_of_a_folder_is_a_failure(write) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_in_the_way_of_a_folder_is_a_failure(write: Write) -> None:
     """A path that leads through a file is wrong, not absent."""
     with pytest.raises(ProbeFailed, match="opened"):
         read(write("plain", "x") / "a.json")
