@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forger: what someone can really do to a home who holds its files, and then its key, and then its anchor.
+"""The forger: what someone can do to a home who holds its files, then its key, then its anchor too.
 
-He works on copies only. Each copy stands as if it lay in the first home's place: its anchor is a copy too and names
-it, so that what a check says is about the forgery and not about the copying. Nothing here is pretended: entries,
-payloads, tiles and checkpoints are made with the journal's own rooms, and the verifier is given no hint.
+He works on copies only. Each copy stands as if it lay in the first home's place: its anchor is a copy too and
+names it, so that what a check says is about the forgery and not about the copying. Nothing here is pretended:
+entries, payloads, tiles and checkpoints are made with the journal's own rooms; the verifier is given no hint.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def delete_tail(copy: Copy, size: int) -> None:
 
 
 def roll_back(copy: Copy, note: bytes) -> None:
-    """Cut the log back to an old checkpoint that the forger kept: nothing in the home is left to contradict it."""
+    """Cut the log back to an old checkpoint that the forger kept: nothing in the home contradicts it."""
     size = checkpoints.parse(notes.parse(note).text).size
     with wiring.read_home(copy.home) as home:
         entries = [entry for _, entry in home.entries.leaves(0, size)]
@@ -113,10 +113,10 @@ def roll_back(copy: Copy, note: bytes) -> None:
 
 
 def rewrite_history(copy: Copy, rewrite: Rewrite) -> bytes:
-    """Compute the whole log anew so that its records say what ``rewrite`` makes of them; returns the new checkpoint.
+    """Compute the whole log anew so that its records say what ``rewrite`` wants; returns the new checkpoint.
 
-    Entries that change get new payloads, salts and leaves; permits name the new intents; tiles, root and checkpoint
-    follow, signed with the log's own key. What the forger cannot make is a person's signature.
+    Entries that change get new payloads, salts and leaves; permits name the new intents; tiles, root and
+    checkpoint follow, signed with the log's own key. What the forger cannot make is a person's signature.
     """
     entries, payloads = _computed_anew(copy, rewrite)
     edge, _ = RightEdge.empty().append([merkle.leaf_hash(entry) for entry in entries])
@@ -192,7 +192,9 @@ def _write_tree(connection: sqlite3.Connection, entries: list[bytes], note: byte
         "INSERT INTO tile VALUES (?, ?, ?)", [(tile.level, tile.index, tile.data) for tile in full]
     )
     recorded = leaves.decode(entries[-1]).recorded
-    connection.execute("UPDATE tree SET size = ?, edge = ?, recorded = ?", (edge.size, edge.encode(), recorded))
+    connection.execute(
+        "UPDATE tree SET size = ?, edge = ?, recorded = ?", (edge.size, edge.encode(), recorded)
+    )
     connection.execute("UPDATE published SET size = ?, note = ?", (edge.size, note))
 
 
@@ -218,8 +220,8 @@ def own_key(copy: Copy) -> None:
 def reword(old: str, new: str, *, keep_signature: bool) -> Rewrite:
     """Let every intent that was justified with ``old`` say ``new``.
 
-    Without the person's key the old signature no longer fits. It can stay and be seen, or be taken out, as if the
-    person had never signed: that passes only where the risk asks for no signature.
+    Without the person's key the old signature no longer fits. It can stay and be seen, or be taken out, as if
+    the person had never signed: that passes only where the risk asks for no signature.
     """
 
     def rewrite(record: AnyRecord) -> AnyRecord:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stage of the stories: a fresh home with one made-up person and two points, and folders for all that is shown.
+"""The stage of the stories: a fresh home with one made-up person and two points, and all the folders.
 
-Everything lies in one folder of the demo's own. Only what an earlier demo made is ever removed, and it is known by
+Everything lies in one folder of the demo's own. Only what an earlier demo made is ever removed; it is known by
 the mark it left.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from byhand.client.signing import Signer, find_signer, make_key
 from byhand.client.speaking import sign_login
 from byhand.control.identity import Caller
 from byhand.control.reasons import first_catalogue
+from byhand.demo.plot import BREAKER_POINT, LIMIT_POINT
 from byhand.demo.telling import Player, environment_without_byhand
 from byhand.embedded import Embedded
 from byhand.errors import Conflict
@@ -38,7 +39,7 @@ MARK_TEXT = "The next `byhand demo` replaces this folder. Remove this file to ke
 FOLDER = ".demo"
 NONCE_BYTES = 32
 BREAKER = Point(
-    name="mm7-breaker",
+    name=BREAKER_POINT,
     action="trading.circuit_breaker.override",
     system="risk-gateway",
     type="circuit_breaker",
@@ -50,7 +51,7 @@ BREAKER = Point(
     reasons=("LIQUIDITY_PROVISIONING", "FALSE_POSITIVE", "SYSTEM_ERROR_RECOVERY"),
 )
 LIMIT = Point(
-    name="mm7-notional-limit",
+    name=LIMIT_POINT,
     action="trading.limit.raise",
     system="risk-gateway",
     type="limits",
@@ -129,7 +130,9 @@ class Stage:
         return find_signer(key_path=self.key, environ={})
 
 
-def prepare(environment: Mapping[str, str], current: Path) -> Stage:
+def prepare(
+    environment: Mapping[str, str], current: Path, points: Sequence[Point] = (BREAKER, LIMIT)
+) -> Stage:
     """A fresh stage: the home in ``$BYHAND_HOME``, else in ``.demo/home``; the rest in ``.demo``.
 
     Raises Conflict, and touches nothing, when something lies there that no demo made.
@@ -146,7 +149,7 @@ def prepare(environment: Mapping[str, str], current: Path) -> Stage:
     (folder / MARK).write_text(MARK_TEXT)
     (folder / ".gitignore").write_text("*\n")
     stage.home.parent.mkdir(parents=True, exist_ok=True)
-    _make_home(stage)
+    _make_home(stage, points)
     return stage
 
 
@@ -158,9 +161,11 @@ def _check_ours(place: Path) -> None:
         )
 
 
-def _make_home(stage: Stage) -> None:
+def _make_home(stage: Stage, points: Sequence[Point]) -> None:
     signer = make_key(stage.key, PERSON)
-    origin = f"byhand.demo/{secrets.token_hex(4)}"  # two demos are two logs: nobody mistakes one for the other
+    origin = (
+        f"byhand.demo/{secrets.token_hex(4)}"  # two demos are two logs: nobody mistakes one for the other
+    )
     wiring.create_home(stage.home, origin)
     (stage.home / MARK).write_text(MARK_TEXT)
     settings = stage.home / wiring.SETTINGS_FILE
@@ -170,8 +175,8 @@ def _make_home(stage: Stage) -> None:
         home.journal.checkpointer.begin()
         caller = stage.sign_in(home).caller()
         home.reasons.submit(caller, _signed_change(first_catalogue(), origin, signer))
-        for point in (BREAKER, LIMIT):
-            add_point(home, caller, signer, point)
+        for point in points:
+            _add_point(home, caller, signer, point)
         _write_policy(stage, home)
         remember(stage, home)
 
@@ -196,7 +201,7 @@ def _signed_change(record: Administration, origin: str, signer: Signer) -> Admin
     return msgspec.structs.replace(record, statements=(_signed(statement, signer),))
 
 
-def add_point(home: wiring.Home, caller: Caller, signer: Signer, point: Point) -> None:
+def _add_point(home: wiring.Home, caller: Caller, signer: Signer, point: Point) -> None:
     """Register ``point``, signed by the officer."""
     record = Administration(
         id=new_record_id(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trader's story, on the real engine: a breaker trips, a person overrides it, raises a limit, and it comes back.
+"""The trader's story on the real engine: a breaker trips and is overridden, a limit is raised and comes back.
 
 Runs in the engine's environment: ``python -m byhand.demo.story_trader HOME PERSON KEY STATE``.
 """
@@ -7,29 +7,28 @@ Runs in the engine's environment: ``python -m byhand.demo.story_trader HOME PERS
 from __future__ import annotations
 
 import sys
-import time
-from datetime import timedelta
 
 import byhand
-from byhand.demo.desk import INSTRUMENT, OPENING_MAX_NOTIONAL, Desk
+from byhand.demo.desk import INSTRUMENT, Desk
+from byhand.demo.plot import (
+    BREAKER_POINT,
+    LIMIT_NOTES,
+    LIMIT_POINT,
+    OPENING_LIMIT,
+    OVERRIDE_NOTES,
+    RAISED_FOR,
+    RAISED_LIMIT,
+    revert_when_due,
+)
 from byhand.demo.telling import Teller, player_from_arguments, printed
 from byhand.records import captured
-from byhand.records.kinds import Outcome
-
-BREAKER_POINT = "mm7-breaker"
-LIMIT_POINT = "mm7-notional-limit"
-OVERRIDE_NOTES = "Index rebalance: quoting obligation on XLON until 15:00, the move is the rebalance itself."
-LIMIT_NOTES = "Replaying the orders that the gateway dropped at 09:12; they are larger than usual."
-RAISED_MAX_NOTIONAL = 5_000_000
-RAISED_FOR = timedelta(seconds=3)  # a quarter of an hour at a real desk
-WAIT_SECONDS_MAX = 10.0
 
 
 def main() -> None:
     """Play it."""
     player, _ = player_from_arguments(sys.argv[1:])
     player.configure()
-    with Desk() as desk:
+    with Desk(max_notional=OPENING_LIMIT) as desk:
         tell = Teller(printed)
         the_breaker_trips(desk, tell)
         nobody_overrides_without_a_reason(desk, tell)
@@ -94,33 +93,24 @@ def a_limit_is_raised_for_a_while(desk: Desk, tell: Teller) -> None:
         reason="SYSTEM_ERROR_RECOVERY",
         notes=LIMIT_NOTES,
         read=desk.max_notional,
-        new=str(RAISED_MAX_NOTIONAL),
+        new=str(RAISED_LIMIT),
         until=RAISED_FOR,
-        revert=lambda: desk.set_max_notional(OPENING_MAX_NOTIONAL),
+        revert=lambda: desk.set_max_notional(OPENING_LIMIT),
     ) as act:
-        desk.set_max_notional(RAISED_MAX_NOTIONAL)
+        desk.set_max_notional(RAISED_LIMIT)
     tell.concluded("raise", act)
-    tell.expect("the limit, read from the engine", desk.max_notional(), RAISED_MAX_NOTIONAL)
+    tell.expect("the limit, read from the engine", desk.max_notional(), RAISED_LIMIT)
     tell.expect("the large order fills", desk.buy(30_000).status, "FILLED")
 
 
 def and_comes_back_by_itself(desk: Desk, tell: Teller) -> None:
     """The integration undoes the change when its time is over, as an intervention of its own."""
     tell.say("Time passes; the integration looks for what is due.")
-    outcome = _revert_when_due()
-    tell.act("revert", outcome.intervention if outcome else "")
+    outcome = revert_when_due()
+    tell.act("revert", str(outcome.intervention) if outcome else "")
     tell.expect("the revert is recorded", outcome.result if outcome else "nothing", "applied")
-    tell.expect("the limit, read from the engine", desk.max_notional(), OPENING_MAX_NOTIONAL)
+    tell.expect("the limit, read from the engine", desk.max_notional(), OPENING_LIMIT)
     tell.expect("a large order is denied again", desk.buy(30_000).status, "DENIED")
-
-
-def _revert_when_due() -> Outcome | None:
-    until = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < until:
-        for reverted in byhand.run_due_reverts():
-            return reverted.outcome
-        time.sleep(0.1)
-    return None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a story speaks to whoever watches it: one JSON object a line, since it plays in a process of its own.
 
-Each line is one of: something said, an intervention that was made, or an expectation with what was really found.
+A line is something said, an intervention that was made, or an expectation with what was really found.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Teller:
         """Tell what byhand read before and after, from the system itself."""
         self.act(name, act.id)
         self.expect("byhand recorded the outcome", act.outcome.result, "applied")
-        self.expect("what byhand read afterwards is what was declared", act.outcome.as_declared, True)
+        self.expect("what byhand read afterwards is what was declared", str(act.outcome.as_declared), "True")
 
 
 def printed(told: Told) -> None:
@@ -126,8 +126,7 @@ def play(python: Path, module: str, player: Player, *arguments: str, hear: Hear)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=player.environment(), encoding="utf-8"
     ) as process:
-        assert process.stdout is not None
-        for text in process.stdout:
+        for text in process.stdout or ():
             both(_line(text))
         code = process.wait(STORY_SECONDS_MAX)
     both(Told("expected", "the story ran to its end", f"exit {code}", "exit 0"))
