@@ -41,7 +41,7 @@ def agent(tmp_path: Path) -> Iterator[RunningAgent]:
     """An empty agent on a socket of its own, with a HOME that holds no keys."""
     # A short folder of its own: a socket's path has at most 107 characters.
     folder = tempfile.mkdtemp(prefix="byhand-agent-")
-    address = os.path.join(folder, "s")
+    address = str(Path(folder, "s"))
     process = subprocess.Popen(["ssh-agent", "-D", "-a", address], stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

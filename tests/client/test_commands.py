@@ -121,7 +121,7 @@ def test_signals_reach_the_command_and_the_outcome_is_recorded(
 ) -> None:
     """A signal to this process ends the command, not the record of it; handlers are put back afterwards."""
     before = signal.getsignal(number)
-    code = f"import signal, sys, time; signal.signal({int(number)}, lambda *_: sys.exit(5)); print('up', flush=True); time.sleep(30)"
+    code = f"import signal, sys, time; signal.signal({int(number)}, lambda *_: sys.exit(5)); time.sleep(30)"
     timer = threading.Timer(1.0, os.kill, (os.getpid(), number))
     timer.start()
     began = time.monotonic()

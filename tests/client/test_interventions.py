@@ -210,7 +210,7 @@ def test_what_is_known_besides_is_recorded(home: RealHome, engine: Engine) -> No
     ],
 )
 def test_a_bad_declaration_never_reaches_the_body(
-    home: RealHome, engine: Engine, changed: dict[str, object], complaint: str
+    home: RealHome, engine: Engine, changed: dict[str, Any], complaint: str
 ) -> None:
     """Unknown codes, lazy texts, wrong actions, points and values are refused with every fault named."""
     with (
@@ -221,7 +221,7 @@ def test_a_bad_declaration_never_reaches_the_body(
 
 
 def test_a_value_that_changed_meanwhile_is_refused(home: RealHome) -> None:
-    """When the value is another one at the permit than at the intent, the body never runs, and that is recorded."""
+    """When the value is another one at the permit than at the intent, the body never runs."""
     values = iter(["HALTED", "REDUCING", "REDUCING"])
     act = home.act(lambda: next(values), new="ACTIVE")
     with pytest.raises(BeforeStateChanged), act:
@@ -231,7 +231,7 @@ def test_a_value_that_changed_meanwhile_is_refused(home: RealHome) -> None:
 
 
 def test_an_unreadable_value_stops_high_risk_only(home: RealHome) -> None:
-    """High risk refuses an unreadable before-state; at medium risk it is recorded as unknown, with the cause."""
+    """High risk refuses an unreadable before-state; at medium risk it is recorded as unknown, with cause."""
 
     def broken() -> str:
         raise TimeoutError("no answer")
@@ -263,7 +263,7 @@ def test_a_log_that_cannot_be_written_stops_the_act(home: RealHome, engine: Engi
 
     for step in ("point", "declare", "permit"):
         backend = Interposed(home.backend, **{step: gone})
-        act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))  # type: ignore[arg-type]
+        act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
         with pytest.raises(LogUnavailable), act:
             pytest.fail("the body ran")
 
@@ -280,7 +280,7 @@ def test_a_slow_permit_is_used_on_a_value_read_once_more(
         return permitted
 
     backend = Interposed(home.backend, permit=slow)
-    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))  # type: ignore[arg-type]
+    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
     with pytest.raises(BeforeStateChanged, match="on its way"), act:
         pytest.fail("the body ran")
     assert kinds(home, act) == ["intent", "issued", "redeemed", "abandoned"]
@@ -324,11 +324,11 @@ def test_whatever_the_body_raises_is_recorded_and_raised_again(
 
 def test_secrets_never_leave_the_process(home: RealHome) -> None:
     """A declared secret field is gone from values, patches and error texts alike; equality stays provable."""
-    engine = Engine({"user": "mm7", "password": "hunter2hunter2", "max": 1})
+    limits = {"user": "mm7", "password": "hunter2hunter2", "max": 1}
     with (
         pytest.raises(RuntimeError),
-        home.act(engine.read, place="limit", new={**engine.state, "max": 2}) as act,
-    ):  # type: ignore[dict-item]
+        home.act(lambda: limits, place="limit", new={**limits, "max": 2}) as act,
+    ):
         raise RuntimeError("login with hunter2hunter2 refused")
     data = b"".join(
         home.home.journal.reader.entry(stored.index) for stored in home.home.journal.reader.chain(act.id)
@@ -385,7 +385,7 @@ def test_a_point_reads_itself_by_its_probe(home: RealHome, tmp_path: Path) -> No
 def test_an_outcome_that_cannot_be_recorded_is_said_out_loud(
     home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller learns that the act happened, which one it was, and what to do; the body's error is chained."""
+    """The caller learns that the act happened, which one, and what to do; the body's error is chained."""
     monkeypatch.setattr(interventions, "CONCLUDE_PAUSES_SECONDS", (0.0, 0.0))
     tries: list[str] = []
 
@@ -394,7 +394,7 @@ def test_an_outcome_that_cannot_be_recorded_is_said_out_loud(
         raise LogUnavailable("disk full")
 
     backend = Interposed(home.backend, conclude=gone)
-    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))  # type: ignore[arg-type]
+    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
     with pytest.raises(OutcomeUnrecorded, match="disk full") as failure, act:
         raise ValueError("engine says no")
     assert act.id in str(failure.value)
@@ -417,7 +417,7 @@ def test_an_outcome_gets_through_when_the_log_comes_back(
         return home.backend.conclude(*given)
 
     backend = Interposed(home.backend, conclude=busy)
-    with Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend)) as act:  # type: ignore[arg-type]
+    with Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend)) as act:
         engine.set("ACTIVE")
     assert act.outcome.as_declared is True
 
@@ -429,7 +429,7 @@ def test_a_refused_outcome_is_said_out_loud_too(home: RealHome, engine: Engine) 
         raise Conflict("settled by somebody else")
 
     backend = Interposed(home.backend, conclude=refuse)
-    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))  # type: ignore[arg-type]
+    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
     with pytest.raises(OutcomeUnrecorded, match="settled"), act:
         engine.set("ACTIVE")
 
@@ -487,7 +487,7 @@ def test_generators_are_refused(home: RealHome, engine: Engine) -> None:
 
 
 def test_async_with_never_blocks_the_loop(home: RealHome, engine: Engine) -> None:
-    """While the value is read and the log is written, other tasks go on; the body runs on the loop's thread."""
+    """While the value is read and the log is written, other tasks go on; the body stays on the loop."""
     ticks = 0
     threads: list[threading.Thread] = []
 
@@ -555,7 +555,7 @@ def test_a_permit_that_comes_after_the_cancellation_is_abandoned(
 
     async def main() -> Intervention:
         backend = Interposed(home.backend, permit=slow)
-        act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))  # type: ignore[arg-type]
+        act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
 
         async def body() -> None:
             async with act:
@@ -586,7 +586,7 @@ def test_a_cancellation_while_the_outcome_is_recorded_waits_for_it(home: RealHom
 
     async def main() -> Intervention:
         backend = Interposed(home.backend, conclude=slow)
-        act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))  # type: ignore[arg-type]
+        act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
 
         async def body() -> None:
             async with act:
@@ -606,7 +606,7 @@ def test_a_cancellation_while_the_outcome_is_recorded_waits_for_it(home: RealHom
 
 
 def test_a_change_ends_by_itself_as_an_act_of_its_own(home: RealHome, engine: Engine) -> None:
-    """When due, the revert is declared, permitted and recorded: caused by the first, same person and reason."""
+    """When due, the revert is declared, permitted and recorded: caused by the first, same person, reason."""
     with home.act(engine.read, new="ACTIVE", until=900, revert=lambda: engine.set("HALTED")) as act:
         engine.set("ACTIVE")
     due = intent(home, act).declaration.change.effective_until
@@ -672,7 +672,12 @@ def test_a_revert_can_be_a_command_run_from_a_thread(home: RealHome, tmp_path: P
     state.write_text("HALTED")
     reported: list[object] = []
     told = threading.Event()
-    home.reverter.start(lambda one: (reported.append(one), told.set()))  # type: ignore[func-returns-value]
+
+    def report(one: object) -> None:
+        reported.append(one)
+        told.set()
+
+    home.reverter.start(report)
     command = ["sh", "-c", f"printf HALTED > {state}"]
     with home.act(f"file:{state}", new="ACTIVE", until=0.2, revert=command):
         state.write_text("ACTIVE")

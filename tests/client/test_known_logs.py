@@ -50,7 +50,7 @@ def known(tmp_path: Path) -> KnownLogs:
 
 
 def test_a_growing_log_is_remembered(known: KnownLogs) -> None:
-    """Every checkpoint that extends the last one is taken, also the same one again, and survives reopening."""
+    """Every checkpoint that extends the last one is taken, the same one again too, and survives reopening."""
     log = Log(9)
     known.trust(ORIGIN, [log.key], OFFICERS)
     for size in (0, 1, 3, 3, 8, 9):
@@ -90,7 +90,7 @@ def test_a_log_that_proves_nothing_is_refused(known: KnownLogs) -> None:
     known.trust(ORIGIN, [log.key])
     known.remember(ORIGIN, log.note(5), log.prove)
     with pytest.raises(MalformedProof):
-        known.remember(ORIGIN, log.note(), lambda old, new: [])
+        known.remember(ORIGIN, log.note(), lambda *_: [])
 
 
 def test_other_keys_under_a_known_name_are_refused(known: KnownLogs) -> None:
