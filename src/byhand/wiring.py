@@ -212,7 +212,7 @@ def _put_together(
     sessions = Sessions(journal, people, SqliteState(path))
     chains = Chains(journal)
     views = PointViews(journal.origin, points, reasons, keys.secret(REDACTION_MAC))
-    gate = Gate(journal, chains, people, views, reasons, _earlier_text(indexer, index), settings.gate)
+    gate = Gate(journal, chains, people, views, reasons, keys.secret(DECLARATION_MAC), settings.gate)
     settling = Settling(chains, points, index.due, lambda one: bool(index.caused(one)), executor_alive)
     reading = Reading(journal, indexer, index, points)
     findings = Findings(chains)
@@ -235,16 +235,6 @@ def _put_together(
         reading,
         findings,
     )
-
-
-def _earlier_text(indexer: Indexer, index: SqliteIndex) -> Callable[[str, str], str | None]:
-    """Looks into the index once it is up to date: a text used a moment ago counts."""
-
-    def look(person: str, digest: str) -> str | None:
-        indexer.catch_up()
-        return index.earlier_text(person, digest)
-
-    return look
 
 
 def open_backend(home: Home, token: str) -> Embedded:

@@ -7,7 +7,7 @@ Every method returns only after the durable commit. On any error no permit is gi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import hmac
 from typing import NoReturn
 
 import msgspec
@@ -18,7 +18,7 @@ from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
-from byhand.control.reasons import Reasons
+from byhand.control.reasons import Reasons, text_digest
 from byhand.control.requirement import Requirement, demanded, requirement
 from byhand.errors import (
     BadSignature,
@@ -54,7 +54,7 @@ class Gate:
         people: People,
         views: PointViews,
         reasons: Reasons,
-        earlier_text: Callable[[str, str], str | None],
+        text_secret: bytes,
         settings: GateSettings,
     ) -> None:
         self._journal = journal
@@ -62,7 +62,7 @@ class Gate:
         self._people = people
         self._views = views
         self._reasons = reasons
-        self._earlier_text = earlier_text
+        self._text_secret = text_secret
         self._settings = settings
 
     # -- declare
@@ -91,8 +91,29 @@ class Gate:
         details = new_record_id()
         record = self._intent(caller, declaration, view, statement, flags, objections, details)
         people = {details: caller.details()}
-        self._chains.begin(Entry(record, people=people, expected_head=None, declaration=declared))
+        claims = self._text_claims(declaration)
+        entry = Entry(record, people=people, claims=claims, expected_head=None, declaration=declared)
+        try:
+            self._chains.begin(entry)
+        except ClaimTaken:  # the same text was declared this very moment: judge anew, knowing that
+            return self.declare(caller, declaration, statement)
         return self._declared(self._chains.get(declaration.record))
+
+    def _text_claim(self, person: str, digest: str) -> str:
+        """The name under which a person's text is taken once; keyed, so that nobody can guess texts from names."""
+        return "text:" + hmac.digest(self._text_secret, f"{person}\n{digest}".encode(), "sha256").hex()
+
+    def _earlier_text(self, person: str, digest: str) -> str | None:
+        leaf = self._journal.reader.claimed(self._text_claim(person, digest))
+        return leaf.id if leaf is not None else None
+
+    def _text_claims(self, declaration: Declaration) -> tuple[str, ...]:
+        """A text is claimed by its first use, in the append itself: no two can be first."""
+        justification = declaration.justification
+        if justification is None:
+            return ()
+        claim = self._text_claim(declaration.person, text_digest(justification.text))
+        return () if self._journal.reader.claimed(claim) is not None else (claim,)
 
     def _check_form(self, declaration: Declaration, view: PointView) -> None:
         faults: list[Fault] = []

@@ -7,6 +7,7 @@ import asyncio
 import hmac
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 
 from byhand.anchor.contract import Anchor
@@ -24,6 +25,9 @@ from byhand.log.merkle import leaf_hash
 from byhand.log.proof import TlogProof
 from byhand.records.kinds import HEARTBEAT
 from byhand.store.entries import Entries
+
+
+GATHERED_MAX = 32  # submissions a turn of an event loop keeps back: the writer works while the loop seals the rest
 
 
 class Journal:
@@ -47,8 +51,14 @@ class Journal:
         self.checkpointer = Checkpointer(entries, anchor, self.key, home, step)
         self._entries = entries
         self._sequencer = Sequencer(entries, step=step)
+        self._doors = _Doors(self._sequencer)
         self._step = step
         self._process = os.getpid()
+
+    @property
+    def batches(self) -> int:
+        """How many groups were committed by this process."""
+        return self._sequencer.batches
 
     def append(self, entries: Sequence[Entry]) -> tuple[Acknowledgement, ...]:
         """Record ``entries`` together or not at all; returns after the durable commit.
@@ -56,24 +66,24 @@ class Journal:
         May be retried as it is: a record id seen before, with the same declaration, is acknowledged again.
         Raises Conflict (same id, another declaration), ClaimTaken, ChainMoved, LogUnavailable, OutcomeUnknown.
         """
-        drafts = self._seal(entries)
+        return self._acknowledge(self._submit(self._seal(entries)))
+
+    def _submit(self, drafts: Sequence[Draft]) -> Submission:
+        """Hand ``drafts`` to the writer and wait."""
         done = threading.Lock()
         done.acquire()
-        submission = Submission(drafts, lambda _: done.release())
-        self._sequencer.submit(submission)
+        submission = Submission(drafts, _release, waiter=done)
+        self._sequencer.submit([submission])
         done.acquire()
-        return self._acknowledge(submission)
+        return submission
 
     async def append_async(self, entries: Sequence[Entry]) -> tuple[Acknowledgement, ...]:
         """As ``append``, for a caller on an event loop: sealing happens on the loop, waiting does not block it."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-
-        def wake(_: Submission) -> None:
-            loop.call_soon_threadsafe(_set, done)
-
-        submission = Submission(self._seal(entries), wake)
-        self._sequencer.submit(submission)
+        door = self._doors.of(loop)
+        submission = Submission(self._seal(entries), door.wake, waiter=done)
+        door.submit(submission)
         await done
         return self._acknowledge(submission)
 
@@ -124,12 +134,7 @@ class Journal:
         draft = Draft(
             new_record_id(), HEARTBEAT, None, "default-7y", None, None, None, None, self.vault.declaration_mac(b""), (), ANY
         )
-        done = threading.Lock()
-        done.acquire()
-        submission = Submission([draft], lambda _: done.release())
-        self._sequencer.submit(submission)
-        done.acquire()
-        return self._acknowledge(submission)[0]
+        return self._acknowledge(self._submit([draft]))[0]
 
     def anchor(self, size: int | None = None) -> bytes:
         """The note of an anchored checkpoint that covers ``size`` entries (default: all there are)."""
@@ -156,6 +161,67 @@ class Journal:
         self._entries.close()
 
 
-def _set(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+def _release(submissions: list[Submission]) -> None:
+    for submission in submissions:
+        lock: threading.Lock = submission.waiter  # type: ignore[assignment]
+        lock.release()
+
+
+class _Door:
+    """One event loop's way to the writer.
+
+    What the loop's tasks submit in one turn goes over together, and comes back together: groups grow by
+    themselves, and a lone task loses no more than a turn.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sequencer: Sequencer) -> None:
+        self._loop = weakref.ref(loop)
+        self._sequencer = sequencer
+        self._gathered: list[Submission] = []
+
+    def submit(self, submission: Submission) -> None:
+        """Send ``submission`` at the end of this turn of the loop."""
+        self._gathered.append(submission)
+        loop = self._loop()
+        if len(self._gathered) == 1 and loop is not None:
+            loop.call_soon(self._send)
+        if len(self._gathered) >= GATHERED_MAX:
+            self._send()
+
+    def _send(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if not gathered:
+            return
+        try:
+            self._sequencer.submit(gathered)
+        except LogUnavailable as error:
+            for submission in gathered:
+                submission.error = error
+            _set(gathered)
+
+    def wake(self, submissions: list[Submission]) -> None:
+        """Called by the writer."""
+        loop = self._loop()
+        if loop is not None and not loop.is_closed():  # a closed loop has nobody waiting on it
+            loop.call_soon_threadsafe(_set, submissions)
+
+
+class _Doors:
+    """A door for each event loop that waits here."""
+
+    def __init__(self, sequencer: Sequencer) -> None:
+        self._sequencer = sequencer
+        self._doors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Door] = weakref.WeakKeyDictionary()
+
+    def of(self, loop: asyncio.AbstractEventLoop) -> _Door:
+        door = self._doors.get(loop)
+        if door is None:
+            door = self._doors[loop] = _Door(loop, self._sequencer)
+        return door
+
+
+def _set(submissions: list[Submission]) -> None:
+    for submission in submissions:
+        done: asyncio.Future[None] = submission.waiter  # type: ignore[assignment]
+        if not done.done():
+            done.set_result(None)

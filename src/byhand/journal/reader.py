@@ -76,6 +76,11 @@ class Reader:
         taken = self._entries.taken(record_id)
         return self.read(taken.index) if taken else None
 
+    def claimed(self, claim: str) -> Leaf | None:
+        """The leaf of the entry that took ``claim``."""
+        taken = self._entries.taken(claim)
+        return self.leaf(taken.index) if taken else None
+
     def head(self, chain: str) -> int | None:
         """Index of the last entry of ``chain``."""
         return self._entries.head(chain)

@@ -30,9 +30,12 @@ class Submission:
     """Drafts that get their places together or not at all, and who to wake when it is done."""
 
     drafts: Sequence[Draft]
-    wake: Callable[[Submission], None]
+    wake: Callable[[list[Submission]], None]
+    """Called once for all submissions of a batch that share it: one hand-over a loop, not one a caller."""
     placed: list[Placed] = field(default_factory=list)
     error: BaseException | None = None
+    waiter: object = None
+    """Whatever ``wake`` needs to find the one who waits."""
 
 
 def no_step(name: str) -> None:
@@ -45,16 +48,18 @@ class Sequencer:
     def __init__(self, entries: Entries, *, step: Callable[[str], None] = no_step) -> None:
         self._entries = entries
         self._step = step
-        self._waiting: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Sequence[Submission] | None] = queue.SimpleQueue()
         self._closed = False
+        self.batches = 0
+        """How many groups were committed: entries a group tells how well commits are shared."""
         self._thread = threading.Thread(target=self._run, name="byhand-sequencer", daemon=True)
         self._thread.start()
 
-    def submit(self, submission: Submission) -> None:
-        """Queue ``submission``; its ``wake`` is called after the durable commit, or with its error."""
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Queue ``submissions``; their ``wake`` is called after the durable commit, or with their errors."""
         if self._closed or not self._thread.is_alive():
             raise LogUnavailable("this log is closed")
-        self._waiting.put(submission)
+        self._waiting.put(submissions)
 
     def close(self) -> None:
         """Commit what waits, then stop."""
@@ -74,14 +79,14 @@ class Sequencer:
         """All that wait, at most BATCH_MAX entries; the second value says that the log is closing."""
         batch: list[Submission] = []
         entries = 0
-        item = self._waiting.get()
-        while item is not None:
-            batch.append(item)
-            entries += len(item.drafts)
+        items = self._waiting.get()
+        while items is not None:
+            batch += items
+            entries += sum(len(item.drafts) for item in items)
             if entries >= BATCH_MAX:
                 return batch, False
             try:
-                item = self._waiting.get_nowait()
+                items = self._waiting.get_nowait()
             except queue.Empty:
                 return batch, False
         return batch, True
@@ -93,6 +98,7 @@ class Sequencer:
                 self._step("transaction begun")
                 self._place(batch, transaction)
                 self._step("rows inserted")
+            self.batches += 1
             self._step("committed")
         except ByhandError as error:
             _fail(batch, error)
@@ -100,8 +106,8 @@ class Sequencer:
             failure = LogUnavailable(f"the log could not be written: {type(error).__name__}: {error}")
             failure.__cause__ = error
             _fail(batch, failure)
-        for submission in batch:
-            submission.wake(submission)
+        for wake, submissions in _by_wake(batch).items():
+            wake(submissions)
 
     def _place(self, batch: list[Submission], transaction: EntriesTransaction) -> None:
         before = transaction.tree()
@@ -199,6 +205,13 @@ class _Placing:
         edge, full = edge.append(self._hashes)
         after = TreeRow(edge.size, edge.encode(), self._recorded, self._administration)
         return [Tile(tile.level, tile.index, tile.data) for tile in full], after
+
+
+def _by_wake(batch: list[Submission]) -> dict[Callable[[list[Submission]], None], list[Submission]]:
+    grouped: dict[Callable[[list[Submission]], None], list[Submission]] = {}
+    for submission in batch:
+        grouped.setdefault(submission.wake, []).append(submission)
+    return grouped
 
 
 def _fail(batch: list[Submission], error: BaseException) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from byhand.records import codec, parts, payload
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.payload import PERSON_PREFIX, SALT_BYTES, Section
 
+SALTS_DRAWN = 256  # 8 KiB; a fork cannot reuse them, the journal refuses to be used after one
 NONCE = bytes(12)  # a data key encrypts exactly once, so a fixed nonce never repeats under it
 
 
@@ -34,6 +36,7 @@ class Vault:
     def __init__(self, origin: str, keys: KeyStore) -> None:
         self._origin = origin
         self._keys = keys
+        self._salts: deque[bytes] = deque()
         self._mac_key = keys.secret(DECLARATION_MAC)
 
     def seal(self, entries: Sequence[Entry]) -> list[Draft]:
@@ -48,7 +51,7 @@ class Vault:
         rows: list[tuple[str, int, str, bytes]] = []
         for name, content in sections:
             number, key = next(keys)  # type: ignore[call-overload]
-            salt = os.urandom(SALT_BYTES)
+            salt = self._salt()
             commitment = payload.section_commitment(salt, content)
             bound = payload.associated_data(self._origin, record.id, name)
             commitments.append((name, commitment))
@@ -68,6 +71,15 @@ class Vault:
             claims=entry.claims,
             expected_head=entry.expected_head,
         )
+
+    def _salt(self) -> bytes:
+        """32 fresh random bytes, drawn from the system many at a time: each draw lets go of the interpreter."""
+        try:
+            return self._salts.pop()
+        except IndexError:
+            drawn = os.urandom(SALT_BYTES * SALTS_DRAWN)
+            self._salts.extend(drawn[at : at + SALT_BYTES] for at in range(SALT_BYTES, len(drawn), SALT_BYTES))
+            return drawn[:SALT_BYTES]
 
     def declaration_mac(self, declaration: bytes) -> bytes:
         """What tells a retry from another declaration under the same id, without keeping either."""

@@ -91,7 +91,8 @@ class FileKeyStore:
             while len(self._pool) < count:
                 self._pool += self._reserve(max(count, self._block))
                 self._block = min(self._block * 2, BLOCK_MAX)
-            taken, self._pool = self._pool[:count], self._pool[count:]
+            taken = self._pool[-count:]
+            del self._pool[-count:]
         return taken
 
     def _reserve(self, count: int) -> list[DataKey]:

@@ -14,6 +14,7 @@ from byhand.sqlite_file import ReadConnections, connect, migrate, refuse_network
 
 FILE_NAME = "log.db"
 PARAMETERS_MAX = 500  # SQLite allows 32,766 in one statement; a few hundred already costs nothing per name
+ROWS_A_STATEMENT_MAX = 64  # powers of two up to here: seven statements a table stay prepared
 MIGRATIONS = "byhand.store.sqlite.migrations"
 
 
@@ -182,15 +183,28 @@ class _Transaction:
         except sqlite3.Error as error:
             raise LogUnavailable(f"the log could not be written: {error}") from error
 
+    def _many(self, insert: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert ``rows`` in a few statements of many rows each.
+
+        Every step of a statement lets go of the interpreter's lock; row by row, a busy event loop in the same
+        process would make this thread wait for it hundreds of times a batch.
+        """
+        start = 0
+        while start < len(rows):
+            count = min(ROWS_A_STATEMENT_MAX, 1 << ((len(rows) - start).bit_length() - 1))
+            part = rows[start : start + count]
+            places = f"({', '.join('?' * len(part[0]))})"
+            values = [value for row in part for value in row]
+            self._connection.execute(f"{insert} VALUES {', '.join([places] * count)}", values)
+            start += count
+
     def _insert(self, rows: Sequence[Row], tiles: Iterable[Tile], before: TreeRow, after: TreeRow) -> None:
-        many = self._connection.executemany
-        many("INSERT INTO entry VALUES (?, ?)", [(row.index, row.leaf) for row in rows])
-        many("INSERT INTO payload VALUES (?, ?)", [(r.index, r.payload) for r in rows if r.payload is not None])
-        names = [(name, row.index, mac) for row in rows for name, mac in row.names]
-        many("INSERT INTO name VALUES (?, ?, ?)", names)
-        heads = [(row.chain, row.index) for row in rows if row.chain is not None]
-        many("INSERT OR REPLACE INTO chain VALUES (?, ?)", heads)
-        many("INSERT INTO tile VALUES (?, ?, ?)", list(tiles))
+        self._many("INSERT INTO entry", [(row.index, row.leaf) for row in rows])
+        self._many("INSERT INTO payload", [(r.index, r.payload) for r in rows if r.payload is not None])
+        self._many("INSERT INTO name", [(name, row.index, mac) for row in rows for name, mac in row.names])
+        heads = {row.chain: row.index for row in rows if row.chain is not None}
+        self._many("INSERT OR REPLACE INTO chain", list(heads.items()))
+        self._many("INSERT INTO tile", list(tiles))
         moved = self._connection.execute(
             "UPDATE tree SET size = ?, edge = ?, recorded = ?, administration = ? WHERE one = 1 AND size = ?",
             (*after, before.size),
