@@ -20,9 +20,7 @@ from byhand.trust import checks, statements
 from byhand.trust.keyring import EnrolledKey
 
 CHALLENGE_BYTES = 32
-CHALLENGE_SECONDS = (
-    120  # time to touch a hardware key or type a passphrase, not to carry a challenge elsewhere
-)
+CHALLENGE_SECONDS = 120  # time to touch a key or type a passphrase, not to carry a challenge elsewhere
 TOKEN_BYTES = 32
 SESSION_SECONDS = 8 * 3_600  # one working day
 SESSION_ID_LENGTH = 16  # hex digits of a token's digest that name the session in records
