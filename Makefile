@@ -54,15 +54,15 @@ test: $(VENV)/.tools ## every test; with CI=true a missing peer is a failure
 	echo '* the fast tests, side by side' >&2; \
 	$(BIN)/coverage run -m pytest -p no:cacheprovider -q -n $(WORKERS) tests $(SLOW:%=--ignore=tests/%) || failed=1; \
 	echo "* one after the other: $${slow[*]}" >&2; \
-	$(PYTEST) -q "$${slow[@]}" || failed=1; \
-	echo '* coverage of the fast tests' >&2; \
+	$(BIN)/coverage run -m pytest -p no:cacheprovider -q "$${slow[@]}" || failed=1; \
+	echo '* coverage' >&2; \
 	$(BIN)/coverage combine --quiet; $(BIN)/coverage report || failed=1; \
 	exit $$failed
 
 check: $(VENV)/.tools ## format, lint, types, floors, documentation: at most two minutes
 	@failed=0; step() { echo "* $$1" >&2; shift; "$$@" || failed=1; }; \
-	step 'format' $(BIN)/ruff format --check --quiet .; \
-	step 'lint' $(BIN)/ruff check --quiet .; \
+	step 'format' $(BIN)/ruff format --check --quiet --output-format concise .; \
+	step 'lint' $(BIN)/ruff check --quiet --output-format concise .; \
 	step 'types' $(BIN)/mypy; \
 	step 'floors' $(BIN)/lint-imports; \
 	step 'house rules and documentation' $(PYTEST) tests/house -q -n 0; \
