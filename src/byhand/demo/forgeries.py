@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forger's cases, and what each kind of verifier sees of them: the table at the end of the demo.
 
-Five verifiers look at every forgery, each with one thing of its own: nothing; a policy file with the log's key
-and officers; the memory of a client that met the log; one receipt; the anchor beside the home.
+Five verifiers look at every forgery, each with one thing of its own: nothing; a policy with the log's key and
+officers; the memory of a client that met the log; one receipt; the anchor beside the home.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``byhand demo``: a person overrides a real system, a stranger checks it, and a forger tries his luck.
 
-Everything is really done: the engine is the real one, the home a real home, and behind every line that says "ok"
-stands a comparison with what was found. The demo fails when one of them does not hold.
+Everything is really done: the engine is the real one, the home a real home, and behind every "ok" stands a
+comparison with what was found. The demo fails when one of them does not hold.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stage of the stories: a fresh home with one made-up person and two points, and all the folders.
 
-Everything lies in one folder of the demo's own. Only what an earlier demo made is ever removed; it is known by
-the mark it left.
+Everything lies in one folder of the demo's own. Only what an earlier demo made is removed; its mark tells.
 """
 
 from __future__ import annotations
