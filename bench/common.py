@@ -28,14 +28,15 @@ from byhand.records.intervention import Change, Declaration, Justification, Time
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Outcome, Point
 from byhand.signatures import dsse, sshsig
 from byhand.sqlite_file import connect
-from byhand.trust import administration as trust
-from byhand.trust import statements
+from byhand.trust import administration as trust, statements
 from byhand.wiring import Home, create_home, open_backend, open_home
 
 QUICK = "--quick" in sys.argv
 
 
-def report(name: str, value: float, unit: str, ratio: float | None = None, against: str | None = None) -> None:
+def report(
+    name: str, value: float, unit: str, ratio: float | None = None, against: str | None = None
+) -> None:
     """One result as one line of JSON."""
     rounded = None if ratio is None else round(ratio, 3)
     line = {"name": name, "value": round(value, 3), "unit": unit, "ratio": rounded, "against": against}
@@ -77,7 +78,8 @@ class Bench:
             change=Change(original=captured.capture("HALTED"), new=captured.capture("ACTIVE")),
             expires=clock.after(clock.now(), seconds=600),
             justification=Justification(
-                code="LIQUIDITY_PROVISIONING", text=f"Index rebalance until 15:00, order {secrets.token_hex(8)}"
+                code="LIQUIDITY_PROVISIONING",
+                text=f"Index rebalance until 15:00, order {secrets.token_hex(8)}",
             ),
             times=Times(observed=clock.now()),
         )
@@ -180,7 +182,9 @@ class RawStore:
         self._connection = connect(path)
         schema = sqlite3.connect(home / "log.db")
         wanted = ("entry", "payload", "name", "chain", "tree")
-        for name, sql in schema.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
+        for name, sql in schema.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+        ).fetchall():
             if name in wanted:
                 self._connection.execute(sql)
         self._rows = schema.execute(

@@ -29,7 +29,11 @@ def main() -> None:
         raw.close()
         base = median(times["raw"])
         report("three_raw_commits_p50", base * 1e3, "ms")
-        for name, what in (("medium", "trip_medium"), ("signed", "trip_medium_signed"), ("high", "trip_high_anchored")):
+        for name, what in (
+            ("medium", "trip_medium"),
+            ("signed", "trip_medium_signed"),
+            ("high", "trip_high_anchored"),
+        ):
             value = median(times[name])
             report(f"{what}_p50", value * 1e3, "ms", value / base, "three raw commits of the same rows")
         value = median(times["receipt"])

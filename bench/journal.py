@@ -17,8 +17,8 @@ from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
 from byhand.records import captured
 from byhand.records.actor import Actor, PersonDetails
-from byhand.records.kinds import SCHEMA_VERSION, Observation
 from byhand.records.intervention import Target, Times
+from byhand.records.kinds import SCHEMA_VERSION, Observation
 
 CLIENTS = 64
 SECONDS = 3.0 if QUICK else 10.0
@@ -82,7 +82,13 @@ def main() -> None:
         raw.close()
         rate = count / elapsed
         report("raw_group_inserts", raw_rate, "rows/s", None, f"groups of {group}")
-        report("journal_append_64_clients", rate, "records/s", rate / raw_rate, "raw group inserts of the same size")
+        report(
+            "journal_append_64_clients",
+            rate,
+            "records/s",
+            rate / raw_rate,
+            "raw group inserts of the same size",
+        )
         report("journal_append_64_clients_p50", percentile(waits, 0.5) * 1e3, "ms")
         report("journal_append_64_clients_p99", percentile(waits, 0.99) * 1e3, "ms")
 

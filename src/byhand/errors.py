@@ -19,6 +19,7 @@
     │   └── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
     ├── ProbeFailed            a target's value could not be read
     ├── NotAsDeclared          the act is done and recorded, and the value found is not the declared one
+    ├── CommandFailed          the command that was the act ended with another exit code than 0
     ├── OutcomeUnrecorded      the act happened and its outcome could not be recorded (exit 6)
     ├── WitnessRefused         a witness did not cosign, without doubting the log
     │   └── WitnessBehind      it last saw a smaller tree: send the proof from there
@@ -167,6 +168,14 @@ class NotAsDeclared(ByhandError):
     """The act was carried out and recorded, but the value found afterwards is not the one declared."""
 
     advice = "The act is recorded with the value found. Look at the target, and declare anew what it should be."
+
+
+class CommandFailed(ByhandError):
+    """The command that was the act ended with another exit code than 0; its outcome is ``failed``."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(f"exit code {exit_code}", advice="See what the command itself said.")
 
 
 class OutcomeUnrecorded(ByhandError):

@@ -78,11 +78,16 @@ def parse(document: Mapping[str, object], environment: Mapping[str, str]) -> Set
     if faults:
         raise Invalid("the settings are not valid", tuple(faults), advice="See docs/reference/settings.md")
     kinds = {part.name: part.default_factory for part in dataclasses.fields(Settings)}
-    return Settings(**{section: kinds[section](**values) for section, values in chosen.items()})  # type: ignore[operator, arg-type]
+    return Settings(**{section: kinds[section](**values) for section, values in chosen.items()})  # type: ignore[operator]
 
 
 def _choose(
-    chosen: dict[str, dict[str, object]], faults: list[Fault], section: str, name: str, value: object, where: str
+    chosen: dict[str, dict[str, object]],
+    faults: list[Fault],
+    section: str,
+    name: str,
+    value: object,
+    where: str,
 ) -> None:
     known = {part.name: part.default_factory for part in dataclasses.fields(Settings)}
     kind = known.get(section)

@@ -23,8 +23,7 @@ from byhand.evidence.records_check import RecordsCheck
 from byhand.evidence.report import Report, found
 from byhand.evidence.sources import CHECKPOINT_NAME, FilesSource, HomeSource, LogSource, UrlSource
 from byhand.evidence.verify import Remembered, verify_log
-from byhand.log import checkpoint as checkpoints, note as notes
-from byhand.log import proof as proofs
+from byhand.log import checkpoint as checkpoints, note as notes, proof as proofs
 from byhand.log.keys import VerifierKey
 
 Progress = Callable[[int], None]
@@ -66,7 +65,10 @@ class Knowledge:
             raise Invalid(f"the policy {self.policy} cannot be read: {error}") from error
         logs = parse_policy(text, name=str(self.policy)).logs
         if origin not in logs:
-            raise Invalid(f"the policy {self.policy} does not name the log {origin}", advice=f"It names {', '.join(logs)}.")
+            raise Invalid(
+                f"the policy {self.policy} does not name the log {origin}",
+                advice=f"It names {', '.join(logs)}.",
+            )
         return logs[origin]
 
 
@@ -93,7 +95,9 @@ def verify_target(target: str, knowledge: Knowledge, *, progress: Progress = lam
     if path.is_file() and zipfile.is_zipfile(path):
         return _verify_bundle(path, knowledge)
     if not path.exists():
-        raise NotFound(f"there is nothing at {target}", advice="Name a home, a folder, a URL or an evidence bundle.")
+        raise NotFound(
+            f"there is nothing at {target}", advice="Name a home, a folder, a URL or an evidence bundle."
+        )
     raise Invalid(f"{target} is no home, no log folder and no evidence bundle")
 
 
@@ -125,7 +129,9 @@ def _verify_files(source: FilesSource, target: str, knowledge: Knowledge, progre
     """A folder or URL brings no keys of its own: without the verifier's knowledge only its form can be checked."""
     origin = _claimed(source)
     policy, remembered = knowledge.of(origin) if origin else (None, [])
-    report = verify_log(source, target, policy=policy, claimed_origin=origin, remembered=remembered, progress=progress)
+    report = verify_log(
+        source, target, policy=policy, claimed_origin=origin, remembered=remembered, progress=progress
+    )
     report.notes.append("payloads are sealed: what persons wrote and signed was not looked at")
     return report
 
@@ -154,7 +160,9 @@ def verify_home(path: Path, knowledge: Knowledge, *, progress: Progress = lambda
             check = RecordsCheck(report, home.origin, policy.officers if policy is not None else None)
             check_payloads(source, home.vault, check, report, report.size, progress=progress)
             if check.keyring is not None and (policy is None or policy.officers is None):
-                report.notes.append(f"officers' fingerprint, as the log claims it: {check.keyring.officers_fingerprint}")
+                report.notes.append(
+                    f"officers' fingerprint, as the log claims it: {check.keyring.officers_fingerprint}"
+                )
         else:
             report.notes.append("the key store is not here: payloads were not opened")
         if policy is None and claimed:
@@ -177,5 +185,3 @@ def _check_home(home: wiring.ReadHome, knowledge: Knowledge, report: Report) -> 
     elif anchored.home != wiring.home_identity(home.path):
         what = f"the anchor belongs to {anchored.home}"
         report.add(found("home.copy", str(home.path), what))
-
-

@@ -152,7 +152,9 @@ def open_home(
     origin = entries.facts()["origin"]
     keys = key_files.FileKeyStore(path / KEYS_FOLDER)
     anchor = FileAnchor(anchor_folder(settings, environment), origin)
-    journal = Journal(origin, entries, keys, anchor, home_identity(path), ml_dsa=settings.log.ml_dsa, step=step)
+    journal = Journal(
+        origin, entries, keys, anchor, home_identity(path), ml_dsa=settings.log.ml_dsa, step=step
+    )
     try:
         if start:
             journal.checkpointer.start()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Appends until the disk fails, then goes on asking: says what was acknowledged and how the rest was answered.
 
-    disk_worker.py HOME FAIL_WHEN       FAIL_WHEN is created after ten appends
+disk_worker.py HOME FAIL_WHEN       FAIL_WHEN is created after ten appends
 """
 
 from __future__ import annotations

@@ -23,7 +23,9 @@ HERE = Path(__file__).parent
 
 
 def _entry() -> Entry:
-    return Entry(Access(id=new_record_id(), schema=SCHEMA_VERSION, actor=Actor(person="ada"), operation="show"))
+    return Entry(
+        Access(id=new_record_id(), schema=SCHEMA_VERSION, actor=Actor(person="ada"), operation="show")
+    )
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that is killed: appends under load, says on stdout what was acknowledged, dies where it is told.
 
-    worker.py HOME STEP COUNT      SIGKILL itself when the durable step STEP is taken for the COUNTth time
+worker.py HOME STEP COUNT      SIGKILL itself when the durable step STEP is taken for the COUNTth time
 """
 
 from __future__ import annotations

@@ -31,8 +31,7 @@ from byhand.records.intervention import Change, Declaration, Justification
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Outcome, Point
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.signatures import dsse, sshsig
-from byhand.trust import administration as trust
-from byhand.trust import statements
+from byhand.trust import administration as trust, statements
 from byhand.verifying import Knowledge, verify_target
 from byhand.wiring import Home, create_home, home_identity, open_backend, open_home
 
@@ -97,7 +96,11 @@ class Played:
     def administration(self, action: str, subject: str, **fields: object) -> Administration:
         """A change to byhand, signed by the officer."""
         record = Administration(
-            id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=subject, **fields  # type: ignore[arg-type]
+            id=new_record_id(),
+            schema=SCHEMA_VERSION,
+            action=action,
+            subject=subject,
+            **fields,  # type: ignore[arg-type]
         )
         return self.signed(record)
 
@@ -168,14 +171,22 @@ def intervene(home: Home, token: str, person: Person, text: str) -> str:
 
 
 def _play(root: Path) -> Played:
-    environment = {"HOME": str(root), "XDG_STATE_HOME": str(root / "state"), "XDG_CONFIG_HOME": str(root / "config")}
+    environment = {
+        "HOME": str(root),
+        "XDG_STATE_HOME": str(root / "state"),
+        "XDG_CONFIG_HOME": str(root / "config"),
+    }
     officer = Person("mara.keller", signing.make_key(root / "officer", "officer"))
     other = Person("jo.stein", signing.make_key(root / "other", "other"))
     played = Played(root / "home", environment, officer, other, (), root / "folder", root / "bundle.zip")
     create_home(played.home, ORIGIN)
     home = played.open(start=False)
     genesis = statements.Genesis(
-        origin=ORIGIN, person=officer.name, keys=(officer.line,), nonce=secrets.token_hex(32), time=clock.now()
+        origin=ORIGIN,
+        person=officer.name,
+        keys=(officer.line,),
+        nonce=secrets.token_hex(32),
+        time=clock.now(),
     )
     home.people.begin(officer.sign(genesis), "Mara Keller")
     home.journal.checkpointer.begin()
@@ -216,7 +227,11 @@ def _enrol(home: Home, caller: Caller, officer: Person, other: Person) -> None:
 
 def _revoke(home: Home, caller: Caller, officer: Person, other: Person) -> None:
     revocation = statements.Revocation(
-        origin=ORIGIN, person=other.name, key=other.signer.fingerprint, reason="left the company", time=clock.now()
+        origin=ORIGIN,
+        person=other.name,
+        key=other.signer.fingerprint,
+        reason="left the company",
+        time=clock.now(),
     )
     home.people.revoke(caller, officer.sign(revocation))
 
@@ -253,7 +268,10 @@ def played(template: Played, tmp_path: Path) -> Iterator[Played]:
 def copy_of(original: Played, root: Path) -> Played:
     """A copy that may speak for itself: its anchor names the copy."""
     shutil.copytree(original.home.parent, root)
-    environment = {name: value.replace(str(original.home.parent), str(root)) for name, value in original.environment.items()}
+    environment = {
+        name: value.replace(str(original.home.parent), str(root))
+        for name, value in original.environment.items()
+    }
     copied = dataclasses.replace(
         original,
         home=root / "home",

@@ -13,10 +13,10 @@ import msgspec
 from byhand.anchor.file import FileAnchor
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
+from byhand.keystore.file import FileKeyStore
 from byhand.records.kinds import AnyRecord, Intent, Permit
 from byhand.store.sqlite import entries as sqlite_entries
 from byhand.wiring import KEYS_FOLDER, home_identity
-from byhand.keystore.file import FileKeyStore
 
 Change = Callable[[AnyRecord], AnyRecord | None]
 
@@ -32,7 +32,9 @@ def rewrite(home: Path, scratch: Path, change: Change, *, origin: str, anchor: P
     sqlite_entries.create(scratch, {"origin": origin, "created": "2026-01-01T00:00:00.000000Z"})
     keys = FileKeyStore(home / KEYS_FOLDER)
     reading = Journal(origin, old, keys, FileAnchor(scratch, "none"), "none")
-    forged = Journal(origin, sqlite_entries.SqliteEntries(scratch), keys, FileAnchor(scratch, origin), home_identity(home))
+    forged = Journal(
+        origin, sqlite_entries.SqliteEntries(scratch), keys, FileAnchor(scratch, origin), home_identity(home)
+    )
     places: dict[str, tuple[int, str]] = {}
     for stored in reading.reader.scan(0):
         record = change(stored.record) if stored.record is not None else None
@@ -41,7 +43,11 @@ def rewrite(home: Path, scratch: Path, change: Change, *, origin: str, anchor: P
         if isinstance(record, Permit):
             index, leaf = places[str(record.intervention)]
             record = msgspec.structs.replace(record, intent=index, leaf=leaf)
-        claims = (f"redemption:{record.permit}",) if isinstance(record, Permit) and record.phase == "redeemed" else ()
+        claims = (
+            (f"redemption:{record.permit}",)
+            if isinstance(record, Permit) and record.phase == "redeemed"
+            else ()
+        )
         (acknowledgement,) = forged.append([Entry(record, people=stored.people, claims=claims)])
         if isinstance(record, Intent):
             places[record.id] = (acknowledgement.index, acknowledgement.leaf)

@@ -59,7 +59,7 @@ def test_a_missing_file_is_named(played) -> None:  # type: ignore[no-untyped-def
 
 def test_an_export_never_writes_over_other_bytes(played) -> None:  # type: ignore[no-untyped-def]
     """A tile that is there already must hold the same bytes (invariant I6)."""
-    from byhand.evidence.folder import export_folder  # noqa: PLC0415
+    from byhand.evidence.folder import export_folder
 
     full = played.folder / tiles.tile_path(0, 0)
     full.write_bytes(full.read_bytes()[::-1])

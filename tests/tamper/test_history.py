@@ -21,7 +21,7 @@ ORIGIN = "byhand.test/tamper"
 
 
 def _forging():  # type: ignore[no-untyped-def]
-    import importlib.util  # noqa: PLC0415 - test modules are imported by path
+    import importlib.util
 
     path = Path(__file__).with_name("forging.py")
     spec = importlib.util.spec_from_file_location("forging", path)
@@ -55,7 +55,11 @@ def test_with_database_key_and_anchor_forged_only_memory_sees_it(played, tmp_pat
     receipt = _receipt(played, tmp_path / "receipt.tlog-proof")
     _forging().rewrite(played.home, tmp_path / "scratch", _innocent, origin=ORIGIN, anchor=_anchor(played))
     without = played.verify(use_known_logs=False)
-    assert (without.verdict, without.sound, without.tampered) == ("consistent; signer not authenticated", False, False)
+    assert (without.verdict, without.sound, without.tampered) == (
+        "consistent; signer not authenticated",
+        False,
+        False,
+    )
     assert "log.forked" in played.codes()
     assert "log.forked" in played.codes(use_known_logs=False, since=receipt)
 
@@ -75,7 +79,9 @@ def test_a_shorter_history_is_a_rollback(played, tmp_path: Path) -> None:  # typ
     forging.rewrite(
         played.home,
         tmp_path / "scratch",
-        lambda record: None if record.intervention == last or record.__struct_config__.tag == "access" else record,
+        lambda record: (
+            None if record.intervention == last or record.__struct_config__.tag == "access" else record
+        ),
         origin=ORIGIN,
         anchor=_anchor(played),
     )
@@ -114,7 +120,7 @@ def test_a_cloned_home_cannot_speak_for_the_first(played, tmp_path: Path) -> Non
     """A copy beside the first one, with all keys: it may not open, and verify names it a copy."""
     clone = tmp_path / "clone"
     shutil.copytree(played.home, clone)
-    import dataclasses  # noqa: PLC0415
+    import dataclasses
 
     cloned = dataclasses.replace(played, home=clone)
     with pytest.raises(HomeRefused, match="belongs to the home"):
@@ -158,7 +164,9 @@ def test_a_clock_set_back_does_not_set_recorded_time_back(played, monkeypatch: p
     assert home.journal.reader.leaf(index).recorded == before
     home.close()
     monkeypatch.undo()
-    played.sql(f"UPDATE entry SET leaf = replace(CAST(leaf AS TEXT), '{before[:10]}', '2001-01-01') WHERE idx = {index}")
+    played.sql(
+        f"UPDATE entry SET leaf = replace(CAST(leaf AS TEXT), '{before[:10]}', '2001-01-01') WHERE idx = {index}"
+    )
     assert "time.backwards" in played.codes()
 
 
@@ -167,7 +175,7 @@ def test_a_payload_made_by_the_operator_does_not_open_elsewhere(played) -> None:
     home = played.open()
     stored = home.journal.reader.find(played.interventions[0])
     assert stored is not None
-    from byhand.errors import Conflict  # noqa: PLC0415
+    from byhand.errors import Conflict
 
     other = msgspec.structs.replace(stored.record, flags=("bent",))
     with pytest.raises(Conflict):

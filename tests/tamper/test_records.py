@@ -13,8 +13,7 @@ from byhand import clock
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.records.kinds import SCHEMA_VERSION, Administration, AnyRecord, Intent, Outcome
-from byhand.trust import administration as trust
-from byhand.trust import statements
+from byhand.trust import administration as trust, statements
 
 ORIGIN = "byhand.test/tamper"
 
@@ -89,7 +88,7 @@ def test_a_signature_from_another_home_is_named(played) -> None:  # type: ignore
 
 def test_an_intent_signed_with_a_revoked_key_is_named(played) -> None:  # type: ignore[no-untyped-def]
     """Validity is judged at the record's place in the log: after the revocation the key speaks for nobody."""
-    from byhand.records import codec  # noqa: PLC0415
+    from byhand.records import codec
 
     expires = clock.after(clock.now(), seconds=600)
     intent = _renamed(_intent(played), person=played.other.name, expires=expires)
@@ -121,7 +120,7 @@ def test_an_outcome_without_a_permit_is_named(played) -> None:  # type: ignore[n
 
 def test_a_revocation_left_out_of_a_bundle_is_named(played, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """The administration chain must be whole: a missing entry breaks its successor's link and the permits' head."""
-    import json  # noqa: PLC0415
+    import json
 
     bent = tmp_path / "bent.zip"
     with zipfile.ZipFile(played.bundle) as archive, zipfile.ZipFile(bent, "w") as out:
@@ -147,5 +146,10 @@ def test_every_member_of_a_bundle_is_covered(played, tmp_path: Path) -> None:  #
         with zipfile.ZipFile(bent, "w") as out:
             for other, content in members.items():
                 middle = len(data) // 2
-                out.writestr(other, data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :] if other == name else content)
+                out.writestr(
+                    other,
+                    data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+                    if other == name
+                    else content,
+                )
         assert played.verify(bent).findings, name

@@ -14,13 +14,25 @@ INSERTED = (
 FLIPPED = "UPDATE payload SET sealed = substr(sealed, 1, 100) || x'00' || substr(sealed, 102) WHERE idx = 9"
 
 FORGERIES = [
-    ("edited", "UPDATE entry SET leaf = replace(CAST(leaf AS TEXT), 'mifid', 'pci-1') || '' WHERE idx = 5", None),
-    ("edited", "UPDATE entry SET leaf = replace(CAST(leaf AS TEXT), 'default-7y', 'pci-1y') WHERE idx = 5", "entry.altered"),
+    (
+        "edited",
+        "UPDATE entry SET leaf = replace(CAST(leaf AS TEXT), 'mifid', 'pci-1') || '' WHERE idx = 5",
+        None,
+    ),
+    (
+        "edited",
+        "UPDATE entry SET leaf = replace(CAST(leaf AS TEXT), 'default-7y', 'pci-1y') WHERE idx = 5",
+        "entry.altered",
+    ),
     ("edited in the last tile", "UPDATE entry SET leaf = x'7b7d' WHERE idx = 300", "entry.altered"),
     ("deleted", "DELETE FROM entry WHERE idx = 40", "entry.missing"),
     ("cut at the end", "DELETE FROM entry WHERE idx > 300", "entry.missing"),
     ("swapped", MOVED, "entry.swapped"),
-    ("duplicated", "UPDATE entry SET leaf = (SELECT leaf FROM entry WHERE idx = 9) WHERE idx = 10", "entry.duplicated"),
+    (
+        "duplicated",
+        "UPDATE entry SET leaf = (SELECT leaf FROM entry WHERE idx = 9) WHERE idx = 10",
+        "entry.duplicated",
+    ),
     ("inserted", INSERTED, "entry.inserted"),
     ("payloads swapped", PAYLOADS_SWAPPED, "payload.altered"),
     ("payload flipped", FLIPPED, "payload.altered"),
@@ -31,13 +43,17 @@ FORGERIES = [
     ("edge changed", "UPDATE tree SET edge = x'00' || substr(edge, 2)", "tree.altered"),
     ("tree made smaller", "UPDATE tree SET size = size - 1", "tree.altered"),
     ("checkpoint gone", "DELETE FROM published", "checkpoint.missing"),
-    ("checkpoint bent", "UPDATE published SET note = replace(CAST(note AS TEXT), '3', '4')", "checkpoint.forged"),
+    (
+        "checkpoint bent",
+        "UPDATE published SET note = replace(CAST(note AS TEXT), '3', '4')",
+        "checkpoint.forged",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "forgery", "code"), FORGERIES, ids=[f"{n}-{c}" for n, _, c in FORGERIES])
 def test_each_way_to_change_rows_has_its_name(played, name, forgery, code) -> None:  # type: ignore[no-untyped-def]
-    """verify names what was done to the rows; a statement that changes nothing is no finding."""
+    """Verify names what was done to the rows; a statement that changes nothing is no finding."""
     played.sql(*forgery.split(";"))
     codes = played.codes()
     if code is None:

@@ -77,7 +77,9 @@ class FileAnchor:
     def _write(self, anchored: Anchored) -> None:
         beside = self.path.with_suffix(".new")
         document = {"origin": self._origin, "note": anchored.note.decode(), "home": anchored.home}
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with open(
+            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
             json.dump(document, file, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())

@@ -81,7 +81,9 @@ class Chains:
     def _read(self, intervention: str) -> Chain:
         stored = self._journal.reader.chain(intervention)
         if not stored:
-            raise NotFound(f"there is no intervention {intervention}", advice="Look for it with: byhand search")
+            raise NotFound(
+                f"there is no intervention {intervention}", advice="Look for it with: byhand search"
+            )
         links = tuple(self._link(one) for one in stored)
         chain = Chain(links, lifecycle.fold(link.record for link in links))
         self._remember(intervention, chain)
@@ -115,7 +117,9 @@ class Chains:
         self._remember(str(record.intervention), chain)
         return acknowledgement
 
-    def extend(self, intervention: str, chain: Chain, entries: Sequence[Entry]) -> tuple[Acknowledgement, ...]:
+    def extend(
+        self, intervention: str, chain: Chain, entries: Sequence[Entry]
+    ) -> tuple[Acknowledgement, ...]:
         """Append to ``chain``; the lifecycle must allow it. Raises ChainMoved, ClaimTaken, IllegalTransition."""
         state = chain.state
         for entry in entries:

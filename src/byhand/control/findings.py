@@ -26,7 +26,13 @@ class Findings:
         self._chains = chains
 
     def amend(
-        self, caller: Caller, intervention: str, summary: str, *, field: str | None = None, value: CapturedValue | None = None
+        self,
+        caller: Caller,
+        intervention: str,
+        summary: str,
+        *,
+        field: str | None = None,
+        value: CapturedValue | None = None,
     ) -> Acknowledgement:
         """Put a correction beside the original; ``field`` is a JSON pointer into the record it corrects."""
         faults: list[Fault] = []
@@ -47,7 +53,7 @@ class Findings:
         _check_summary(summary, faults)
         return self._add(caller, intervention, "review", summary, faults, verdict=verdict, references=led_to)
 
-    def _add(  # noqa: PLR0913 - the fields of a finding
+    def _add(
         self,
         caller: Caller,
         intervention: str,
@@ -90,6 +96,8 @@ class Findings:
 
 def _check_summary(summary: str, faults: list[Fault]) -> None:
     if len(summary.strip()) < SUMMARY_LENGTH_MIN:
-        faults.append(Fault("/summary", f"is shorter than {SUMMARY_LENGTH_MIN} characters", "say what you found"))
+        faults.append(
+            Fault("/summary", f"is shorter than {SUMMARY_LENGTH_MIN} characters", "say what you found")
+        )
     if rules.hidden(summary):
         faults.append(Fault("/summary", "holds invisible or direction-changing characters"))

@@ -38,8 +38,7 @@ from byhand.records.intervention import Decision, Declaration, Governance, Targe
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome, Permit
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
-from byhand.trust import checks
-from byhand.trust import permit as proof
+from byhand.trust import checks, permit as proof
 
 CLOCK_SKEW_SECONDS_MAX = 300  # claims further off than this are flagged, see docs/spec/log-profile.md
 
@@ -148,7 +147,9 @@ class Gate:
         needs = requirement(view.tier)
         serious = f"{view.tier} risk"
         if needs.signature != "none" and not signed:
-            objections.append(Refused(f"{serious}: the intent must be signed by your own key", advice="byhand login"))
+            objections.append(
+                Refused(f"{serious}: the intent must be signed by your own key", advice="byhand login")
+            )
         if needs.new and declaration.change.new is None:
             fault = Fault("/change/new", f"{serious}: the new value must be declared", "give it with --new")
             objections.append(Invalid("the change is not exact", (fault,)))
@@ -329,7 +330,9 @@ class Gate:
         if redeemed is not None:
             if (redeemed[1].attempt, redeemed[1].executor) == (attempt.attempt, attempt.executor):
                 return _permitted(*redeemed)
-            used = NotPermitted("this permit was used already: it is good once", advice="Declare a new intent.")
+            used = NotPermitted(
+                "this permit was used already: it is good once", advice="Declare a new intent."
+            )
             self._refuse_attempt(chain, issued[1], attempt, used)
         if chain.state.phase != "permitted":
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
@@ -401,7 +404,9 @@ class Gate:
         if caller.person != intent.declaration.person:
             raise Refused(f"only {intent.declaration.person} can conclude this intervention")
         if outcome.intervention != intent.id:
-            raise Invalid("the outcome is of another intervention", (Fault("/intervention", "does not match"),))
+            raise Invalid(
+                "the outcome is of another intervention", (Fault("/intervention", "does not match"),)
+            )
         redeemed = chain.permit("redeemed")
         if outcome.result != "abandoned" and redeemed is None:
             raise NotPermitted("no permit was redeemed: nothing can have been carried out under it")
@@ -450,7 +455,12 @@ def _permitted(acknowledgement: Acknowledgement, record: Permit) -> Permitted:
 
 def _as_declared(intent: Intent, outcome: Outcome, ignore: tuple[str, ...]) -> bool | None:
     declared = intent.declaration.change.new
-    if outcome.result != "applied" or declared is None or outcome.found is None or outcome.found.form == "unknown":
+    if (
+        outcome.result != "applied"
+        or declared is None
+        or outcome.found is None
+        or outcome.found.form == "unknown"
+    ):
         return None
     return captured.same(outcome.found, declared, ignore)
 

@@ -74,7 +74,9 @@ class Indexer:
 
 def _record_row(stored: Stored) -> RecordRow:
     leaf = stored.leaf
-    return RecordRow(stored.index, leaf.id, leaf.kind, leaf.intervention or "", _person(stored.record), leaf.recorded)
+    return RecordRow(
+        stored.index, leaf.id, leaf.kind, leaf.intervention or "", _person(stored.record), leaf.recorded
+    )
 
 
 def _person(record: Record | UnknownVersion | None) -> str:
@@ -88,7 +90,7 @@ def _after(row: InterventionRow | None, stored: Stored) -> InterventionRow | Non
     if not isinstance(record, Record):
         return row
     try:
-        state = lifecycle.advance(_state.decode(row.state) if row is not None else None, record)  # type: ignore[arg-type]
+        state = lifecycle.advance(_state.decode(row.state) if row is not None else None, record)
     except IllegalTransition:
         return row  # the log holds what it holds; naming contradictions is verify's work, not the index's
     if row is None:
@@ -106,7 +108,9 @@ def _first(record: Record, stored: Stored) -> InterventionRow:
     observed = record if isinstance(record, Observation) else None
     target = (intent or observed).target if (intent or observed) is not None else None  # type: ignore[union-attr]
     justification = intent.declaration.justification if intent is not None else None
-    action = intent.declaration.action if intent is not None else observed.action if observed is not None else ""
+    action = (
+        intent.declaration.action if intent is not None else observed.action if observed is not None else ""
+    )
     return InterventionRow(
         id=str(record.intervention),
         first=stored.index,
@@ -136,7 +140,9 @@ def _with_due(row: InterventionRow, record: Record) -> InterventionRow:
     """When something must be said of the intervention next, and who is carrying it out."""
     if isinstance(record, Intent):
         until = record.declaration.change.effective_until
-        return row._replace(due=record.declaration.expires, until=due_after(until) if until is not None else "")
+        return row._replace(
+            due=record.declaration.expires, until=due_after(until) if until is not None else ""
+        )
     if isinstance(record, Permit) and record.phase == "issued":
         return row._replace(due=record.expires or "")
     if isinstance(record, Permit) and record.phase == "redeemed":

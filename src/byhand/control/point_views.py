@@ -39,7 +39,9 @@ class PointViews:
             return self.registered(declaration.point)
         target = declaration.target
         if target is None:
-            raise Invalid("the declaration names neither a point nor a target", (Fault("/point", "is missing"),))
+            raise Invalid(
+                "the declaration names neither a point nor a target", (Fault("/point", "is missing"),)
+            )
         field = declaration.change.field
         return self.unregistered(declaration.action, target.system, target.type, target.id, field)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The query language: ``field:value`` terms and free words, compiled to parameterised SQL over the index.
 
-    target:MM-7 state:applied before:2026-11-23T03:00Z -actor:ada "index rebalance"
+target:MM-7 state:applied before:2026-11-23T03:00Z -actor:ada "index rebalance"
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ def _unknown(field: str, value: str) -> Condition:
     if not field:
         return _words(value)
     near = difflib.get_close_matches(field, FIELDS, n=1)
-    hint = f"did you mean {near[0]}:?" if near else f"fields are {', '.join(f'{name}:' for name in sorted(FIELDS))}"
+    hint = (
+        f"did you mean {near[0]}:?"
+        if near
+        else f"fields are {', '.join(f'{name}:' for name in sorted(FIELDS))}"
+    )
     raise ValueError(f"is no field; {hint}")
 
 
@@ -105,7 +109,11 @@ def _tier(value: str) -> Condition:
         or (operator in (">", ">=") and number > place)
         or (operator in ("<", "<=") and number < place)
     ]
-    return Condition(f"tier IN ({', '.join('?' * len(chosen))})", tuple(chosen)) if chosen else Condition("0", ())
+    return (
+        Condition(f"tier IN ({', '.join('?' * len(chosen))})", tuple(chosen))
+        if chosen
+        else Condition("0", ())
+    )
 
 
 def _span(value: str) -> tuple[str, str]:

@@ -83,7 +83,9 @@ class Reading:
         if rules.is_record_id(text):
             return text
         if len(text) < ID_PREFIX_LENGTH_MIN:
-            raise Invalid(f"{text!r} is too short for an id", advice=f"Give at least {ID_PREFIX_LENGTH_MIN} characters.")
+            raise Invalid(
+                f"{text!r} is too short for an id", advice=f"Give at least {ID_PREFIX_LENGTH_MIN} characters."
+            )
         found = self._index.resolve(text, CANDIDATES_MAX + 1)
         interventions = [one for one in found if self._index.interventions([one])]
         if len(interventions) == 1:
@@ -100,8 +102,12 @@ class Reading:
         record_id = self.resolve(text)
         stored = self._journal.reader.find(record_id)
         if stored is None:
-            near = difflib.get_close_matches(record_id, self._index.resolve(record_id[:8], CANDIDATES_MAX), n=1)
-            raise NotFound(f"there is no record {record_id}", advice=f"Did you mean {near[0]}?" if near else "")
+            near = difflib.get_close_matches(
+                record_id, self._index.resolve(record_id[:8], CANDIDATES_MAX), n=1
+            )
+            raise NotFound(
+                f"there is no record {record_id}", advice=f"Did you mean {near[0]}?" if near else ""
+            )
         intervention = stored.leaf.intervention
         entries = self._journal.reader.chain(intervention) if intervention is not None else [stored]
         ids = tuple(one.leaf.id for one in entries)[:RECORDS_NAMED_MAX]
@@ -130,12 +136,16 @@ class Reading:
         found = outcomes[-1].found if outcomes else None
         return Changes(
             id=shown.id,
-            declared=tuple(captured.differences(change.original, change.new)) if change.new is not None else (),
+            declared=tuple(captured.differences(change.original, change.new))
+            if change.new is not None
+            else (),
             found=tuple(captured.differences(change.original, found)) if found is not None else None,
             outcome=outcomes[-1].result if outcomes else None,
         )
 
-    def export(self, caller: Caller, query: str, *, rows: str = "interventions", form: str = "csv") -> Iterator[str]:
+    def export(
+        self, caller: Caller, query: str, *, rows: str = "interventions", form: str = "csv"
+    ) -> Iterator[str]:
         """Lines of an export, oldest last; the access record is in the log before the first line is given out."""
         if rows not in ("interventions", "records") or form not in ("csv", "ndjson"):
             raise Invalid("an export has rows of interventions or records, as csv or ndjson")
@@ -186,21 +196,21 @@ class Reading:
 def _shown(shown_id: str, entries: list[Stored]) -> Shown:
     readable = [(one.leaf.recorded, one.record) for one in entries if isinstance(one.record, Record)]
     whole = len(readable) == len(entries) and entries[0].leaf.intervention is not None
-    state = lifecycle.fold(record for _, record in readable) if whole else None  # type: ignore[misc]
+    state = lifecycle.fold(record for _, record in readable) if whole else None
     if entries[0].leaf.intervention is not None:
-        row = standard.row_of_intervention(readable)  # type: ignore[arg-type]
+        row = standard.row_of_intervention(readable)
     else:
-        row = standard.row_of_record(*readable[0]) if readable else {}  # type: ignore[arg-type]
+        row = standard.row_of_record(*readable[0]) if readable else {}
     return Shown(shown_id, tuple(entries), state, row)
 
 
 def _rows(entries: list[Stored], rows: str) -> Iterator[standard.Row]:
     readable = [(one.leaf.recorded, one.record) for one in entries if isinstance(one.record, Record)]
     if rows == "interventions":
-        yield standard.row_of_intervention(readable)  # type: ignore[arg-type]
+        yield standard.row_of_intervention(readable)
         return
     for recorded, record in readable:
-        yield standard.row_of_record(recorded, record)  # type: ignore[arg-type]
+        yield standard.row_of_record(recorded, record)
 
 
 def _line(values: standard.Row, form: str) -> str:

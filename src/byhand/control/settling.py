@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 
 from byhand import clock
 from byhand.control.chains import Chain, Chains
+from byhand.control.indexing import OVERDUE, due_after
 from byhand.control.points import Points
 from byhand.errors import ChainMoved, NotFound, ProbeFailed
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
-from byhand.control.indexing import OVERDUE, due_after
 from byhand.probes import is_client_only, open_probe
 from byhand.records import captured
 from byhand.records.intervention import Times
@@ -76,9 +76,16 @@ class Settling:
             running = self._alive(redeemed[1].executor or "")
             over = (redeemed[1].expires or "") <= now
             if running is False or (running is None and over):
-                return self._outcome(chain, "unknown", "whoever carried it out never said how it ended", found=True)
+                return self._outcome(
+                    chain, "unknown", "whoever carried it out never said how it ended", found=True
+                )
         until = intent.declaration.change.effective_until
-        if phase == "applied" and until is not None and due_after(until) <= now and not self._reverted(intent.id):
+        if (
+            phase == "applied"
+            and until is not None
+            and due_after(until) <= now
+            and not self._reverted(intent.id)
+        ):
             return self._overdue(chain, until)  # 4
         return None
 
@@ -124,5 +131,3 @@ class Settling:
             verdict=OVERDUE,
             summary=f"the change was to end at {until} and has not been reverted",
         )
-
-

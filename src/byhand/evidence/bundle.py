@@ -76,7 +76,12 @@ class Bundle:
 
 
 def make_bundle(
-    journal: Journal, keyring: Keyring, intervention: str, payload_of: dict[int, bytes], *, persons: bool = False
+    journal: Journal,
+    keyring: Keyring,
+    intervention: str,
+    payload_of: dict[int, bytes],
+    *,
+    persons: bool = False,
 ) -> bytes:
     """The bundle of ``intervention`` under an anchored checkpoint made now; raises NotFound.
 
@@ -157,7 +162,7 @@ def _statement_files(folder: str, stored: Stored) -> dict[str, bytes]:
 
 
 def _instructions(origin: str, intervention: str) -> dict[str, bytes]:
-    from importlib import resources  # noqa: PLC0415 - only needed when a bundle is made
+    from importlib import resources
 
     folder = resources.files("byhand.evidence.by_hand")
     readme = folder.joinpath("README.md").read_text(encoding="utf-8")
@@ -203,7 +208,9 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
     names = [info.filename for info in infos]
     if len(infos) > MEMBERS_MAX or len(set(names)) != len(names):
         raise MalformedProof("the bundle has too many members, or two of one name")
-    if sum(info.file_size for info in infos) > BUNDLE_BYTES_MAX or any(i.file_size > MEMBER_BYTES_MAX for i in infos):
+    if sum(info.file_size for info in infos) > BUNDLE_BYTES_MAX or any(
+        i.file_size > MEMBER_BYTES_MAX for i in infos
+    ):
         raise MalformedProof("the bundle is too large")
     return {info.filename: archive.read(info) for info in infos}
 
@@ -218,9 +225,14 @@ def _indexes(values: object) -> tuple[int, ...]:
 
 def _entries(files: dict[str, bytes], manifest: dict[str, dict[str, list[int]]]) -> dict[int, BundleEntry]:
     entries: dict[int, BundleEntry] = {}
-    for index in {*_indexes(manifest["entries"]["intervention"]), *_indexes(manifest["entries"]["administration"])}:
+    for index in {
+        *_indexes(manifest["entries"]["intervention"]),
+        *_indexes(manifest["entries"]["administration"]),
+    }:
         folder = f"entries/{index}"
-        sections = tuple(_section(files, folder, line) for line in json.loads(files[f"{folder}/sections.json"]))
+        sections = tuple(
+            _section(files, folder, line) for line in json.loads(files[f"{folder}/sections.json"])
+        )
         leaf, proof = files[f"{folder}/leaf.json"], files[f"{folder}/proof.tlog-proof"]
         entries[index] = BundleEntry(index, leaf, proof, sections)
     return entries

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does a bundle prove what it says? The same numbers as for a whole log, for two chains of it.
 
-    0  whose log it is comes from the verifier
-    1  the checkpoint is of this log and signed by its keys
-    2  a remembered checkpoint of the same size has the same root
-    3  every entry stands under that checkpoint, by its own inclusion proof
-    4  both chains are whole: each entry names its predecessor, from the first one on
-    5  every section is the one its entry commits to; withheld sections keep their commitments
-    6  the keyring leads back to the officers, signatures cover what was declared, permits were due
+0  whose log it is comes from the verifier
+1  the checkpoint is of this log and signed by its keys
+2  a remembered checkpoint of the same size has the same root
+3  every entry stands under that checkpoint, by its own inclusion proof
+4  both chains are whole: each entry names its predecessor, from the first one on
+5  every section is the one its entry commits to; withheld sections keep their commitments
+6  the keyring leads back to the officers, signatures cover what was declared, permits were due
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def verify_bundle(
         report.add(found("bundle.malformed", "manifest", str(error)))
         return report
     if policy is not None and policy.origin != bundle.origin:
-        report.add(found("checkpoint.origin", "manifest", f"speaks of {bundle.origin}, not of {policy.origin}"))
+        report.add(
+            found("checkpoint.origin", "manifest", f"speaks of {bundle.origin}, not of {policy.origin}")
+        )
         return report
     checkpoint = _checkpoint(bundle, report, keys)  # 1
     if checkpoint is not None:
@@ -103,7 +105,9 @@ def _entries(
     return opened
 
 
-def _check_proof(bundle: Bundle, entry: BundleEntry, checkpoint: Checkpoint, keys: Sequence[VerifierKey]) -> None:
+def _check_proof(
+    bundle: Bundle, entry: BundleEntry, checkpoint: Checkpoint, keys: Sequence[VerifierKey]
+) -> None:
     proof = proofs.parse(entry.proof)
     if proof.index != entry.index:
         raise MalformedProof(f"its proof is about entry {proof.index}")

@@ -13,15 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from byhand.errors import Conflict, LogUnavailable, MalformedProof
-from byhand.evidence.sources import CHECKPOINT_NAME, encode_payloads, payload_path
+from byhand.evidence.sources import CHECKPOINT_NAME, KeptLog, encode_payloads, payload_path
 from byhand.journal.tree import StoredTree
 from byhand.log import checkpoint as checkpoints, note as notes, tiles
 from byhand.log.tiles import TILE_WIDTH
-from byhand.store.entries import Entries
 
 
 def export_folder(
-    entries: Entries, tree: StoredTree, note: bytes, folder: Path, *, progress: Callable[[int], None] = lambda n: None
+    entries: KeptLog,
+    tree: StoredTree,
+    note: bytes,
+    folder: Path,
+    *,
+    progress: Callable[[int], None] = lambda n: None,
 ) -> int:
     """Write the tree that ``note`` signs into ``folder``; returns its size. Full bundles there are kept.
 
@@ -54,10 +58,12 @@ def _check_same_log(folder: Path, origin: str, size: int) -> None:
     if held.origin != origin:
         raise Conflict(f"{folder} holds the log {held.origin}", advice="Export to another folder.")
     if held.size > size:
-        raise Conflict(f"{folder} holds {held.size} entries already, this log has {size}: it was rolled back?")
+        raise Conflict(
+            f"{folder} holds {held.size} entries already, this log has {size}: it was rolled back?"
+        )
 
 
-def _bundles(entries: Entries, folder: Path, number: int, low: int, width: int) -> None:
+def _bundles(entries: KeptLog, folder: Path, number: int, low: int, width: int) -> None:
     """The entry bundle and the payload bundle of one tile's width."""
     path = folder / tiles.entries_path(number, width)
     sealed_path = folder / payload_path(number, width)
@@ -65,7 +71,9 @@ def _bundles(entries: Entries, folder: Path, number: int, low: int, width: int) 
         return
     leaves = dict(entries.leaves(low, low + width))
     if len(leaves) != width:
-        raise LogUnavailable(f"entries are missing between {low} and {low + width - 1}", advice="byhand verify HOME")
+        raise LogUnavailable(
+            f"entries are missing between {low} and {low + width - 1}", advice="byhand verify HOME"
+        )
     sealed = dict(entries.payloads(low, low + width))
     _write(path, tiles.encode_bundle([leaves[index] for index in range(low, low + width)]))
     _write(sealed_path, encode_payloads([sealed.get(index, b"") for index in range(low, low + width)]))

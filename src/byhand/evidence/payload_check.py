@@ -4,39 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
 
 from byhand.errors import ByhandError, MalformedProof
 from byhand.evidence.records_check import RecordsCheck, Seen
 from byhand.evidence.report import Report, found
 from byhand.evidence.sources import LogSource
+from byhand.journal.vault import Vault
 from byhand.log import merkle
 from byhand.records import codec, leaf as leaves
 from byhand.records.codec import UnknownVersion
-from byhand.records.leaf import Leaf
-from byhand.records.payload import BODY, Section
+from byhand.records.payload import BODY
 
 ROWS = 512  # entries held at a time
 
 
-class Opened(NamedTuple):
-    """What a payload opens to."""
-
-    sections: dict[str, Section]
-    erased: tuple[str, ...]
-
-
-class Opener(Protocol):
-    """Opens sealed payloads: the vault, behind a contract that a verifier can be given."""
-
-    def open(self, leaf: Leaf, sealed: bytes) -> Opened:
-        """The sections; raises ProofMismatch when they are not what the leaf commits to."""
-        ...
-
-
 def check_payloads(
     source: LogSource,
-    opener: Opener,
+    vault: Vault,
     check: RecordsCheck,
     report: Report,
     size: int,
@@ -48,7 +32,7 @@ def check_payloads(
     for low in range(0, size, ROWS):
         high = min(low + ROWS, size)
         for index, entry, sealed in _rows(source, low, high):
-            seen = _open(index, entry, sealed, opener, report)
+            seen = _open(index, entry, sealed, vault, report)
             if seen is not None:
                 opened += 1
                 check.see(seen)
@@ -67,11 +51,11 @@ def _rows(source: LogSource, low: int, high: int) -> Iterator[tuple[int, bytes, 
             yield index, entry, sealed[index]
 
 
-def _open(index: int, entry: bytes, sealed: bytes, opener: Opener, report: Report) -> Seen | None:
+def _open(index: int, entry: bytes, sealed: bytes, vault: Vault, report: Report) -> Seen | None:
     """The record of one entry. A payload whose digest is wrong was named already by the tree check."""
     try:
         leaf = leaves.decode(entry)
-        opened = opener.open(leaf, sealed)
+        opened = vault.open(leaf, sealed)
     except MalformedProof:
         return None
     except ByhandError as error:

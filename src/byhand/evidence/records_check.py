@@ -17,7 +17,6 @@ Memory: one state for each intervention that has not ended.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from byhand.errors import ByhandError, Invalid, Unsound
 from byhand.evidence.report import Report, found
@@ -34,7 +33,8 @@ SIGNED_TIERS = frozenset({"high", "critical"})
 ENDED = frozenset({"applied", "failed", "abandoned", "lapsed", "refused", "withdrawn", "explained"})
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Seen:
     """One opened record in its place."""
 
     index: int
@@ -93,7 +93,11 @@ class RecordsCheck:
     def _see_administration(self, seen: Seen, record: Administration) -> None:
         try:
             self.keyring = check_record(
-                record, index=seen.index, keyring=self.keyring, origin=self.origin, officers_fingerprint=self.officers
+                record,
+                index=seen.index,
+                keyring=self.keyring,
+                origin=self.origin,
+                officers_fingerprint=self.officers,
             )
             self.signatures += len(record.statements)
         except (Unsound, Invalid) as error:
@@ -105,7 +109,11 @@ class RecordsCheck:
     def _see_intent(self, seen: Seen, record: Intent) -> None:
         if record.statement is None:
             if record.target.tier in SIGNED_TIERS and record.mode == "enforce":
-                self._add("signature.broken", seen, f"{record.target.tier} risk, but the actor did not sign the intent")
+                self._add(
+                    "signature.broken",
+                    seen,
+                    f"{record.target.tier} risk, but the actor did not sign the intent",
+                )
             return
         if self.keyring is None:
             self._add("keyring.broken", seen, "an intent stands before anybody was enrolled")
@@ -149,7 +157,11 @@ class RecordsCheck:
         if record.phase == "issued":
             life.issued = record
             if not seen.leaf.recorded < intent.declaration.expires:
-                self._add("permit.unproven", seen, f"was issued after the intent lapsed ({intent.declaration.expires})")
+                self._add(
+                    "permit.unproven",
+                    seen,
+                    f"was issued after the intent lapsed ({intent.declaration.expires})",
+                )
         elif record.phase == "redeemed":
             if life.issued is None or life.issued.id != record.permit or life.redeemed:
                 self._add("permit.unproven", seen, "was redeemed without being issued, or twice")
@@ -174,5 +186,3 @@ class RecordsCheck:
             life.state = state
             if state.phase in ENDED:
                 life.intent = life.issued = None
-
-

@@ -25,37 +25,106 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "an entry is not the one that was recorded",
         "Compare it with a copy or a receipt; treat everything after it as suspect.",
     ),
-    "entry.missing": ("an entry that was recorded is gone", "Restore it from the copy; find out who could delete it."),
-    "entry.inserted": ("an entry stands where it was never recorded", "Find out who could write to the store."),
-    "entry.swapped": ("entries stand in another order than recorded", "Find out who could write to the store."),
+    "entry.missing": (
+        "an entry that was recorded is gone",
+        "Restore it from the copy; find out who could delete it.",
+    ),
+    "entry.inserted": (
+        "an entry stands where it was never recorded",
+        "Find out who could write to the store.",
+    ),
+    "entry.swapped": (
+        "entries stand in another order than recorded",
+        "Find out who could write to the store.",
+    ),
     "entry.duplicated": ("an entry was written a second time", "Find out who could write to the store."),
-    "entry.malformed": ("an entry is not of the form the log profile demands", "Treat the log as unsound from here."),
-    "tile.altered": ("a tile does not hold the hashes of its entries", "The tiles can be rebuilt; find out who changed it."),
-    "tile.missing": ("a tile that the tree needs is gone", "The tiles can be rebuilt; find out who removed it."),
-    "tree.altered": ("the tree's stored edge does not follow from its entries", "Do not append to this home."),
+    "entry.malformed": (
+        "an entry is not of the form the log profile demands",
+        "Treat the log as unsound from here.",
+    ),
+    "tile.altered": (
+        "a tile does not hold the hashes of its entries",
+        "The tiles can be rebuilt; find out who changed it.",
+    ),
+    "tile.missing": (
+        "a tile that the tree needs is gone",
+        "The tiles can be rebuilt; find out who removed it.",
+    ),
+    "tree.altered": (
+        "the tree's stored edge does not follow from its entries",
+        "Do not append to this home.",
+    ),
     "payload.altered": ("a sealed payload is not the one its entry names", "Restore it from the copy."),
-    "payload.missing": ("a sealed payload is gone, and no record says it was erased", "Restore it from the copy."),
-    "payload.unopened": ("a payload does not open to what its entry commits to", "The key store was changed or mixed up."),
-    "chain.broken": ("an entry does not follow its chain's previous one", "A record may have been left out or slipped in."),
+    "payload.missing": (
+        "a sealed payload is gone, and no record says it was erased",
+        "Restore it from the copy.",
+    ),
+    "payload.unopened": (
+        "a payload does not open to what its entry commits to",
+        "The key store was changed or mixed up.",
+    ),
+    "chain.broken": (
+        "an entry does not follow its chain's previous one",
+        "A record may have been left out or slipped in.",
+    ),
     "time.backwards": ("recorded time goes backwards", "Somebody set the clock back or forged entries."),
     "checkpoint.missing": ("there is no signed checkpoint", "Nothing proves when this log was last whole."),
-    "checkpoint.forged": ("the checkpoint's signature does not hold", "Take the log's keys from its owner, not from the log."),
-    "checkpoint.mismatch": ("the signed root is not the root of these entries", "Entries were changed after signing, or the note is another log's."),
+    "checkpoint.forged": (
+        "the checkpoint's signature does not hold",
+        "Take the log's keys from its owner, not from the log.",
+    ),
+    "checkpoint.mismatch": (
+        "the signed root is not the root of these entries",
+        "Entries were changed after signing, or the note is another log's.",
+    ),
     "checkpoint.origin": ("the checkpoint is another log's", "Ask for this log's own checkpoint."),
-    "log.rolled_back": ("the log is smaller than a checkpoint that was seen of it", "Entries were cut off, or a backup was restored."),
-    "log.forked": ("the log's history is another one than was seen before", "Somebody rewrote history with the log's key in hand."),
-    "anchor.mismatch": ("the log and its anchor disagree", "The home was rolled back, restored, or rewritten."),
-    "home.copy": ("this home is a copy of the one that may speak for the log", "Use the first home, or adopt this one openly."),
-    "key.changed": ("the log's key is not the one that was known", "Compare with its owner by another way before trusting it."),
-    "keyring.broken": ("an enrolment or revocation does not lead back to the officers", "Somebody may speak in another's name."),
-    "officers.changed": ("the officers are not the ones the policy names", "Compare the fingerprint with an officer."),
-    "signature.broken": ("a person's signature does not cover the record", "Do not rely on who is said to have acted."),
-    "lifecycle.broken": ("the records of an intervention contradict each other", "Somebody wrote around the gate."),
-    "permit.unproven": ("an act was carried out on a permit that was not due", "Somebody wrote around the gate."),
+    "log.rolled_back": (
+        "the log is smaller than a checkpoint that was seen of it",
+        "Entries were cut off, or a backup was restored.",
+    ),
+    "log.forked": (
+        "the log's history is another one than was seen before",
+        "Somebody rewrote history with the log's key in hand.",
+    ),
+    "anchor.mismatch": (
+        "the log and its anchor disagree",
+        "The home was rolled back, restored, or rewritten.",
+    ),
+    "home.copy": (
+        "this home is a copy of the one that may speak for the log",
+        "Use the first home, or adopt this one openly.",
+    ),
+    "key.changed": (
+        "the log's key is not the one that was known",
+        "Compare with its owner by another way before trusting it.",
+    ),
+    "keyring.broken": (
+        "an enrolment or revocation does not lead back to the officers",
+        "Somebody may speak in another's name.",
+    ),
+    "officers.changed": (
+        "the officers are not the ones the policy names",
+        "Compare the fingerprint with an officer.",
+    ),
+    "signature.broken": (
+        "a person's signature does not cover the record",
+        "Do not rely on who is said to have acted.",
+    ),
+    "lifecycle.broken": (
+        "the records of an intervention contradict each other",
+        "Somebody wrote around the gate.",
+    ),
+    "permit.unproven": (
+        "an act was carried out on a permit that was not due",
+        "Somebody wrote around the gate.",
+    ),
     "proof.broken": ("a proof does not lead to the signed root", "The record is not shown to be in the log."),
     "cosignature.broken": ("a witness signed another checkpoint", "The witness does not vouch for this log."),
     "bundle.malformed": ("the bundle is not of its form", "Ask for a fresh bundle."),
-    "bundle.incomplete": ("the bundle leaves out what it must hold", "Ask for a fresh bundle; something may be hidden."),
+    "bundle.incomplete": (
+        "the bundle leaves out what it must hold",
+        "Ask for a fresh bundle; something may be hidden.",
+    ),
 }
 
 

@@ -10,13 +10,50 @@ from typing import Protocol
 from byhand.errors import HomeRefused, MalformedProof, NotFound
 from byhand.journal.tree import StoredTree
 from byhand.log import tiles
-from byhand.store.entries import Entries
 
 CHECKPOINT_NAME = "checkpoint"
 PAYLOAD_FOLDER = "payload"
 PAYLOAD_LENGTH_BYTES = 4  # a sealed payload with attachments is larger than an entry's two bytes can say
 BUNDLE_BYTES_MAX = 64 * 1024 * 1024  # 256 payloads of 256 KiB; more and somebody is filling our memory
 TIMEOUT_SECONDS = 30.0  # a log that answers a 16 KiB tile more slowly is not being served
+
+
+class KeptTree(Protocol):
+    """A home's tree as its store keeps it: how many entries it claims, and its right edge."""
+
+    @property
+    def size(self) -> int:
+        """Entries."""
+        ...
+
+    @property
+    def edge(self) -> bytes:
+        """Partial tiles of all levels."""
+        ...
+
+
+class KeptLog(Protocol):
+    """A home's store, read only: what a verifier and an export ask of it."""
+
+    def tree(self) -> KeptTree:
+        """The tree's row."""
+        ...
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, leaf)`` in order."""
+        ...
+
+    def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, sealed payload)`` in order."""
+        ...
+
+    def tile(self, level: int, number: int) -> bytes | None:
+        """A full tile."""
+        ...
+
+    def published(self) -> bytes | None:
+        """The published checkpoint."""
+        ...
 
 
 class LogSource(Protocol):
@@ -42,19 +79,20 @@ class LogSource(Protocol):
 class HomeSource:
     """A home's database. Partial tiles come from the tree's edge."""
 
-    def __init__(self, entries: Entries) -> None:
-        self._entries = entries
-        self._tree = StoredTree(entries, entries.tree())
+    def __init__(self, kept: KeptLog) -> None:
+        self._entries = kept
+        self._row = kept.tree()
+        self._tree = StoredTree(kept, self._row)
 
     @property
     def size(self) -> int:
         """How many entries the tree claims."""
-        return self._tree.row.size
+        return self._row.size
 
     @property
     def edge(self) -> bytes:
         """The tree's edge as kept."""
-        return self._tree.row.edge
+        return self._row.edge
 
     def checkpoint(self) -> bytes | None:
         """The published checkpoint."""
@@ -130,13 +168,15 @@ class UrlSource(FilesSource):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        import httpx  # noqa: PLC0415 - 100 ms that only a URL needs
+        import httpx
 
-        self._client = httpx.Client(base_url=url.rstrip("/") + "/", timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._client = httpx.Client(
+            base_url=url.rstrip("/") + "/", timeout=TIMEOUT_SECONDS, follow_redirects=False
+        )
 
     def read(self, path: str) -> bytes | None:
         """GET ``path``; 404 and 410 are ``None``, anything else but 200 raises NotFound with the status."""
-        import httpx  # noqa: PLC0415
+        import httpx
 
         try:
             answer = self._client.get(path)

@@ -82,7 +82,9 @@ class TreeCheck:
     def _kept(self, level: int, number: int, width: int) -> bytes | None:
         data = self.source.tile(level, number, width)
         if data is None:
-            self.report.add(found("tile.missing", f"tile {level}/{number}", f"of {width} hashes is not there"))
+            self.report.add(
+                found("tile.missing", f"tile {level}/{number}", f"of {width} hashes is not there")
+            )
         if data is not None and len(data) != width * HASH_BYTES:
             what = f"holds {len(data)} bytes instead of {width * HASH_BYTES}"
             self.report.add(found("tile.altered", f"tile {level}/{number}", what))
@@ -113,7 +115,9 @@ class TreeCheck:
             offset += len(data)
             kept = self._kept(level, number, width) if level > 0 else None
             if kept is not None and kept != data:
-                self.report.add(found("tile.altered", f"tile {level}/{number}.p/{width}", "is not what its entries give"))
+                self.report.add(
+                    found("tile.altered", f"tile {level}/{number}.p/{width}", "is not what its entries give")
+                )
 
     # -- naming what differs
 
@@ -124,18 +128,26 @@ class TreeCheck:
 
     def _name_differences(self, low: int, rows: list[tuple[int, bytes]], kept: bytes) -> None:
         """Say which entries differ from the tile, and how: gone, added, moved, doubled or altered."""
-        promised = {low + i: kept[i * HASH_BYTES : (i + 1) * HASH_BYTES] for i in range(len(kept) // HASH_BYTES)}
+        promised = {
+            low + i: kept[i * HASH_BYTES : (i + 1) * HASH_BYTES] for i in range(len(kept) // HASH_BYTES)
+        }
         place = {digest: index for index, digest in promised.items()}
         there = dict(rows)
         for index, digest in promised.items():
             if index not in there:
-                self.report.add(found("entry.missing", f"entry {index}", "is in the tile but not among the entries"))
+                self.report.add(
+                    found("entry.missing", f"entry {index}", "is in the tile but not among the entries")
+                )
             elif there[index] != digest:
                 self.report.add(self._difference(index, there[index], place, there, promised))
 
     @staticmethod
     def _difference(  # type: ignore[no-untyped-def]
-        index: int, digest: bytes, place: dict[bytes, int], there: dict[int, bytes], promised: dict[int, bytes]
+        index: int,
+        digest: bytes,
+        place: dict[bytes, int],
+        there: dict[int, bytes],
+        promised: dict[int, bytes],
     ):
         elsewhere = place.get(digest)
         if elsewhere is None:
@@ -145,7 +157,11 @@ class TreeCheck:
         if there.get(elsewhere) == promised[elsewhere]:
             return found("entry.duplicated", f"entry {index}", f"is entry {elsewhere} once more")
         if there.get(elsewhere) == promised[index]:
-            return found("entry.swapped", f"entry {index}", f"stands in the place of entry {elsewhere} and the other way round")
+            return found(
+                "entry.swapped",
+                f"entry {index}",
+                f"stands in the place of entry {elsewhere} and the other way round",
+            )
         if elsewhere == index + 1:
             return found("entry.missing", f"entry {index}", f"is gone; entry {elsewhere} stands in its place")
         return found("entry.swapped", f"entry {index}", f"belongs at {elsewhere}")
@@ -189,4 +205,6 @@ class TreeCheck:
             if sealed is None:
                 self.report.add(found("payload.missing", f"entry {index}", "its sealed payload is not there"))
             elif sealed_digest(sealed) != digest:
-                self.report.add(found("payload.altered", f"entry {index}", "its sealed payload has another digest"))
+                self.report.add(
+                    found("payload.altered", f"entry {index}", "its sealed payload has another digest")
+                )

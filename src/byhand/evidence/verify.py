@@ -27,7 +27,7 @@ from byhand.evidence.sources import LogSource
 from byhand.evidence.tree_check import TreeCheck
 from byhand.log import checkpoint as checkpoints, note as notes
 from byhand.log.checkpoint import Checkpoint
-from byhand.log.keys import ED25519_COSIGNATURE
+from byhand.log.keys import ED25519_COSIGNATURE, VerifierKey
 
 NO_CHECKPOINT_SIZE = 0
 
@@ -47,7 +47,7 @@ def verify_log(
     target: str,
     *,
     policy: Policy | None,
-    claimed_keys: Sequence[notes.VerifierKey] = (),
+    claimed_keys: Sequence[VerifierKey] = (),
     claimed_origin: str = "",
     remembered: Sequence[Remembered] = (),
     edge: tuple[int, bytes] | None = None,
@@ -83,7 +83,7 @@ def verify_log(
 
 
 def _signed(
-    source: LogSource, report: Report, keys: Sequence[notes.VerifierKey], policy: Policy | None
+    source: LogSource, report: Report, keys: Sequence[VerifierKey], policy: Policy | None
 ) -> Checkpoint | None:
     """The checkpoint as the log shows it, once its signatures hold."""
     data = source.checkpoint()
@@ -96,7 +96,9 @@ def _signed(
         report.add(found("checkpoint.forged", "checkpoint", str(error)))
         return None
     if claimed.origin != report.origin:
-        report.add(found("checkpoint.origin", "checkpoint", f"is of {claimed.origin}, not of {report.origin}"))
+        report.add(
+            found("checkpoint.origin", "checkpoint", f"is of {claimed.origin}, not of {report.origin}")
+        )
         return None
     try:
         opened = checkpoints.open_checkpoint(data, report.origin, keys)
@@ -110,7 +112,7 @@ def _signed(
     return opened.checkpoint
 
 
-def _same_key(data: bytes, keys: Sequence[notes.VerifierKey]) -> bool:
+def _same_key(data: bytes, keys: Sequence[VerifierKey]) -> bool:
     known = {key.key_id for key in keys}
     return any(one.key_id in known for one in notes.parse(data).signatures)
 
@@ -132,7 +134,7 @@ def _check_witnesses(report: Report, data: bytes, policy: Policy) -> None:
 
 
 def _opened(
-    remembered: Sequence[Remembered], report: Report, keys: Sequence[notes.VerifierKey]
+    remembered: Sequence[Remembered], report: Report, keys: Sequence[VerifierKey]
 ) -> list[tuple[Remembered, Checkpoint]]:
     opened = []
     for one in remembered:

@@ -122,7 +122,8 @@ class Checkpointer:
         hashes = [merkle.leaf_hash(leaf) for _, leaf in self._entries.leaves(checkpoint.size, tree.row.size)]
         if len(hashes) != tree.row.size - checkpoint.size or edge.append(hashes)[0].encode() != tree.row.edge:
             raise HomeRefused(
-                "the right edge of the tree does not follow from its entries", advice="Run: byhand verify HOME"
+                "the right edge of the tree does not follow from its entries",
+                advice="Run: byhand verify HOME",
             )
 
     def _check_consistent(self, checkpoint: Checkpoint) -> StoredTree:

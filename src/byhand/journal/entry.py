@@ -32,7 +32,7 @@ class Entry:
     people: Mapping[str, PersonDetails] = field(default_factory=dict)
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
-    expected_head: int | None | _Any = ANY
+    expected_head: int | _Any | None = ANY
     declaration: bytes | None = None
 
 
@@ -49,10 +49,11 @@ class Draft(NamedTuple):
     payload: bytes | None
     mac: bytes
     claims: tuple[str, ...]
-    expected_head: int | None | _Any
+    expected_head: int | _Any | None
 
 
-class Placed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Placed:
     """Where an entry stands after the durable commit."""
 
     record_id: str

@@ -26,8 +26,9 @@ from byhand.log.proof import TlogProof
 from byhand.records.kinds import HEARTBEAT
 from byhand.store.entries import Entries
 
-
-GATHERED_MAX = 32  # submissions a turn of an event loop keeps back: the writer works while the loop seals the rest
+GATHERED_MAX = (
+    32  # submissions a turn of an event loop keeps back: the writer works while the loop seals the rest
+)
 
 
 class Journal:
@@ -113,7 +114,9 @@ class Journal:
     def acknowledge_stored(self, stored: Stored) -> Acknowledgement:
         """The acknowledgement of an entry that was read back."""
         leaf = stored.leaf
-        return self.acknowledgement(Placed(leaf.id, stored.index, stored.entry, stored.leaf_hash, leaf.recorded))
+        return self.acknowledgement(
+            Placed(leaf.id, stored.index, stored.entry, stored.leaf_hash, leaf.recorded)
+        )
 
     def known(self, record_id: str, declaration: bytes) -> Acknowledgement | None:
         """The acknowledgement of a record id that is in the log already; raises Conflict for another declaration."""
@@ -132,7 +135,17 @@ class Journal:
     def heartbeat(self) -> Acknowledgement:
         """Record that the log is alive although nobody acted: a leaf without payload."""
         draft = Draft(
-            new_record_id(), HEARTBEAT, None, "default-7y", None, None, None, None, self.vault.declaration_mac(b""), (), ANY
+            new_record_id(),
+            HEARTBEAT,
+            None,
+            "default-7y",
+            None,
+            None,
+            None,
+            None,
+            self.vault.declaration_mac(b""),
+            (),
+            ANY,
         )
         return self._acknowledge(self._submit([draft]))[0]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from byhand.records.promise import promise_text
 from byhand.keystore.contract import LOG_SIGNING, LOG_SIGNING_ML_DSA, KeyStore
 from byhand.log import checkpoint as checkpoints
 from byhand.log.checkpoint import Checkpoint
 from byhand.log.keys import ED25519, ML_DSA_44, VerifierKey
+from byhand.records.promise import promise_text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -32,7 +32,7 @@ class LogKey:
     def _second(self) -> MLDSA44PrivateKey | None:
         if not self._ml_dsa:
             return None
-        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
         return MLDSA44PrivateKey.from_seed_bytes(self._keys.secret(LOG_SIGNING_ML_DSA))
 
@@ -46,7 +46,9 @@ class LogKey:
 
     def sign_checkpoint(self, size: int, root: bytes, *, timestamp: int) -> bytes:
         """The signed note of the tree of ``size`` entries under ``root``."""
-        signers = [self._ed25519] if self._second is None else [self._ed25519, self._second]
+        signers: list[Ed25519PrivateKey | MLDSA44PrivateKey] = [self._ed25519]
+        if self._second is not None:
+            signers.append(self._second)
         return checkpoints.sign(Checkpoint(self.origin, size, root), signers, timestamp=timestamp)
 
     def promise(self, index: int, leaf_hash: bytes, recorded: str) -> str:

@@ -92,8 +92,14 @@ class Reader:
         while index is not None and index > after:
             stored = self.read(index)
             previous = stored.leaf.previous
-            if stored.leaf.chain != name or (previous is not None and previous >= index) or len(found) > CHAIN_MAX:
-                raise HomeRefused(f"the chain {name} is broken at entry {index}", advice="Run: byhand verify HOME")
+            if (
+                stored.leaf.chain != name
+                or (previous is not None and previous >= index)
+                or len(found) > CHAIN_MAX
+            ):
+                raise HomeRefused(
+                    f"the chain {name} is broken at entry {index}", advice="Run: byhand verify HOME"
+                )
             found.append(stored)
             index = previous
         found.reverse()

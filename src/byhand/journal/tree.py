@@ -3,19 +3,42 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from byhand.errors import HomeRefused
 from byhand.log import merkle
 from byhand.log.tiles import TILE_WIDTH, RightEdge, TileReader
-from byhand.store.entries import Entries, TreeRow
 
 HASH_BYTES = 32
 LEVEL_BITS = 8
 
 
+class Tiles(Protocol):
+    """Full tiles by level and number."""
+
+    def tile(self, level: int, number: int) -> bytes | None:
+        """8,192 bytes, or ``None``."""
+        ...
+
+
+class Row(Protocol):
+    """A tree's size and right edge."""
+
+    @property
+    def size(self) -> int:
+        """Entries."""
+        ...
+
+    @property
+    def edge(self) -> bytes:
+        """Partial tiles of all levels."""
+        ...
+
+
 class StoredTree:
     """One committed tree. Any smaller size can be asked for; reads full tiles and the right edge only."""
 
-    def __init__(self, entries: Entries, row: TreeRow) -> None:
+    def __init__(self, entries: Tiles, row: Row) -> None:
         self._entries = entries
         self.row = row
         self._partial = _partial_tiles(row)
@@ -49,7 +72,7 @@ class StoredTree:
         return merkle.consistency_path(old, new, TileReader(self.tile, new).subtree)
 
 
-def _partial_tiles(row: TreeRow) -> dict[tuple[int, int], bytes]:
+def _partial_tiles(row: Row) -> dict[tuple[int, int], bytes]:
     tiles: dict[tuple[int, int], bytes] = {}
     offset = 0
     for level in range(row.size.bit_length() // LEVEL_BITS + 1):

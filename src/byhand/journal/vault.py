@@ -78,7 +78,9 @@ class Vault:
             return self._salts.pop()
         except IndexError:
             drawn = os.urandom(SALT_BYTES * SALTS_DRAWN)
-            self._salts.extend(drawn[at : at + SALT_BYTES] for at in range(SALT_BYTES, len(drawn), SALT_BYTES))
+            self._salts.extend(
+                drawn[at : at + SALT_BYTES] for at in range(SALT_BYTES, len(drawn), SALT_BYTES)
+            )
             return drawn[:SALT_BYTES]
 
     def declaration_mac(self, declaration: bytes) -> bytes:

@@ -128,7 +128,9 @@ class FileKeyStore:
         connection = self._readers.get()
         for start in range(0, len(numbers), PARAMETERS_MAX):
             part = numbers[start : start + PARAMETERS_MAX]
-            query = f"SELECT number, period, wrapped FROM data_key WHERE number IN ({','.join('?' * len(part))})"
+            query = (
+                f"SELECT number, period, wrapped FROM data_key WHERE number IN ({','.join('?' * len(part))})"
+            )
             for number, period, wrapped in connection.execute(query, part):
                 found[number] = _unwrap(self._open_period(connection, period), wrapped, number)
         return found
@@ -159,5 +161,6 @@ def _unwrap(wrapping: AESGCM, wrapped: bytes, number: int) -> bytes:
         return wrapping.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], str(number).encode())
     except InvalidTag as error:
         raise HomeRefused(
-            f"key {number} in the key store does not open", advice="The key store and its keys do not belong together."
+            f"key {number} in the key store does not open",
+            advice="The key store and its keys do not belong together.",
         ) from error

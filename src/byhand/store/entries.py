@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 
@@ -20,7 +21,8 @@ class TreeRow(NamedTuple):
     """Index of the administration chain's head."""
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """One entry to insert: its leaf, its sealed payload, the chain it extends, the names it takes."""
 
     index: int
@@ -39,7 +41,8 @@ class Tile(NamedTuple):
     hashes: bytes
 
 
-class Taken(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Taken:
     """A name that is in the log already: the entry that took it, and the MAC of its declaration."""
 
     index: int

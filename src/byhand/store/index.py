@@ -38,9 +38,9 @@ class InterventionRow(NamedTuple):
 
 
 class RecordRow(NamedTuple):
-    """One record of the log."""
+    """One record of the log; ``place`` is its index there."""
 
-    index: int
+    place: int
     id: str
     kind: str
     intervention: str

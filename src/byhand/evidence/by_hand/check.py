@@ -15,11 +15,11 @@ import pathlib
 import sys
 
 
-def node(left, right):
+def node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root_of(index, size, leaf, path):
+def root_of(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
     """RFC 9162 section 2.1.3.2."""
     place, last, found = index, size - 1, hashlib.sha256(b"\x00" + leaf).digest()
     for sibling in path:
@@ -35,13 +35,16 @@ def root_of(index, size, leaf, path):
     return found if last == 0 else sys.exit(f"entry {index}: the proof is too short")
 
 
-def check_entry(folder, size, root):
+def check_entry(folder: pathlib.Path, size: int, root: bytes) -> dict[str, str]:
     leaf = (folder / "leaf.json").read_bytes()
     head = (folder / "proof.tlog-proof").read_text().split("\n\n", 1)[0].split("\n")
     index = int(head[1].removeprefix("index "))
-    if str(index) != folder.name or root_of(index, size, leaf, [base64.b64decode(h) for h in head[2:]]) != root:
+    if (
+        str(index) != folder.name
+        or root_of(index, size, leaf, [base64.b64decode(h) for h in head[2:]]) != root
+    ):
         sys.exit(f"entry {folder.name}: is not under the checkpoint")
-    fields = json.loads(leaf)
+    fields: dict[str, str] = json.loads(leaf)
     sections = json.loads((folder / "sections.json").read_text())
     pairs = [[one["name"], one["commitment"]] for one in sections]
     listed = json.dumps(pairs, separators=(",", ":")).encode()
@@ -55,7 +58,7 @@ def check_entry(folder, size, root):
     return fields
 
 
-def main():
+def main() -> None:
     manifest = json.loads(pathlib.Path("manifest.json").read_text())
     text, signatures = pathlib.Path("checkpoint").read_text().rsplit("\n\n", 1)
     origin, size, root = text.split("\n")[:3]

@@ -7,10 +7,11 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from byhand.errors import HomeBusy, HomeRefused, LogUnavailable, OutcomeUnknown
-from byhand.store.entries import Row, Taken, Tile, TreeRow
 from byhand.sqlite_file import ReadConnections, connect, migrate, refuse_network_filesystem
+from byhand.store.entries import Row, Taken, Tile, TreeRow
 
 FILE_NAME = "log.db"
 PARAMETERS_MAX = 500  # SQLite allows 32,766 in one statement; a few hundred already costs nothing per name
@@ -60,7 +61,9 @@ class SqliteEntries:
 
     def _begin(self) -> None:
         if self._stopped:
-            raise LogUnavailable(self._stopped, advice="Close this process; the next one reads what the disk holds.")
+            raise LogUnavailable(
+                self._stopped, advice="Close this process; the next one reads what the disk holds."
+            )
         try:
             self._writing().execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -90,7 +93,9 @@ class SqliteEntries:
             with contextlib.suppress(sqlite3.Error):  # the file decides at the next opening; nobody was told
                 self._roll_back()
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise LogUnavailable(self._stopped, advice="Free disk space; nothing was recorded.") from error
+                raise LogUnavailable(
+                    self._stopped, advice="Free disk space; nothing was recorded."
+                ) from error
             raise OutcomeUnknown(self._stopped) from error
 
     def tree(self) -> TreeRow:
@@ -99,7 +104,9 @@ class SqliteEntries:
 
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """``(index, leaf)`` in order."""
-        query = "SELECT idx, coalesce(CAST(leaf AS BLOB), x'') FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+        query = (
+            "SELECT idx, coalesce(CAST(leaf AS BLOB), x'') FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+        )
         yield from self._readers.get().execute(query, (start, stop))
 
     def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
@@ -163,15 +170,17 @@ class _Transaction:
     def heads(self, chains: Sequence[str]) -> Mapping[str, int]:
         return dict(self._among("SELECT name, head FROM chain WHERE name IN", chains))
 
-    def _among(self, query: str, names: Sequence[str]) -> list[tuple[str, ...] | tuple[str, int, bytes]]:
-        found: list[tuple[str, int, bytes]] = []
+    def _among(self, query: str, names: Sequence[str]) -> list[Any]:
+        found: list[Any] = []
         for start in range(0, len(names), PARAMETERS_MAX):
             part = names[start : start + PARAMETERS_MAX]
             found += self._connection.execute(f"{query} ({','.join('?' * len(part))})", part)
         return found
 
     def leaf(self, index: int) -> bytes:
-        row = self._connection.execute("SELECT CAST(leaf AS BLOB) FROM entry WHERE idx = ?", (index,)).fetchone()
+        row = self._connection.execute(
+            "SELECT CAST(leaf AS BLOB) FROM entry WHERE idx = ?", (index,)
+        ).fetchone()
         if row is None:
             raise HomeRefused(f"entry {index} is missing from the log", advice="Run: byhand verify HOME")
         leaf: bytes = row[0]

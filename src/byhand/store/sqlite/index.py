@@ -17,7 +17,9 @@ MIGRATIONS = "byhand.store.sqlite.migrations_index"
 PARAMETERS_MAX = 500  # as in the entries' store
 _COLUMNS = ", ".join(InterventionRow._fields)
 _PLACES = ", ".join("?" * len(InterventionRow._fields))
-_KEPT = ", ".join(f"{name} = excluded.{name}" for name in InterventionRow._fields if name not in ("id", "first"))
+_KEPT = ", ".join(
+    f"{name} = excluded.{name}" for name in InterventionRow._fields if name not in ("id", "first")
+)
 
 
 class SqliteIndex:
@@ -85,7 +87,9 @@ class SqliteIndex:
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                moved = self._connection.execute("UPDATE cursor SET next = ? WHERE next = ?", (following, expected))
+                moved = self._connection.execute(
+                    "UPDATE cursor SET next = ? WHERE next = ?", (following, expected)
+                )
                 if moved.rowcount == 1:
                     self._connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", records)
                     self._connection.executemany(upsert, interventions)
