@@ -256,7 +256,7 @@ def _characters(text: str, node: Node) -> str:
 _QUOTED = r"""\\?"[^"\n]*"?|'[^'\n]*'?"""
 _BARE = r"""[^\s"',;&|)}\]]+"""
 _ASSIGNED = re.compile(
-    r"(?<![\w.\-])(?P<name>[A-Za-z_][\w.\-]*+)"
+    r"(?<![\w.])(?<![\w.]-)(?P<name>[A-Za-z_][\w.\-]*+)"
     r"""(?P<between>\\?["']?[ \t]{0,3}(?::=|=>|[=:])[ \t]{0,3})"""
     rf"(?P<value>{_QUOTED}|(?:Bearer|Basic|Token|Digest|ApiKey)[ ]+{_BARE}|{_BARE})"
 )

@@ -56,7 +56,11 @@ def _older_or_newer(data: bytes, cause: Exception | None) -> AnyRecord | Unknown
     try:
         raw = orjson.loads(data)
         version = raw.get("schema") if isinstance(raw, dict) else None
-        if not isinstance(version, int) or (version == SCHEMA_VERSION and cause is not None):
+        if (
+            not isinstance(version, int)
+            or isinstance(version, bool)
+            or (version == SCHEMA_VERSION and cause is not None)
+        ):
             raise MalformedProof("a stored record is not of its form") from cause
         if version > SCHEMA_VERSION:
             return UnknownVersion(version=version, text=data.decode("utf-8"))

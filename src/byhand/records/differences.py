@@ -25,7 +25,11 @@ def differences_of_text(before: str, after: str) -> list[Difference]:
 
     Raises ValueError when one of them is no JSON.
     """
-    return list(_differ((before, json_text.parse(before)), (after, json_text.parse(after))))
+    return sorted(_differ((before, json_text.parse(before)), (after, json_text.parse(after))), key=_pointer)
+
+
+def _pointer(difference: Difference) -> str:
+    return difference.pointer
 
 
 def _differ(one: tuple[str, Node], other: tuple[str, Node]) -> Iterator[Difference]:
@@ -38,7 +42,7 @@ def _differ(one: tuple[str, Node], other: tuple[str, Node]) -> Iterator[Differen
             if normal_text(texts[0]) != normal_text(texts[1]):
                 yield Difference(pointer, *texts)
             continue
-        for key in sorted({*olds, *news}, reverse=True):
+        for key in {*olds, *news}:
             at = f"{pointer}/{json_text.escape(key)}"
             if key in olds and key in news:
                 stack.append((at, olds[key], news[key]))

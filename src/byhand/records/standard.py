@@ -86,7 +86,7 @@ def row_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> Row:
 
 
 def rows_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> list[Row]:
-    """One row for each field that changed within the value; a single one when it changed as a whole, or not."""
+    """One row for each field that changed within the value; a single one when it changed as a whole."""
     pairs = tuple(records)
     told = _told(pairs)
     whole = row_of_intervention(pairs)
@@ -183,7 +183,7 @@ def _row_of_approval(record: Approval, recorded: str) -> Row:
 
 def _row_of_outcome(record: Outcome, recorded: str) -> Row:
     found = captured.render(record.found) if record.found is not None else ""
-    who = record.concluded_by or ""
+    who = record.concluded_by or "$unknown"
     return _row(
         recorded, who, f"outcome.{record.result}", str(record.intervention), "", found, record.error or ""
     )
