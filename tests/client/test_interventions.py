@@ -32,6 +32,7 @@ from byhand.errors import (
     ProbeFailed,
     Refused,
 )
+from byhand.probes.callable import CallableProbe
 from byhand.records.actor import Via
 from byhand.records.intervention import Automation, FailedCheck
 from byhand.records.kinds import Intent, Outcome, Permit
@@ -369,6 +370,50 @@ def test_plain_text_is_compared_with_plain_text(home: RealHome, tmp_path: Path) 
     with home.act(f"file:{state}", new="ACTIVE") as act:
         state.write_text("ACTIVE\n")
     assert act.outcome.as_declared is True
+
+
+def test_a_word_is_declared_as_it_will_be_read(home: RealHome, tmp_path: Path) -> None:
+    """Also where there was nothing or a number before: a word is compared in the probe's own form."""
+    state = tmp_path / "state.txt"
+    with home.act(f"file:{state}", new="ACTIVE") as act:
+        state.write_text("ACTIVE\n")
+    assert (act.before.form, act.outcome.as_declared) == ("absent", True)
+    for before, new in (("1", "off"), ("off", "2.50"), ("off", 3), ("3", "on")):
+        state.write_text(f"{before}\n")
+        with home.act(f"command:cat {state}", new=new) as act:
+            state.write_text(f"{new}\n")
+        assert act.outcome.as_declared is True
+
+
+def test_a_broken_probe_does_not_lose_the_outcome(home: RealHome, engine: Engine) -> None:
+    """A probe that raises anything at all after the act leaves the value unknown, the outcome recorded."""
+
+    class Broken(CallableProbe):
+        def read(self) -> Any:
+            if engine.state == "ACTIVE":
+                raise ZeroDivisionError
+            return super().read()
+
+    with home.act(Broken(engine.read), new="ACTIVE") as act:
+        engine.set("ACTIVE")
+    assert act.outcome.found is not None
+    assert act.outcome.found.cause == "the probe broke with ZeroDivisionError"
+
+
+def test_an_interrupt_while_reading_back_is_recorded_and_raised(home: RealHome, engine: Engine) -> None:
+    """Ctrl-C after the body: the outcome says applied with the value unread, and the interrupt goes on."""
+
+    def read() -> object:
+        if engine.state == "ACTIVE":
+            raise KeyboardInterrupt
+        return engine.read()
+
+    act = home.act(read, new="ACTIVE")
+    with pytest.raises(KeyboardInterrupt), act:
+        engine.set("ACTIVE")
+    assert kinds(home, act)[-1] == "applied"
+    assert act.outcome.found is not None
+    assert act.outcome.found.cause == "reading the value back was interrupted"
 
 
 def test_a_point_reads_itself_by_its_probe(home: RealHome, tmp_path: Path) -> None:

@@ -103,6 +103,14 @@ def test_a_large_value_becomes_a_reference(reading: Reading) -> None:
     assert (found.form, found.size) == ("reference", 40_002)
 
 
+@pytest.mark.parametrize("value", [1.5, None, ["a", {"b": True}], 10**30])
+def test_a_declared_value_has_the_form_in_which_it_is_read(reading: Reading, value: object) -> None:
+    """What is declared and what is then read are the same value, whatever the kind of probe."""
+    declared = reading.probe.as_read(value)
+    reading.write(declared.text or "")
+    assert captured.same(reading.probe.read(), declared)
+
+
 def test_a_probe_says_how_it_compares(reading: Reading) -> None:
     """Nothing shipped so far can compare and change in one step, and none claims to."""
     assert reading.probe.comparison == "checked"

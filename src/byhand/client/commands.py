@@ -17,7 +17,7 @@ from types import FrameType
 from byhand.client.contract import Receipt
 from byhand.client.interventions import Intervention, Means
 from byhand.client.steps import Request
-from byhand.errors import Fault, Invalid, NotAsDeclared
+from byhand.errors import CommandFailed, Fault, Invalid, NotAsDeclared
 from byhand.records import canonical
 from byhand.records.kinds import Outcome
 
@@ -42,16 +42,6 @@ class CommandResult:
     def receipt(self) -> Receipt:
         """Proof of it; made when first asked for."""
         return self.intervention.receipt
-
-
-class CommandFailed(Exception):
-    """The command ended with another exit code than 0."""
-
-    def __init__(self, exit_code: int) -> None:
-        self.exit_code = exit_code
-        super().__init__(f"exit code {exit_code}")
-
-    __str__ = Exception.__str__
 
 
 def command_digest(arguments: Sequence[str]) -> str:

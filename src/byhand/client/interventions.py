@@ -243,23 +243,40 @@ class Intervention:
 
     def _end(self, error: BaseException | None) -> None:
         prepared = self._known(self._prepared)
-        declared = prepared.declaration.change.new
-        outcome = steps.outcome_of(
+        try:
+            outcome = self._outcome(prepared, error)
+        except (
+            BaseException
+        ) as interruption:  # Ctrl-C while reading back: what is known is recorded all the same
+            outcome = self._outcome(prepared, error, unread="reading the value back was interrupted")
+            self._concluded = self._conclude(prepared.intervention, outcome, error or interruption)
+            if error is None:
+                self._schedule_revert(prepared)
+            raise
+        self._concluded = self._conclude(prepared.intervention, outcome, error)
+        if error is None:
+            self._schedule_revert(prepared)
+            self._tell_difference(prepared)
+
+    def _outcome(
+        self, prepared: Prepared, error: BaseException | None, *, unread: str | None = None
+    ) -> Outcome:
+        return steps.outcome_of(
             prepared.sight,
             prepared.intervention,
             "applied" if error is None else "failed",
             attempt=self._known(self._attempt).attempt,
-            declared=declared,
+            declared=prepared.declaration.change.new,
             error=_description(error) if error is not None else None,
+            unread=unread,
         )
-        self._concluded = self._conclude(prepared.intervention, outcome, error)
-        if error is not None:
-            return
-        self._schedule_revert(prepared)
-        if self._concluded.outcome.as_declared is False:
+
+    def _tell_difference(self, prepared: Prepared) -> None:
+        if self.outcome.as_declared is False:
+            found, declared = self.outcome.found, prepared.declaration.change.new
             raise NotAsDeclared(
                 f"intervention {prepared.intervention} is done, but the value found is "
-                f"{captured.render(outcome.found)}, declared was {captured.render(declared)}"
+                f"{captured.render(found)}, declared was {captured.render(declared)}"
             )
 
     def _conclude(self, intervention: str, outcome: Outcome, error: BaseException | None) -> Concluded:
@@ -297,7 +314,9 @@ class Intervention:
             via=Via(kind="integration", id=INTEGRATION),
             collected="inherited",
         )
-        means = replace(self._means, revert=None, expected=self.outcome.found)
+        found = self.outcome.found
+        known = found is not None and found.form != "unknown"
+        means = replace(self._means, revert=None, expected=found if known else None)
         with Intervention(request, means) as act:
             _run_revert(self._means.revert)
         return act.outcome

@@ -141,11 +141,13 @@ def read_value(sight: Sight) -> CapturedValue:
 
 
 def read_or_unknown(sight: Sight) -> CapturedValue:
-    """The value now, secrets included, or ``unknown`` with the cause."""
+    """The value now, secrets included, or ``unknown`` with the cause, also where the probe itself is broken."""
     try:
         return read_value(sight)
     except ProbeFailed as error:
         return captured.unknown(str(error)[:ERROR_LENGTH_MAX])
+    except Exception as error:  # noqa: BLE001 - after the act its outcome must be recorded, whatever a probe does
+        return captured.unknown(f"the probe broke with {type(error).__name__}")
 
 
 # -- declare
@@ -207,7 +209,7 @@ def build(request: Request, sight: Sight, original: CapturedValue, *, person: st
 
 
 def _change(request: Request, sight: Sight, original: CapturedValue, now: str) -> Change:
-    new = declared_value(request.new, original)
+    new = declared_value(request.new, sight)
     patches = captured.patch(original, new) if new is not None else None
     return Change(
         original=original,
@@ -222,15 +224,13 @@ def _change(request: Request, sight: Sight, original: CapturedValue, now: str) -
     )
 
 
-def declared_value(new: object, original: CapturedValue) -> CapturedValue | None:
-    """The declared new value; text is taken as the plain text that it replaces. Raises Invalid."""
+def declared_value(new: object, sight: Sight) -> CapturedValue | None:
+    """The declared new value in the form in which it will be read back. Raises Invalid."""
     if new is UNDECLARED:
         return None
     if isinstance(new, CapturedValue):
         return new
-    if isinstance(new, str) and original.form == "inline" and original.media_type == captured.TEXT:
-        return captured.from_text(new, captured.TEXT)
-    return captured.capture(new)
+    return sight.probe.as_read(new) if sight.probe is not None else captured.capture(new)
 
 
 def effective_until(until: Until, now: str) -> str | None:
@@ -346,15 +346,23 @@ def outcome_of(
     attempt: str | None,
     declared: CapturedValue | None = None,
     error: str | None = None,
+    unread: str | None = None,
 ) -> Outcome:
-    """The outcome, with the value read back now (not for an abandoned act: nothing was done)."""
+    """The outcome, with the value read back now (not for an abandoned act: nothing was done).
+
+    ``unread``: why the value is not read back, when it is not.
+    """
+    if unread is not None:
+        found: CapturedValue | None = captured.unknown(unread)
+    else:
+        found = None if result == "abandoned" else read_or_unknown(sight)
     outcome = Outcome(
         id=new_record_id(),
         schema=SCHEMA_VERSION,
         intervention=intervention,
         times=times(clock.now()),
         result=result,
-        found=None if result == "abandoned" else read_or_unknown(sight),
+        found=found,
         error=error[:ERROR_LOOKED_AT_MAX] if error else None,
         read_by=sight.read_by,
         attempt=attempt,

@@ -42,6 +42,10 @@ class CallableProbe:
         module, name = match["module"], match["name"]
         return cls(functools.partial(_call, module, name))
 
+    def as_read(self, value: object) -> CapturedValue:
+        """The value by the table of native types, like what the function returns."""
+        return captured.capture(value)
+
     def read(self) -> CapturedValue:
         """The function's answer. Its errors become ProbeFailed, without their text: it may hold secrets."""
         try:

@@ -60,8 +60,13 @@ class CommandProbe:
             text = output.decode("utf-8")
         except UnicodeDecodeError as error:
             raise ProbeFailed(f"{self._name} printed what is not UTF-8 text") from error
-        text = text.removesuffix("\n")
-        return captured.from_text(text, captured.JSON if _is_json(text) else captured.TEXT)
+        return self.as_read(text.removesuffix("\n"))
+
+    def as_read(self, value: object) -> CapturedValue:
+        """Text as the command prints it: ``1.50`` is a number, ``ACTIVE`` plain text; other types as JSON."""
+        if not isinstance(value, str):
+            return captured.capture(value)
+        return captured.from_text(value, captured.JSON if _is_json(value) else captured.TEXT)
 
     @property
     def _name(self) -> str:

@@ -27,6 +27,13 @@ class Probe(Protocol):
         """
         ...
 
+    def as_read(self, value: object) -> CapturedValue:
+        """What ``read`` gives once the target holds ``value``: a declared value is compared in this form.
+
+        Raises Invalid for a type that cannot be captured.
+        """
+        ...
+
 
 class ProbeKind(Protocol):
     """One kind of probe, named by the scheme of its address, e.g. ``file:/etc/limits.yaml#/max_notional``."""

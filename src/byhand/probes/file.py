@@ -45,7 +45,7 @@ class FileProbe:
             raise Invalid("this is no address of a probe", tuple(faults))
         self._path = path
         self._pointer = pointer
-        self._read = documents.FORMATS[name]
+        self._name = name
 
     @classmethod
     def from_address(cls, address: str) -> FileProbe:
@@ -64,11 +64,17 @@ class FileProbe:
         if data is None:
             return captured.absent()
         try:
-            return self._read(data.decode("utf-8"), self._pointer)
+            return documents.FORMATS[self._name](data.decode("utf-8"), self._pointer)
         except UnicodeDecodeError as error:
             raise ProbeFailed(f"{self._path} is not UTF-8 text") from error
         except ValueError as error:
             raise ProbeFailed(f"{self._path} cannot be read: {error}") from error
+
+    def as_read(self, value: object) -> CapturedValue:
+        """Plain text stays plain in a text file; in every other format values are JSON."""
+        if isinstance(value, str) and self._name == documents.TEXT:
+            return captured.from_text(value, captured.TEXT)
+        return captured.capture(value)
 
 
 def _expanded(path: str) -> Path:
