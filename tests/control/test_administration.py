@@ -87,6 +87,17 @@ def test_a_record_that_does_not_verify_has_no_effect_and_is_named(office: Any, b
     assert set(office.home.administration.current().points) == {"mm7-breaker"}
 
 
+def test_a_record_of_a_newer_byhand_is_named_not_guessed(office: Any, breaker: Any) -> None:
+    """What cannot be read has no effect here; everything before and after it still has."""
+    newer = msgspec.structs.replace(office.signed(office.point_record(breaker()), "ada"), schema=99)
+    (acknowledgement,) = office.home.journal.append([Entry(newer)])
+    office.register(breaker(name="readable"))
+    now = office.home.administration.current()
+    assert set(now.points) == {"readable"}
+    ((index, why),) = now.rejected
+    assert (index, "newer byhand" in why) == (acknowledgement.index, True)
+
+
 def test_a_retry_gets_the_same_acknowledgement(office: Any, breaker: Any) -> None:
     """The same record again is the same answer; the same id with another content is a conflict."""
     record = office.signed(office.point_record(breaker()), "ada")
