@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trader and the breaker, on the real engine: what is recorded, what a stranger finds, what a forger cannot hide."""
+"""The trader and the breaker on the real engine: what is recorded, what strangers find and forgers hide."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(engine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played(engine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
     """The story, played once; the log remembered by a client afterwards."""
     stage = stages.prepare({}, tmp_path_factory.mktemp("story"))
     with stage.opened() as home:
@@ -59,7 +59,7 @@ def played(engine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     told = telling.play(engine_python, "byhand.demo.story_trader", stage.player, hear=lambda line: None)
     with stage.opened() as home:
         stages.remember(stage, home)
-    yield Played(stage, told, old_note)
+    return Played(stage, told, old_note)
 
 
 def test_the_story_goes_as_it_is_told(played: Played) -> None:
@@ -76,7 +76,7 @@ def test_the_story_goes_as_it_is_told(played: Played) -> None:
 def test_only_what_was_permitted_is_in_the_log(played: Played) -> None:
     """Three interventions, each from intent to outcome; the one without a reason left no trace of an act."""
     with played.stage.opened() as home:
-        kinds = [one.leaf.kind for one in home.journal.reader.scan(0) if one.leaf.kind not in ("access",)]
+        kinds = [one.leaf.kind for one in home.journal.reader.scan(0) if one.leaf.kind != "access"]
     assert kinds == ["administration"] * 4 + ["intent", "permit", "permit", "outcome"] * 3
 
 
@@ -105,7 +105,7 @@ def test_the_permit_was_issued_and_used_once(played: Played) -> None:
 
 
 def test_the_limit_comes_back_as_an_intervention_of_its_own(played: Played) -> None:
-    """Caused by the raise, carried by the integration, under the same person and reason; read from the engine."""
+    """Caused by the raise, carried by the integration, same person and reason; read from the engine."""
     raised, reverted = played.intent("raise"), played.intent("revert")
     assert raised.declaration.change.effective_until is not None
     assert reverted.caused_by == played.intervention("raise")
@@ -198,7 +198,7 @@ def _advice_comes_with_every_finding(reports: Iterable[Report]) -> None:
 def test_with_key_and_anchor_forged_only_memory_names_it(
     played: Played, handed: stranger.Handed, tmp_path: Path
 ) -> None:
-    """Without memory: consistent, signer not authenticated, nothing found; known logs and a receipt name the fork."""
+    """Without memory: consistent, signer not authenticated; known logs and a receipt name the fork."""
     forgery = next(one for one in FORGERIES if one.name == "anchor-too")
     copy = copy_home(played.stage.home, tmp_path / "copy")
     forgery.make(copy, Booty(handed.intent, played.old_note, OVERRIDE_NOTES, LIMIT_NOTES))
@@ -226,7 +226,7 @@ def _records(home: wiring.ReadHome) -> Iterator[object]:
 def test_a_home_with_another_history_does_not_open(
     played: Played, handed: stranger.Handed, tmp_path: Path
 ) -> None:
-    """Cut back, signed with another key or computed anew: such a home refuses to run while its anchor stands."""
+    """Cut back, signed with another key or computed anew: it refuses to run while its anchor stands."""
     for forgery in [
         one for one in FORGERIES if one.name in ("rolled-back", "own-key", "signed-intent", "log-key")
     ]:

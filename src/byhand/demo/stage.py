@@ -184,10 +184,11 @@ def _genesis(origin: str, signer: Signer) -> str:
     line = sshsig.authorized_line(signer.public_key_blob)
     nonce = secrets.token_hex(NONCE_BYTES)
     genesis = statements.Genesis(origin=origin, person=PERSON, keys=(line,), nonce=nonce, time=clock.now())
-    return _signed(genesis, signer)
+    return signed(genesis, signer)
 
 
-def _signed(statement: statements.Statement, signer: Signer) -> str:
+def signed(statement: statements.Statement, signer: Signer) -> str:
+    """The envelope (JSON text) with ``signer``'s signature over ``statement``."""
     envelope = statements.unsigned(statement)
     armored = signer.sign(envelope.pae(), statement.namespace)
     return dsse.encode(statements.add_signature(envelope, armored)).decode()
@@ -197,7 +198,7 @@ def _signed_change(record: Administration, origin: str, signer: Signer) -> Admin
     statement = administration.to_sign(
         record, origin=origin, person=PERSON, nonce=secrets.token_hex(NONCE_BYTES), time=clock.now()
     )
-    return msgspec.structs.replace(record, statements=(_signed(statement, signer),))
+    return msgspec.structs.replace(record, statements=(signed(statement, signer),))
 
 
 def _add_point(home: wiring.Home, caller: Caller, signer: Signer, point: Point) -> None:

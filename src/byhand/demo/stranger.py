@@ -20,7 +20,7 @@ from byhand.journal.tree import StoredTree
 from byhand.records.kinds import Intent
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 
-COMMAND_SECONDS_MAX = 60
+COMMAND_SECONDS_MAX = 60  # each takes a moment; more means that it waits for something
 
 
 @dataclass(frozen=True, slots=True)
