@@ -91,8 +91,9 @@ def test_the_environment_says_which_home(isolated: Path, tmp_path: Path) -> None
     (tmp_path / ".ssh").mkdir()
     (tmp_path / "id_ed25519").rename(tmp_path / ".ssh" / "id_ed25519")
     code = """
-import os, byhand
+import os, warnings, byhand
 print(byhand.point("mm7-breaker").owner, flush=True)
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads, rightly
 child = os.fork()
 if child == 0:
     print(byhand.point("mm7-breaker").tier, flush=True)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import stat
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -205,20 +206,26 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
         KnownLogs(tmp_path / "plain" / "known_logs").trust(ORIGIN, [Log(1).key])
 
 
-def _trust_many(path: str, start: int) -> None:
-    for number in range(start, start + 10):
-        origin = f"log-{number}.example"
-        KnownLogs(Path(path)).trust(origin, [Log(1, origin=origin).key])
+TRUST_MANY = """
+import sys
+from pathlib import Path
+from byhand.client.known_logs import KnownLogs
+for line in sys.stdin:
+    origin, key = line.split()
+    KnownLogs(Path(sys.argv[1])).trust(origin, [key])
+"""
 
 
 def test_two_processes_lose_nothing(known: KnownLogs) -> None:
     """Changes made at the same time by several processes are all there afterwards."""
-    context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=_trust_many, args=(str(known._path), start)) for start in (0, 100)]
-    for one in writers:
-        one.start()
-    for one in writers:
-        one.join(60)
+    command = [sys.executable, "-c", TRUST_MANY, str(known._path)]
+    writers = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(2)]
+    for number, one in enumerate(writers):
+        assert one.stdin is not None
+        origins = [f"log-{number}-{count}.example" for count in range(10)]
+        one.stdin.writelines(f"{origin} {Log(1, origin=origin).key}\n" for origin in origins)
+        one.stdin.close()
+    assert [one.wait(60) for one in writers] == [0, 0]
     assert len(known.all()) == 20
 
 

@@ -141,7 +141,7 @@ def read_value(sight: Sight) -> CapturedValue:
 
 
 def read_or_unknown(sight: Sight) -> CapturedValue:
-    """The value now, secrets included, or ``unknown`` with the cause, also where the probe itself is broken."""
+    """The value now, secrets included, or ``unknown`` with the cause, also where the probe is broken."""
     try:
         return read_value(sight)
     except ProbeFailed as error:
