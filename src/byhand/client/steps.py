@@ -20,7 +20,7 @@ from byhand.client.contract import Attempt, Backend, Concluded, Declared, Permit
 from byhand.client.executor import executor_name
 from byhand.client.places import Place, RegisteredPoint, view_of
 from byhand.client.speaking import sign_intent
-from byhand.errors import ByhandError, Fault, Invalid, ProbeFailed, Refused
+from byhand.errors import BeforeStateChanged, ByhandError, Fault, Invalid, ProbeFailed, Refused
 from byhand.ids import new_record_id
 from byhand.probes import open_probe
 from byhand.probes.callable import CallableProbe
@@ -180,8 +180,6 @@ def declare_only(
 
 
 def _check_expected(sight: Sight, found: CapturedValue, expected: CapturedValue) -> None:
-    from byhand.errors import BeforeStateChanged
-
     if not captured.same(sight.redactor.value(found), expected, sight.view.point.ignore):
         raise BeforeStateChanged("somebody changed the value since: it is not the one this act was to undo")
 
