@@ -19,7 +19,10 @@ WORKERS ?= 2
 SLOW := crash tamper journeys peers browser
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 
-.PHONY: help demo test check format docs reference clean
+# Benchmarks print one JSON object a line; ARGS=--quick for a short look.
+BENCHMARKS = $(filter-out bench/common.py,$(wildcard bench/*.py))
+
+.PHONY: help demo test check bench format docs reference clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -68,6 +71,9 @@ check: $(VENV)/.tools ## format, lint, types, floors, documentation: at most two
 	step 'house rules and documentation' $(PYTEST) tests/house -q -n 0; \
 	step 'lock' $(BIN)/uv lock --check --offline --quiet; \
 	exit $$failed
+
+bench: $(VENV)/.tools ## every benchmark, as JSON lines with the ratio to a raw baseline (ARGS=--quick)
+	@for file in $(BENCHMARKS); do echo "* $$file" >&2; $(BIN)/python $$file $(ARGS); done
 
 format: $(VENV)/.tools ## write the format that check asks for
 	@$(BIN)/ruff format .

@@ -10,4 +10,4 @@ exclude_patterns = ["_build", "decisions/template.md"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 # Pages link to files of the repository as well, for those who read them there.
-suppress_warnings = ["myst.xref_missing", "toc.empty_glob"]
+suppress_warnings = ["myst.xref_missing"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every test stands on: a home directory of its own, no variables of the caller's, sockets to loopback only."""
+"""What every test stands on: its own HOME, none of the caller's variables, loopback only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("BYHAND_CACHE") or Path.home() / ".cache" / "byhand")
 IN_CI = os.environ.get("CI") == "true"
 # Variables that would lead a test to the caller's own keys, homes and servers.
-CALLERS_OWN = ("SSH_AUTH_SOCK", "SSH_AGENT_PID", "SUDO_USER", "LOGNAME", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL")
+CALLERS_OWN = (
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "SUDO_USER",
+    "LOGNAME",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+)
 XDG_FOLDERS = {
     "XDG_CACHE_HOME": ".cache",
     "XDG_CONFIG_HOME": ".config",
@@ -23,7 +30,9 @@ XDG_FOLDERS = {
 }
 
 _QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)  # two shared cores are slow at times
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=200, suppress_health_check=_QUIET)
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, max_examples=200, suppress_health_check=_QUIET
+)
 settings.register_profile("local", deadline=None, max_examples=50, suppress_health_check=_QUIET)
 settings.register_profile("long", deadline=None, max_examples=5_000, suppress_health_check=_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "local"))
@@ -43,7 +52,7 @@ def missing(what: str, advice: str) -> None:
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The test's own HOME, with every variable that could lead outside removed; what peers built stays cached."""
+    """The test's own HOME, and no variable that leads outside; what peers built stays cached."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith("BYHAND_") or name in CALLERS_OWN:
@@ -71,11 +80,11 @@ DATA = _folder("BYHAND_DATA", REPOSITORY.parent / "shared" / "data", "data")
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """Events as real systems sent them: BYHAND_SAMPLES, the folder beside the repository, or our own fixtures."""
+    """Events as real systems sent them: BYHAND_SAMPLES, a folder beside us, or fixtures."""
     return SAMPLES
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """Interventions of a made-up company: BYHAND_DATA, the folder beside the repository, or our own fixtures."""
+    """Interventions of a made-up company: BYHAND_DATA, a folder beside us, or fixtures."""
     return DATA
