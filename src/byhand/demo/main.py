@@ -173,9 +173,9 @@ def play_forger(screen: Screen, stage: Stage, handed: Handed, old_note: bytes) -
     """Every forgery, on a copy of its own, before every verifier."""
     screen.chapter("The forger")
     screen.say(
-        "He gets copies of the home, then the log's own key, then the anchor too. Five verifiers look at each"
+        "He gets copies of the home, then the log's own key, then the anchor too. Five verifiers look at "
+        "each forgery; each holds one thing only, taken from the true log before."
     )
-    screen.say("forgery; each holds one thing only, taken from the true log before.")
     booty = Booty(handed.intent, old_note, signed_text=OVERRIDE_NOTES, unsigned_text=LIMIT_NOTES)
     for holds in VERIFIERS:
         wanted = "sound" if holds in ("policy", "known_logs") else "consistent; signer not authenticated"
@@ -183,11 +183,11 @@ def play_forger(screen: Screen, stage: Stage, handed: Handed, old_note: bytes) -
         screen.expect(f"the true home, before a verifier with {holds}", report.verdict, wanted)
     rows = [_forge(screen, stage, handed, booty, number) for number in range(len(FORGERIES))]
     screen.table(("what was forged", *(f"with {holds}" for holds in VERIFIERS)), rows)
-    screen.say("A verifier who holds nothing never says sound: the signer is not authenticated, exit code 1.")
     screen.say(
-        "A policy knows who signs. Only memory - a known log, a receipt, an anchor elsewhere - knows what was"
+        "A verifier who holds nothing never says sound: the signer is not authenticated, exit code 1. A "
+        "policy knows who signs; where the forger has the log's key, it says sound. Only memory - a known log, "
+        "a receipt, an anchor elsewhere - knows what was signed before. Keep your receipts."
     )
-    screen.say("signed before, and catches the one who has the log's key. Keep your receipts.")
 
 
 def _forge(screen: Screen, stage: Stage, handed: Handed, booty: Booty, number: int) -> tuple[str, ...]:

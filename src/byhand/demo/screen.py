@@ -14,6 +14,7 @@ from rich.table import Table
 from byhand.demo.telling import Told
 
 PLAIN_WIDTH = 140  # columns where there is no terminal to ask: wide enough for the table of forgeries
+TABLE_WIDTH_MIN = 125  # columns; with fewer, the codes of findings would be cut in two
 INDENT = (0, 0, 0, 2)
 
 
@@ -70,7 +71,12 @@ class Screen:
         self._console.print(Padding(table, INDENT, expand=False))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table."""
+        """A table; on a narrow terminal, each row as a list under its first cell."""
+        if self._console.width < TABLE_WIDTH_MIN:
+            for title, *cells in rows:
+                self.say(title)
+                self.facts(zip((f"  {name}" for name in columns[1:]), cells, strict=True))
+            return
         table = Table(box=box.SIMPLE_HEAD if self._console.is_terminal else box.ASCII2, show_lines=False)
         for column in columns:
             table.add_column(escape(column), overflow="fold")

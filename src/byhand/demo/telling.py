@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -126,9 +127,12 @@ def play(python: Path, module: str, player: Player, *arguments: str, hear: Hear)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=player.environment(), encoding="utf-8"
     ) as process:
+        patience = threading.Timer(STORY_SECONDS_MAX, process.kill)
+        patience.start()
         for text in process.stdout or ():
             both(_line(text))
-        code = process.wait(STORY_SECONDS_MAX)
+        code = process.wait()
+        patience.cancel()
     both(Told("expected", "the story ran to its end", f"exit {code}", "exit 0"))
     return told
 
