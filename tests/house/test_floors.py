@@ -23,6 +23,8 @@ IMPURE = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib",
 }  # fmt: skip
 PLUG_IN_FOLDERS = ("probes", "connectors", "sinks", "detectors")
+IMPORT_NAMES = {"yaml": "pyyaml"}  # where the import is called otherwise than the distribution
+ENGINE_SIDE = {"src/byhand/demo/desk.py"}  # runs inside the engine's environment, never in byhand's
 IMPORT_MILLISECONDS_MAX = 60  # a shell prompt must not be felt to wait
 IMPORT_ROUNDS = 7  # the quickest counts: others may be using the machine
 OUTSIDE_ALLOWED: set[str] = set()  # what `import byhand` may load beside the standard library
@@ -52,6 +54,19 @@ def test_pure_rooms_name_no_input_or_output(modules: list[Any]) -> None:
         if name.split(".")[0] in IMPURE or name == "byhand.clock"
     ]
     assert found == []
+
+
+def test_every_library_is_declared(modules: list[Any]) -> None:
+    """What byhand imports of others is named in pyproject.toml, not brought along by chance."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[^A-Za-z0-9_-]", name)[0].replace("-", "_") for name in project["dependencies"]}
+    imported = {
+        name
+        for module in modules
+        if module.name not in ENGINE_SIDE
+        for name in outside({found for found in module.imported() if found})
+    }
+    assert {IMPORT_NAMES.get(name, name) for name in imported} <= declared
 
 
 def is_main_guard(node: ast.AST) -> bool:
