@@ -19,6 +19,7 @@ from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.indexing import Indexer
 from byhand.control.people import People
+from byhand.control.permits import Permits
 from byhand.control.point_views import PointViews
 from byhand.control.points import Points
 from byhand.control.reading import Reading
@@ -214,7 +215,8 @@ def _put_together(
     sessions = Sessions(journal, people, SqliteState(path))
     chains = Chains(journal)
     views = PointViews(journal.origin, points, reasons, keys.secret(REDACTION_MAC))
-    gate = Gate(journal, chains, people, views, reasons, keys.secret(DECLARATION_MAC), settings.gate)
+    permits = Permits(journal, chains, people, views, settings.gate)
+    gate = Gate(journal, chains, people, views, reasons, permits, keys.secret(DECLARATION_MAC), settings.gate)
     settling = Settling(chains, points, index.due, lambda one: bool(index.caused(one)), executor_alive)
     reading = Reading(journal, indexer, index, points)
     findings = Findings(chains)

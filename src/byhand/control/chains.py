@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The records of one intervention as the gate last saw them, and the state they fold to.
 
-A remembered chain may be stale: every append names the head it was decided on, so a stale one is refused
-with ChainMoved and read again.
+A remembered chain is used while its head still is the log's. It may be overtaken in between: every append
+names the head it was decided on, so a stale decision is refused with ChainMoved and made again.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Chains:
         """The intervention's chain; raises NotFound."""
         with self._lock:
             chain = self._remembered.get(intervention)
-        return chain if chain is not None else self._read(intervention)
+        if chain is not None and chain.head == self._journal.reader.head(intervention):
+            return chain
+        return self._read(intervention)
 
     def _read(self, intervention: str) -> Chain:
         stored = self._journal.reader.chain(intervention)
@@ -93,7 +95,7 @@ class Chains:
         record = stored.record
         if not isinstance(record, AnyRecord):
             raise HomeRefused(
-                f"entry {stored.index} was erased or written by a newer byhand: nothing more can be decided on it"
+                f"entry {stored.index} was erased or is newer than this byhand: nothing can be decided on it"
             )
         return Link(self._journal.acknowledge_stored(stored), record)
 
@@ -120,7 +122,7 @@ class Chains:
     def extend(
         self, intervention: str, chain: Chain, entries: Sequence[Entry]
     ) -> tuple[Acknowledgement, ...]:
-        """Append to ``chain``; the lifecycle must allow it. Raises ChainMoved, ClaimTaken, IllegalTransition."""
+        """Append to ``chain``, if the lifecycle allows; raises ChainMoved, ClaimTaken, IllegalTransition."""
         state = chain.state
         for entry in entries:
             state = lifecycle.advance(state, entry.record)

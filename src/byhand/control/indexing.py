@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the index up with the log: reads what is new, folds it, writes it. Any number of processes may try."""
+"""Keeps the index up with the log: reads what is new, folds it, writes it. Any process may try."""
 
 from __future__ import annotations
 

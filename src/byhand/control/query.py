@@ -61,7 +61,7 @@ def _unknown(field: str, value: str) -> Condition:
 
 
 def _words(value: str) -> Condition:
-    """Words as a phrase; the last one may be begun only. Quoted for FTS5, so that nothing in it is an operator."""
+    """Words as a phrase, the last one perhaps only begun. Quoted for FTS5: nothing in it is an operator."""
     words = re.findall(r"\w+", value)
     if not words:
         raise ValueError("holds no word to search for")

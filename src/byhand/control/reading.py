@@ -146,7 +146,7 @@ class Reading:
     def export(
         self, caller: Caller, query: str, *, rows: str = "interventions", form: str = "csv"
     ) -> Iterator[str]:
-        """Lines of an export, oldest last; the access record is in the log before the first line is given out."""
+        """Lines of an export, oldest last; the access record is in the log before the first line."""
         if rows not in ("interventions", "records") or form not in ("csv", "ndjson"):
             raise Invalid("an export has rows of interventions or records, as csv or ndjson")
         conditions = compile_query(query)

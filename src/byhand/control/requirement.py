@@ -37,5 +37,5 @@ def requirement(tier: Tier) -> Requirement:
 
 
 def demanded(tier: Tier, mode: Mode) -> Requirement:
-    """What is demanded now: all of it under ``enforce``; otherwise a permit always issues, and says what was missing."""
+    """All of it under ``enforce``; otherwise nothing: a permit always issues, and says what was missing."""
     return requirement(tier) if mode == "enforce" else NOTHING

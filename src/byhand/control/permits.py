@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Permits: issued when the intent's requirement is met, redeemed exactly once, every refusal on record.
+
+The proof is ``byhand.trust.permit``, the same numbers here and for a verifier years later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NoReturn
+
+import msgspec
+
+from byhand import clock
+from byhand.client.contract import Acknowledgement, Attempt, Permitted
+from byhand.control.chains import Chain, Chains
+from byhand.control.identity import Caller
+from byhand.control.people import People
+from byhand.control.point_views import PointViews
+from byhand.control.requirement import Requirement, demanded
+from byhand.errors import BeforeStateChanged, ClaimTaken, NotPermitted, Refused
+from byhand.ids import new_record_id
+from byhand.journal.entry import ANY, Entry
+from byhand.journal.journal import Journal
+from byhand.records import canonical, captured, codec
+from byhand.records.intervention import Times
+from byhand.records.kinds import SCHEMA_VERSION, Intent, Permit
+from byhand.settings import GateSettings
+from byhand.trust import permit as proof
+
+
+class Permits:
+    """The permits of one home. Thread-safe."""
+
+    def __init__(
+        self, journal: Journal, chains: Chains, people: People, views: PointViews, settings: GateSettings
+    ) -> None:
+        self._journal = journal
+        self._chains = chains
+        self._people = people
+        self._views = views
+        self._settings = settings
+
+    def permit(self, caller: Caller, intervention: str, redeem: Attempt | None = None) -> Permitted:
+        """Issue the permit, once the requirement is met; with ``redeem`` use it in the same commit."""
+        return self._chains.deciding(intervention, lambda chain: self._permit(caller, chain, redeem))
+
+    def _permit(self, caller: Caller, chain: Chain, redeem: Attempt | None) -> Permitted:
+        issued = chain.permit("issued")
+        if issued is not None:
+            return self._redeem(caller, chain, redeem) if redeem is not None else _permitted(*issued)
+        if chain.state.phase not in ("declared", "approved"):
+            raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
+        acknowledgement, intent = chain.intent
+        self._check_same_person(caller, intent)
+        facts, needs = self._facts(acknowledgement, intent)
+        persons = self._people.keyring().persons_at(self._journal.reader.size)
+        proof.check_issue(
+            facts,
+            _approvals(intent, needs),
+            persons=persons,
+            now=clock.now(),
+            permit_seconds=self._settings.permit_seconds,
+        )
+        if needs.anchored:
+            self._journal.anchor(acknowledgement.index + 1)
+        permit = self._issued(acknowledgement, intent, facts)
+        records = [permit]
+        if redeem is not None:
+            self._check_redeem(caller, chain, permit, redeem)
+            records.append(_of_permit(permit, redeem, "redeemed"))
+        return _permitted(self._extend(chain, records)[-1], records[-1])
+
+    @staticmethod
+    def _check_same_person(caller: Caller, intent: Intent) -> None:
+        if caller.person != intent.declaration.person:
+            raise NotPermitted(
+                f"the intent is {intent.declaration.person}'s: {caller.person} cannot act on it",
+                advice="Declare your own intent.",
+            )
+
+    def _facts(self, acknowledgement: Acknowledgement, intent: Intent) -> tuple[proof.Intent, Requirement]:
+        """What the permit's proof asks of the intent. Its signature was checked when it was declared."""
+        needs = demanded(intent.target.tier, intent.mode)
+        digest = codec.declaration_digest(intent.declaration)
+        facts = proof.Intent(
+            bound=self._bound(intent),
+            signature=needs.signature,
+            expires=intent.declaration.expires,
+            index=acknowledgement.index,
+            leaf_hash=bytes.fromhex(acknowledgement.leaf),
+            declaration_sha256=digest,
+            signed_declaration_sha256=digest if intent.statement is not None else None,
+        )
+        return facts, needs
+
+    def _bound(self, intent: Intent, before: str | None = None) -> proof.Bound:
+        change = intent.declaration.change
+        target = intent.target
+        place = canonical.encode([target.system, target.type, target.id, change.field])
+        if before is None:
+            before = captured.normal_digest(change.original, self._views.ignored(intent))
+        return proof.Bound(
+            person=intent.declaration.person,
+            target=hashlib.sha256(place).hexdigest(),
+            change_sha256=codec.change_digest(change),
+            before_sha256=before,
+        )
+
+    def _issued(self, acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent) -> Permit:
+        record_id = new_record_id()
+        return Permit(
+            id=record_id,
+            schema=SCHEMA_VERSION,
+            intervention=intent.id,
+            times=Times(received=clock.now()),
+            governance=intent.governance,
+            phase="issued",
+            intent=acknowledgement.index,
+            leaf=acknowledgement.leaf,
+            permit=record_id,
+            person=intent.declaration.person,
+            change=facts.bound.change_sha256,
+            before=facts.bound.before_sha256,
+            expires=clock.after(clock.now(), seconds=self._settings.permit_seconds),
+            decision=intent.decision,
+        )
+
+    def redeem(self, caller: Caller, intervention: str, attempt: Attempt) -> Permitted:
+        """Use the permit, exactly once: one attempt gets one answer, also when asked again."""
+        return self._chains.deciding(intervention, lambda chain: self._redeem(caller, chain, attempt))
+
+    def _redeem(self, caller: Caller, chain: Chain, attempt: Attempt) -> Permitted:
+        issued = chain.permit("issued")
+        if issued is None:
+            raise NotPermitted("no permit was issued for this intervention", advice="byhand permit ID")
+        redeemed = chain.permit("redeemed")
+        if redeemed is not None:
+            if (redeemed[1].attempt, redeemed[1].executor) == (attempt.attempt, attempt.executor):
+                return _permitted(*redeemed)
+            used = NotPermitted(
+                "this permit was used already: it is good once", advice="Declare a new intent."
+            )
+            self._refuse_attempt(chain, issued[1], attempt, used)
+        if chain.state.phase != "permitted":
+            raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
+        self._check_redeem(caller, chain, issued[1], attempt)
+        record = _of_permit(issued[1], attempt, "redeemed")
+        try:
+            (acknowledgement,) = self._extend(chain, [record])
+        except ClaimTaken as error:
+            raise NotPermitted("this permit was used already, by somebody faster") from error
+        return _permitted(acknowledgement, record)
+
+    def _check_redeem(self, caller: Caller, chain: Chain, permit: Permit, attempt: Attempt) -> None:
+        acknowledgement, intent = chain.intent
+        facts, needs = self._facts(acknowledgement, intent)
+        try:
+            self._check_same_person(caller, intent)
+            proof.check_redeem(
+                facts,
+                _approvals(intent, needs),
+                proof.Permit(bound=self._bound(intent, permit.before), expires=permit.expires or ""),
+                acting=self._bound(intent),
+                attempt=attempt.attempt,
+                before_now_sha256=self._before(intent, permit, attempt),
+                persons=self._people.keyring().persons_at(self._journal.reader.size),
+                now=clock.now(),
+            )
+        except BeforeStateChanged as error:
+            if intent.mode == "enforce":
+                self._refuse_attempt(chain, permit, attempt, error)
+        except NotPermitted as error:
+            self._refuse_attempt(chain, permit, attempt, error)
+
+    def _before(self, intent: Intent, permit: Permit, attempt: Attempt) -> str:
+        """Digest of the value found just before the act; one that could not be read cannot have changed."""
+        if intent.declaration.change.original.form == "unknown" and attempt.before.form == "unknown":
+            return permit.before
+        return captured.normal_digest(attempt.before, self._views.ignored(intent))
+
+    def _refuse_attempt(self, chain: Chain, permit: Permit, attempt: Attempt, error: Refused) -> NoReturn:
+        """Write the refusal down beside the permit, then raise it; one not yet issued leaves no record."""
+        if chain.permit("issued") is not None:
+            self._extend(chain, [_of_permit(permit, attempt, "refused", cause=str(error))])
+        raise error
+
+    def _extend(self, chain: Chain, records: list[Permit]) -> tuple[Acknowledgement, ...]:
+        """Append ``records``; the first names the head they were decided on, a redemption its one claim."""
+        entries = [
+            Entry(
+                record,
+                claims=(f"redemption:{record.permit}",) if record.phase == "redeemed" else (),
+                expected_head=chain.head if position == 0 else ANY,
+            )
+            for position, record in enumerate(records)
+        ]
+        return self._chains.extend(str(records[0].intervention), chain, entries)
+
+
+def _approvals(intent: Intent, needs: Requirement) -> proof.Approvals:
+    """The seam where other persons' approvals enter."""
+    return proof.Approvals(required=needs.approvals, contributors=frozenset({intent.declaration.person}))
+
+
+def _of_permit(permit: Permit, attempt: Attempt, phase: str, cause: str | None = None) -> Permit:
+    return msgspec.structs.replace(
+        permit,
+        id=new_record_id(),
+        phase=phase,
+        executor=attempt.executor,
+        attempt=attempt.attempt,
+        comparison=attempt.comparison,
+        window_ms=attempt.window_ms,
+        cause=cause,
+        decision=None,
+        times=Times(received=clock.now()),
+    )
+
+
+def _permitted(acknowledgement: Acknowledgement, record: Permit) -> Permitted:
+    return Permitted(
+        acknowledgement=acknowledgement,
+        permit=record.permit,
+        intervention=str(record.intervention),
+        expires=record.expires or "",
+        attempt=record.attempt,
+    )
