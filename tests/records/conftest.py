@@ -163,10 +163,15 @@ def _of_type(kind: type[Part], field: str, annotation: Any) -> st.SearchStrategy
     return _of_info(kind, field, info)
 
 
+def _is_none(info: Any) -> bool:
+    return isinstance(info, msgspec.inspect.NoneType)
+
+
 def _of_info(kind: type[Part], field: str, info: Any) -> st.SearchStrategy[Any]:
     match info:
         case msgspec.inspect.UnionType():
-            return st.one_of(*(_of_info(kind, field, one) for one in info.types))
+            types = [one for one in info.types if not (field in ALWAYS and _is_none(one))]
+            return st.one_of(*(_of_info(kind, field, one) for one in types))
         case msgspec.inspect.StructType():
             return any_part(info.cls)
         case msgspec.inspect.VarTupleType():
@@ -179,11 +184,13 @@ def _of_info(kind: type[Part], field: str, info: Any) -> st.SearchStrategy[Any]:
             return st.booleans()
         case msgspec.inspect.IntType():
             return st.just(0) if field == "schema" else st.integers(-840, 840)
-    return _text(forms.of(kind, field))
+    return _text(forms.PERSON if kind is Actor and field == "person" else forms.of(kind, field))
 
 
-ALWAYS = ("intervention", "justification", "new")
+ALWAYS = frozenset({"intervention", "justification", "new", "point"})
 """Optional by type, wanted by a rule; of the other optional fields a few at a time are enough."""
+NEVER = {Declaration: {"target"}, Observation: {"absence"}}
+"""Where one of two fields must stand alone, these give way."""
 
 
 @cache
@@ -193,11 +200,8 @@ def any_part(kind: type[Part]) -> st.SearchStrategy[Any]:
         return _VALUES
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     wanted = {name for name, field in fields.items() if field.required or name in ALWAYS}
-    others = (
-        st.lists(st.sampled_from(sorted({*fields} - wanted)), max_size=3, unique=True)
-        if {*fields} - wanted
-        else st.just([])
-    )
+    optional = sorted({*fields} - wanted - NEVER.get(kind, set()))
+    others = st.lists(st.sampled_from(optional), max_size=3, unique=True) if optional else st.just([])
 
     def build(names: list[str]) -> st.SearchStrategy[Any]:
         chosen = [*wanted, *names]
