@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
-from pathlib import Path
 
 from byhand.client.contract import Attempt, Concluded, Declared, Identity, Permitted, PointView, Receipt
 from byhand.control.gate import Gate
@@ -84,31 +81,3 @@ class Embedded:
     def close(self) -> None:
         """Close the home."""
         self._close()
-
-
-def executor_name() -> str:
-    """This process, told apart from a later one with the same number: host, process, its start."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def executor_alive(executor: str) -> bool | None:
-    """Whether the process that redeemed a permit still runs; ``None`` when that cannot be said from here."""
-    parts = executor.split("/")
-    if len(parts) != 3 or parts[0] != socket.gethostname() or not parts[1].isdigit():
-        return None
-    process = int(parts[1])
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return None
-    return _started(process) == parts[2]
-
-
-def _started(process: int) -> str:
-    """Start time of a process in clock ticks since boot (proc(5), field 22); ``0`` where there is no /proc."""
-    stat = Path(f"/proc/{process}/stat")
-    if not stat.exists():
-        return "0"
-    return stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]

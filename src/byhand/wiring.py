@@ -13,6 +13,7 @@ from pathlib import Path
 
 from byhand import clock, settings as settings_room
 from byhand.anchor.file import FileAnchor
+from byhand.client.executor import executor_alive
 from byhand.control.administration import AdministrationFold
 from byhand.control.chains import Chains
 from byhand.control.findings import Findings
@@ -26,7 +27,8 @@ from byhand.control.reading import Reading
 from byhand.control.reasons import Reasons
 from byhand.control.sessions import Sessions
 from byhand.control.settling import Settling
-from byhand.embedded import Embedded, executor_alive
+from byhand.control.turns import Turns
+from byhand.embedded import Embedded
 from byhand.errors import Conflict, HomeRefused, Invalid
 from byhand.journal.journal import Journal
 from byhand.journal.log_key import LogKey
@@ -214,8 +216,10 @@ def _put_together(
     indexer = Indexer(journal, index)
     sessions = Sessions(journal, people, SqliteState(path))
     chains = Chains(journal)
-    views = PointViews(journal.origin, points, reasons, keys.secret(REDACTION_MAC))
-    permits = Permits(journal, chains, people, views, settings.gate)
+    views = PointViews(
+        journal.origin, points, reasons, keys.secret(REDACTION_MAC), settings.gate.intent_seconds
+    )
+    permits = Permits(journal, chains, people, views, Turns(journal, chains), settings.gate)
     gate = Gate(journal, chains, people, views, reasons, permits, keys.secret(DECLARATION_MAC), settings.gate)
     settling = Settling(chains, points, index.due, lambda one: bool(index.caused(one)), executor_alive)
     reading = Reading(journal, indexer, index, points)

@@ -15,7 +15,7 @@ import pytest
 
 from byhand import clock, wiring
 from byhand.client.contract import Attempt, Permitted
-from byhand.embedded import executor_name
+from byhand.client.executor import executor_name
 from byhand.errors import (
     BeforeStateChanged,
     ByhandError,
@@ -396,6 +396,40 @@ def test_only_the_person_who_declared_may_act(desk: Desk) -> None:
         desk.home.gate.conclude(bob, intervention, desk.outcome(intervention))
 
 
+def test_one_at_a_time_on_a_target(desk: Desk) -> None:
+    """While one redemption is open, another on the same target waits; on its own target it does not."""
+    first, second, elsewhere = desk.declare(), desk.declare(), desk.declare("enforce-low")
+    desk.permit(first)
+    with pytest.raises(NotPermitted, match=first):
+        desk.permit(second)
+    desk.permit(elsewhere)
+    desk.home.gate.conclude(desk.ada, first, desk.outcome(first))
+    assert desk.permit(second).attempt == "first"
+
+
+def test_many_on_one_target_go_one_after_the_other(desk: Desk) -> None:
+    """However many try at once, in two homes, no two redemptions on a target overlap."""
+    second = desk.office.open()
+    interventions = [desk.declare() for _ in range(10)]
+    won: list[str] = []
+
+    def race(home: wiring.Home, intervention: str) -> None:
+        try:
+            home.gate.permit(desk.ada, intervention, desk.attempt())
+        except NotPermitted:
+            return
+        won.append(intervention)
+
+    homes = (desk.home, second)
+    threads = [threading.Thread(target=race, args=(homes[n % 2], one)) for n, one in enumerate(interventions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    second.close()
+    assert len(won) == 1
+
+
 def test_without_intent_or_permit_there_is_nothing_to_use(desk: Desk) -> None:
     """Missing permit, unknown intervention."""
     with pytest.raises(NotFound):
@@ -479,7 +513,7 @@ def test_a_killed_executor_leaves_an_unknown_outcome_that_can_be_resolved(desk: 
         os._exit(0)
     os.waitpid(gone, 0)
     host = executor_name().split("/")[0]
-    intervention, running = desk.declare(), desk.declare()
+    intervention, running = desk.declare(), desk.declare("enforce-low")
     desk.permit(intervention, desk.attempt(executor=f"{host}/{gone}/1"))
     desk.permit(running, desk.attempt(executor=executor_name()))
     assert desk.home.settle() == 1

@@ -34,6 +34,8 @@ class PointView(Part, kw_only=True):
     mac_key: str
     """32 bytes in hex, for (origin, target, field); whoever holds it can guess short secrets."""
     mac_key_id: str
+    intent_seconds: int = 600
+    """An intent may stay open this long at most."""
 
 
 class Acknowledgement(Part, kw_only=True):

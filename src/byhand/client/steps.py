@@ -194,7 +194,7 @@ def build(request: Request, sight: Sight, original: CapturedValue, *, person: st
         person=person,
         action=action,
         change=_change(request, sight, original, now),
-        expires=clock.after(now, seconds=INTENT_SECONDS),
+        expires=clock.after(now, seconds=min(INTENT_SECONDS, sight.view.intent_seconds)),
         point=point.name if registered else None,
         target=None if registered else Target(system=point.system, type=point.type, id=point.id),
         justification=_justification(request, now),

@@ -18,6 +18,7 @@ from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.requirement import Requirement, demanded
+from byhand.control.turns import Turns
 from byhand.errors import BeforeStateChanged, ClaimTaken, NotPermitted, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import ANY, Entry
@@ -28,17 +29,26 @@ from byhand.records.kinds import SCHEMA_VERSION, Intent, Permit
 from byhand.settings import GateSettings
 from byhand.trust import permit as proof
 
+_FASTER = "somebody redeemed a permit on this target this very moment: declare anew on the value it has now"
+
 
 class Permits:
     """The permits of one home. Thread-safe."""
 
     def __init__(
-        self, journal: Journal, chains: Chains, people: People, views: PointViews, settings: GateSettings
+        self,
+        journal: Journal,
+        chains: Chains,
+        people: People,
+        views: PointViews,
+        turns: Turns,
+        settings: GateSettings,
     ) -> None:
         self._journal = journal
         self._chains = chains
         self._people = people
         self._views = views
+        self._turns = turns
         self._settings = settings
 
     def permit(self, caller: Caller, intervention: str, redeem: Attempt | None = None) -> Permitted:
@@ -66,10 +76,15 @@ class Permits:
             self._journal.anchor(acknowledgement.index + 1)
         permit = self._issued(acknowledgement, intent, facts)
         records = [permit]
-        if redeem is not None:
-            self._check_redeem(caller, chain, permit, redeem)
-            records.append(_of_permit(permit, redeem, "redeemed"))
-        return _permitted(self._extend(chain, records)[-1], records[-1])
+        if redeem is None:
+            return _permitted(self._extend(chain, records)[-1], records[-1])
+        self._check_redeem(caller, chain, permit, redeem)
+        records.append(_of_permit(permit, redeem, "redeemed"))
+        try:
+            acknowledgements = self._extend(chain, records, self._turn(intent))
+        except ClaimTaken as error:
+            raise NotPermitted(_FASTER) from error
+        return _permitted(acknowledgements[-1], records[-1])
 
     @staticmethod
     def _check_same_person(caller: Caller, intent: Intent) -> None:
@@ -147,10 +162,16 @@ class Permits:
         self._check_redeem(caller, chain, issued[1], attempt)
         record = _of_permit(issued[1], attempt, "redeemed")
         try:
-            (acknowledgement,) = self._extend(chain, [record])
+            (acknowledgement,) = self._extend(chain, [record], self._turn(chain.intent[1]))
         except ClaimTaken as error:
-            raise NotPermitted("this permit was used already, by somebody faster") from error
+            raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgement, record)
+
+    def _turn(self, intent: Intent) -> tuple[str, ...]:
+        """The claim that keeps others off the same target meanwhile; only ``enforce`` makes anybody wait."""
+        if intent.mode != "enforce":
+            return ()
+        return (self._turns.claim(self._bound(intent).target, intent.id),)
 
     def _check_redeem(self, caller: Caller, chain: Chain, permit: Permit, attempt: Attempt) -> None:
         acknowledgement, intent = chain.intent
@@ -185,12 +206,14 @@ class Permits:
             self._extend(chain, [_of_permit(permit, attempt, "refused", cause=str(error))])
         raise error
 
-    def _extend(self, chain: Chain, records: list[Permit]) -> tuple[Acknowledgement, ...]:
+    def _extend(
+        self, chain: Chain, records: list[Permit], turn: tuple[str, ...] = ()
+    ) -> tuple[Acknowledgement, ...]:
         """Append ``records``; the first names the head they were decided on, a redemption its one claim."""
         entries = [
             Entry(
                 record,
-                claims=(f"redemption:{record.permit}",) if record.phase == "redeemed" else (),
+                claims=(f"redemption:{record.permit}", *turn) if record.phase == "redeemed" else (),
                 expected_head=chain.head if position == 0 else ANY,
             )
             for position, record in enumerate(records)

@@ -19,11 +19,14 @@ MAC_KEY_ID_LENGTH = 16  # hex digits: enough to tell keys apart, too few to lear
 class PointViews:
     """Points with the keys that their secrets are masked under: one key per origin, target and field."""
 
-    def __init__(self, origin: str, points: Points, reasons: Reasons, mac_secret: bytes) -> None:
+    def __init__(
+        self, origin: str, points: Points, reasons: Reasons, mac_secret: bytes, intent_seconds: int
+    ) -> None:
         self._origin = origin
         self._points = points
         self._reasons = reasons
         self._mac_secret = mac_secret
+        self._intent_seconds = intent_seconds
 
     def registered(self, name: str) -> PointView:
         """The registered point ``name``; raises NotFound."""
@@ -62,6 +65,7 @@ class PointViews:
             tier=point.tier,
             catalogue=version,
             reasons=self._reasons.for_point(point),
+            intent_seconds=self._intent_seconds,
             mac_key=hmac.digest(self._mac_secret, b"byhand/redaction/v1\n" + bound, "sha256").hex(),
             mac_key_id=hmac.digest(self._mac_secret, b"byhand/redaction-id/v1\n" + bound, "sha256").hex()[
                 :MAC_KEY_ID_LENGTH
