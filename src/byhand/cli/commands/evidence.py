@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evidence for strangers, and the check that strangers make."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from byhand.cli.commands.log import write_file
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import opened, remember, settings_of
+from byhand.cli.output import form_of, say, show, show_text, visible
+from byhand.cli.progress import progress
+from byhand.evidence.report import Report
+
+
+def evidence(
+    id_: str,
+    /,
+    *,
+    file: Annotated[Path, Parameter(name=("--file", "-o"))],
+    persons: Annotated[bool, Parameter(negative=())] = False,
+    why: str | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
+    """Write the evidence bundle of an intervention: all that a stranger needs to check it offline.
+
+    It holds what was declared, found and signed, in plain text: what is handed out can never be erased again.
+
+    **Example**
+
+    ```console
+    $ byhand evidence 019a5d0c-8a3e -o override.zip
+    $ byhand verify override.zip
+    ```
+
+    Parameters
+    ----------
+    id_
+        The intervention; its beginning is enough.
+    file
+        Where to write it.
+    persons
+        With names, sessions and addresses of persons; they are withheld otherwise.
+    why
+        Why you hand it out, for the access record.
+    """
+    from byhand.evidence.bundle import make_bundle, sealed_payloads
+    from byhand.records.leaf import ADMINISTRATION_CHAIN
+
+    with opened(common) as one:
+        shown = one.home.reading.show(one.caller, id_, operation="evidence", reason=why)
+        journal = one.home.journal
+        chains = [*shown.entries, *journal.reader.chain(ADMINISTRATION_CHAIN)]
+        payloads = sealed_payloads(journal, {stored.index for stored in chains})
+        bundle = make_bundle(journal, one.home.people.keyring(), shown.id, payloads, persons=persons)
+        remember(one.home)
+        write_file(file, bundle)
+        say(f"the evidence for {shown.id} is in {file}; check it with: byhand verify {file}")
+
+
+def verify(
+    target: str | None = None,
+    /,
+    *,
+    policy: Path | None = None,
+    since: Path | None = None,
+    known_logs: bool = True,
+    anchor: bool = True,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Check a home, a log folder, a URL or an evidence bundle. Exit code 0: sound. 1: not, or signer unknown.
+
+    What the log says about itself counts for nothing: keys and officers come from `--policy` or from the logs
+    that you met before. Every finding says what, where, what it means and what to do.
+
+    **Example**
+
+    ```console
+    $ byhand verify
+    $ byhand verify override.zip --policy policy.toml
+    $ byhand verify https://log.example/ --since checkpoint-2026-10
+    ```
+
+    Parameters
+    ----------
+    target
+        What to check. Default: the home.
+    policy
+        What you know of the log by yourself: TOML, [[log]] with origin, keys, officers.
+    since
+        An older checkpoint, or a .tlog-proof, that you kept.
+    known_logs
+        Use what was remembered of logs met before.
+    anchor
+        Use the anchor on this machine.
+    """
+    from byhand.verifying import Knowledge, verify_target
+
+    knowledge = Knowledge(policy=policy, since=since, use_known_logs=known_logs, use_anchor=anchor)
+    place = target if target is not None else str(settings_of(common).home)
+    with progress("verifying") as done:
+        report = verify_target(place, knowledge, progress=done)
+    if form_of(common) == "table":
+        show_text(written(report))
+    else:
+        show(
+            {
+                "target": report.target,
+                "verdict": report.verdict,
+                "sound": report.sound,
+                "authenticated": report.authenticated,
+                "tampered": report.tampered,
+                "origin": report.origin,
+                "size": report.size,
+                "independence": report.independence,
+                "findings": [asdict(finding) for finding in report.findings],
+                "notes": report.notes,
+                "counts": report.counts,
+            },
+            common,
+        )
+    return 0 if report.sound else 1
+
+
+def written(report: Report) -> str:
+    """The report for people."""
+    lines = [report.verdict, f"log: {report.origin or 'unknown'}, {report.size} entries"]
+    lines.append(f"independence: {', '.join(report.independence)}")
+    for finding in report.findings:
+        lines += [
+            f"- {finding.code} at {finding.where}: {finding.what}",
+            f"    means: {finding.meaning}",
+            f"    do: {finding.advice}",
+        ]
+    lines += [f"note: {one}" for one in report.notes]
+    return "\n".join(visible(line) for line in lines)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Afterwards: a correction beside the original, and what hindsight says. Nothing is ever changed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from byhand.cli.asking import ask, can_ask
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import opened
+from byhand.cli.output import say, show
+from byhand.cli.wishes import typed_value
+from byhand.client.contract import Acknowledgement
+from byhand.errors import Invalid
+
+
+def amend(
+    id_: str,
+    text: str | None = None,
+    /,
+    *,
+    field: str | None = None,
+    value: str | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
+    """Put a correction beside an intervention's record; what was recorded stays as it is.
+
+    **Example**
+
+    ```console
+    $ byhand amend 019a5d0c-8a3e "The ticket was OPS-118, not OPS-181."
+    $ byhand amend 019a5d0c-8a3e "Wrong ticket." --field /declaration/justification/tickets/0 --value OPS-118
+    ```
+
+    Parameters
+    ----------
+    id_
+        The intervention; its beginning is enough.
+    text
+        What is wrong, and why.
+    field
+        JSON pointer to what is corrected, within the intent.
+    value
+        What it should say.
+    """
+    with opened(common) as one:
+        caller = one.caller
+        found = one.home.reading.resolve(id_)
+        corrected = typed_value(value) if value is not None else None
+        done = one.home.findings.amend(caller, found, _text(text), field=field, value=corrected)
+        _recorded(done, common)
+
+
+def review(
+    id_: str,
+    verdict: Literal["right", "wrong"],
+    text: str | None = None,
+    /,
+    *,
+    led_to: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    common: Common = NOTHING_CHOSEN,
+) -> None:
+    """Say in hindsight whether an intervention was right, and what it led to.
+
+    **Example**
+
+    ```console
+    $ byhand review 019a5d0c-8a3e right "Quoting went on; the move was the rebalance."
+    $ byhand review 019a5d0c-8a3e wrong "The limit was right: see the incident." --led-to INC-2217
+    ```
+
+    Parameters
+    ----------
+    id_
+        The intervention; its beginning is enough.
+    verdict
+        Whether it was right.
+    text
+        What you found.
+    led_to
+        An incident, a ticket or an intervention that came of it; may be repeated.
+    """
+    with opened(common) as one:
+        caller = one.caller
+        found = one.home.reading.resolve(id_)
+        _recorded(one.home.findings.review(caller, found, verdict, _text(text), led_to=led_to), common)
+
+
+def _text(text: str | None) -> str:
+    """The words given, or asked for."""
+    if text is not None:
+        return text
+    if not can_ask():
+        raise Invalid("nothing is said", advice="Write what you found behind the id.")
+    return ask("What did you find? ")
+
+
+def _recorded(acknowledgement: Acknowledgement, common: Common) -> None:
+    say("recorded beside the original")
+    show({"record": acknowledgement.record, "index": acknowledgement.index}, common)

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Persons and keys: every change is a signed statement, by officers or by the person's own key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from byhand import clock
+from byhand.cli import signing
+from byhand.cli.asking import confirm
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import Opened, opened
+from byhand.cli.output import say, show_rows
+from byhand.control.identity import check_person
+from byhand.errors import Invalid, NotFound
+from byhand.signatures import ssh_keys, sshsig
+from byhand.trust import statements
+from byhand.trust.keyring import EnrolledKey
+
+PUBLIC_KEY_BYTES_MAX = 65_536  # as for key files: longer is not a key
+
+
+def list_persons(
+    *,
+    everybody: Annotated[bool, Parameter(negative=())] = False,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
+    """List who can act here, with roles and keys.
+
+    **Example**
+
+    ```console
+    $ byhand person list
+    $ byhand person list --everybody --output json
+    ```
+
+    Parameters
+    ----------
+    everybody
+        Also those whose keys are all revoked.
+    """
+    with opened(common) as one:
+        one.backend.identity()
+        rows = [
+            {
+                "person": row.person,
+                "name": row.name,
+                "roles": list(row.roles),
+                "keys": list(row.keys),
+                "revoked": row.revoked,
+            }
+            for row in one.home.people.persons(everybody=everybody)
+        ]
+        show_rows(rows, common)
+
+
+def add(
+    person: str,
+    /,
+    *,
+    public_key: Path,
+    name: str | None = None,
+    officer: Annotated[bool, Parameter(negative=())] = False,
+    role: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    device_bound: Annotated[bool, Parameter(negative=())] = False,
+    proposal: Path | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Enrol a person with their public key. Takes two officers, or the one of a trial home.
+
+    With two officers the first one's signature goes into a file (exit code 5), which the second one signs
+    with `byhand person countersign FILE`.
+
+    **Example**
+
+    ```console
+    $ byhand person add grace.hopper --public-key grace.pub --name "Grace Hopper"
+    $ byhand person add alan.turing --public-key alan.pub --officer
+    ```
+
+    Parameters
+    ----------
+    person
+        Who, as records will name them for years, e.g. grace.hopper.
+    public_key
+        Their public key, e.g. id_ed25519.pub.
+    name
+        Their name as people know it.
+    officer
+        They may change byhand itself. The second officer ends the trial.
+    role
+        A role of the key; may be repeated.
+    device_bound
+        You have seen that the key cannot leave its device.
+    proposal
+        The file for the second officer.
+    """
+    check_person(person)
+    roles = {*role, statements.OFFICER} if officer else set(role)
+    with opened(common) as one:
+        done = _enrol(
+            one, person, public_key, tuple(sorted(roles)), name, proposal, device_bound=device_bound
+        )
+        if done == 0:
+            say(f"{person} is enrolled")
+        return done
+
+
+def _enrol(
+    one: Opened,
+    person: str,
+    public_key: Path,
+    roles: tuple[str, ...],
+    name: str | None,
+    proposal: Path | None,
+    *,
+    device_bound: bool,
+) -> int:
+    blob = _public_key(public_key)
+    enrolment = statements.Enrolment(
+        origin=one.home.origin,
+        person=person,
+        key=sshsig.authorized_line(blob),
+        roles=roles,
+        device_bound=device_bound or sshsig.key_type(blob) in ssh_keys.HARDWARE_TYPES,
+        nonce=signing.nonce(),
+        time=clock.now(),
+    )
+    envelope = signing.signed(enrolment, one.signer())
+    return signing.settle(one, [signing.Proposal(envelope, display_name=name)], proposal)[1]
+
+
+def _public_key(file: Path) -> bytes:
+    try:
+        with file.open(encoding="utf-8") as opened_file:
+            text = opened_file.read(PUBLIC_KEY_BYTES_MAX)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"the public key {file} cannot be read: {error}") from error
+    if "PRIVATE KEY" in text:
+        raise Invalid(f"{file} is a private key: nobody needs that", advice=f"Name {file}.pub instead.")
+    return sshsig.public_key_blob(text)
+
+
+def countersign(
+    file: Path,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative=())] = False,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Sign, as a second officer, what another officer proposes in a file; then it is recorded.
+
+    What you sign is shown first: look at it, and compare keys with their persons by another way.
+
+    **Example**
+
+    ```console
+    $ byhand person countersign byhand-proposal-5f1c2a90.json
+    ```
+
+    Parameters
+    ----------
+    file
+        The file that the first officer's command wrote.
+    yes
+        Sign without being asked.
+    """
+    with opened(common) as one:
+        one.backend.identity()
+        proposals = signing.read(file, one.home.origin)
+        for proposal in proposals:
+            say(signing.described(proposal, one.home.origin))
+        confirm(f"Sign {len(proposals)} change(s) as {one.caller.person}?", yes=yes)
+        signer = one.signer()
+        recorded, code = signing.settle(one, [signing.countersigned(p, signer) for p in proposals], file)
+        say(f"{len(recorded)} change(s) recorded")
+        return code
+
+
+def list_keys(person: str | None = None, /, *, common: Common = NOTHING_CHOSEN) -> None:
+    """List every key that ever spoke for a person, revoked ones too.
+
+    **Example**
+
+    ```console
+    $ byhand key list
+    $ byhand key list ada.lovelace
+    ```
+
+    Parameters
+    ----------
+    person
+        Only this person's keys.
+    """
+    with opened(common) as one:
+        one.backend.identity()
+        size = one.home.journal.reader.size
+        show_rows([_key_row(key, size) for key in one.home.people.keys(person)], common, empty="no key")
+
+
+def _key_row(key: EnrolledKey, size: int) -> dict[str, object]:
+    return {
+        "person": key.person,
+        "key": key.fingerprint,
+        "kind": sshsig.key_type(key.blob),
+        "roles": list(key.roles),
+        "device_bound": key.device_bound,
+        "enrolled_at": key.enrolled_at,
+        "revoked_at": key.revoked_at,
+        "valid": key.valid_at(size),
+    }
+
+
+def add_key(
+    public_key: Path,
+    /,
+    *,
+    device_bound: Annotated[bool, Parameter(negative=())] = False,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Enrol another key of your own, signed by the key you are signed in with.
+
+    **Example**
+
+    ```console
+    $ byhand key add ~/.ssh/id_ed25519_sk.pub
+    ```
+
+    Parameters
+    ----------
+    public_key
+        The new key's public half.
+    device_bound
+        The key cannot leave its device; for a key of that kind this is known anyway.
+    """
+    with opened(common) as one:
+        caller = one.caller
+        done = _enrol(one, caller.person, public_key, caller.roles, None, None, device_bound=device_bound)
+        say(f"{caller.person} has another key")
+        return done
+
+
+def revoke_key(
+    fingerprint: str,
+    /,
+    *,
+    reason: str,
+    proposal: Path | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Revoke a key: from now on it speaks for nobody. Your own alone; another's takes the officers.
+
+    **Example**
+
+    ```console
+    $ byhand key revoke SHA256:3nP... --reason "laptop lost on 2026-11-20"
+    ```
+
+    Parameters
+    ----------
+    fingerprint
+        The key's fingerprint, or its beginning.
+    reason
+        Why, in one line.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        key = _key_named(one, fingerprint)
+        revocation = statements.Revocation(
+            origin=one.home.origin,
+            person=key.person,
+            key=key.fingerprint,
+            reason=reason,
+            time=clock.now(),
+        )
+        envelope = signing.signed(revocation, one.signer())
+        _, code = signing.settle(one, [signing.Proposal(envelope)], proposal)
+        if code == 0:
+            say(f"{key.fingerprint} of {key.person} is revoked")
+        return code
+
+
+def _key_named(one: Opened, fingerprint: str) -> EnrolledKey:
+    wanted = fingerprint if fingerprint.startswith("SHA256:") else f"SHA256:{fingerprint}"
+    found = [key for key in one.home.people.keys(None) if key.fingerprint.startswith(wanted)]
+    if len(found) != 1:
+        many = f"{fingerprint!r} fits {len(found)} keys"
+        raise NotFound(
+            many if found else f"no key begins with {fingerprint!r}", advice="See: byhand key list"
+        )
+    return found[0]

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inventory of intervention points; each change is signed by an officer, from two of them on by two."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from byhand.cli import signing
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import opened
+from byhand.cli.output import say, show, show_rows
+from byhand.cli.places import split_target
+from byhand.errors import Fault, Invalid
+from byhand.ids import new_record_id
+from byhand.records.intervention import Mode, Tier
+from byhand.records.kinds import SCHEMA_VERSION, Administration, Point
+from byhand.trust import administration
+
+IMPORT_BYTES_MAX = 16 * 1024 * 1024  # thousands of points; more is no inventory that people keep
+COLUMNS = ("name", "mode", "tier", "action", "target", "owner", "environment")
+Many = Annotated[tuple[str, ...], Parameter(negative=())]
+
+
+def list_points(*, common: Common = NOTHING_CHOSEN) -> None:
+    """List the intervention points.
+
+    **Example**
+
+    ```console
+    $ byhand point list
+    $ byhand point list --output ndjson
+    ```
+    """
+    with opened(common) as one:
+        one.backend.identity()
+        rows = [_fields(point) for point in one.home.points.all()]
+        show_rows(rows, common, columns=COLUMNS, empty="no point is registered yet: byhand point add --help")
+
+
+def _fields(point: Point) -> dict[str, object]:
+    place = f"{point.system}/{point.type}/{point.id}" + (f"#{point.field}" if point.field else "")
+    return {**msgspec.to_builtins(point), "mode": point.mode, "tier": point.tier, "target": place,
+            "environment": point.environment}  # fmt: skip
+
+
+def show_point(name: str, /, *, common: Common = NOTHING_CHOSEN) -> None:
+    """Show one intervention point, with the reason codes that may justify an act there.
+
+    **Example**
+
+    ```console
+    $ byhand point show mm7-breaker
+    ```
+
+    Parameters
+    ----------
+    name
+        The point's name.
+    """
+    with opened(common) as one:
+        view = one.backend.point(name)
+        show({**_fields(view.point), "reasons": [reason.code for reason in view.reasons]}, common)
+
+
+def add(
+    name: str,
+    /,
+    *,
+    action: str,
+    target: str,
+    owner: str,
+    field: str = "",
+    team: str | None = None,
+    environment: str = "production",
+    tier: Tier = "high",
+    mode: Mode = "observe",
+    reason: Many = (),
+    probe: str | None = None,
+    ignore: Many = (),
+    secret: Many = (),
+    circle: str | None = None,
+    review_by: str | None = None,
+    retention_class: str = "default-7y",
+    classification: str = "internal",
+    proposal: Path | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    r"""Register an intervention point, or change one (name every field again).
+
+    **Example**
+
+    ```console
+    $ byhand point add mm7-breaker --action trading.circuit_breaker.override \
+        --target risk-gateway/circuit_breaker/MM-7 --owner ada.lovelace --tier high --mode enforce
+    $ byhand point add max-notional --action trading.limit.raise --target risk-gateway/limits/ACME \
+        --owner ada.lovelace --field /max_notional --probe file:/etc/risk/limits.yaml#/max_notional
+    ```
+
+    Parameters
+    ----------
+    name
+        Short, in small letters: people type it in a hurry.
+    action
+        What is done there: area.object.verb.
+    target
+        Where: system/type/id.
+    owner
+        The person who answers for it.
+    field
+        JSON pointer of the field within the target.
+    team
+        The owner's team.
+    environment
+        E.g. production, staging.
+    tier
+        What an act there may cost.
+    mode
+        observe: record. warn: record and alert. enforce: no permit, no act.
+    reason
+        A reason code that may justify an act there; may be repeated. Default: all that fit the action.
+    probe
+        How its value is read: file:PATH#POINTER, or command:PROGRAM.
+    ignore
+        JSON pointer that comparison leaves out; may be repeated.
+    secret
+        JSON pointer that is always secret; may be repeated.
+    circle
+        Who is on call for it.
+    review_by
+        When somebody looks at it again, e.g. 2027-01-31.
+    retention_class
+        How long its records are kept.
+    classification
+        How carefully its records are kept.
+    proposal
+        The file for the second officer.
+    """
+    system, kind, id_ = split_target(target)
+    point = Point(
+        name=name, action=action, system=system, type=kind, id=id_, field=field, owner=owner, team=team,
+        environment=environment, tier=tier, reasons=reason, probe=probe, ignore=ignore, secrets=secret,
+        circle=circle, mode=mode, review_by=review_by, retention_class=retention_class,
+        classification=classification,
+    )  # fmt: skip
+    return _submit([_record(point)], proposal, common)
+
+
+def _record(point: Point, action: str = administration.POINT_SET) -> Administration:
+    kept = None if action == administration.POINT_RETIRE else point
+    return Administration(
+        id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=point.name, point=kept
+    )
+
+
+def _submit(records: list[Administration], proposal: Path | None, common: Common) -> int:
+    with opened(common) as one:
+        proposals = [signing.change(one, record) for record in records]
+        recorded, code = signing.settle(one, proposals, proposal)
+        say(f"{len(recorded)} change(s) recorded")
+        return code
+
+
+def import_points(file: Path, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
+    """Register every point of a TOML file (`[[point]]` tables) or of a JSON list, as `point list` writes it.
+
+    Points that are as they should be already are left alone.
+
+    **Example**
+
+    ```console
+    $ byhand point import points.toml
+    $ byhand point list --output json > points.json && byhand --home ./other point import points.json
+    ```
+
+    Parameters
+    ----------
+    file
+        The file.
+    proposal
+        The file for the second officer.
+    """
+    points = read_points(file)
+    with opened(common) as one:
+        known = {point.name: point for point in one.home.points.all()}
+        new = [point for point in points if known.get(point.name) != point]
+        say(f"{len(points) - len(new)} of {len(points)} points are like this already")
+        proposals = [signing.change(one, _record(point)) for point in new]
+        recorded, code = signing.settle(one, proposals, proposal)
+        say(f"{len(recorded)} point(s) recorded")
+        return code
+
+
+def read_points(file: Path) -> list[Point]:
+    """The points in ``file``; raises Invalid naming every one that is not of its form."""
+    try:
+        data = file.read_bytes()[: IMPORT_BYTES_MAX + 1]
+        text = data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{file} cannot be read: {error}") from error
+    if len(data) > IMPORT_BYTES_MAX:
+        raise Invalid(f"{file} has more than {IMPORT_BYTES_MAX} bytes")
+    try:
+        listed = (
+            msgspec.json.decode(text) if text.lstrip().startswith("[") else tomllib.loads(text).get("point")
+        )
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError) as error:
+        raise Invalid(f"{file} is neither TOML nor a JSON list: {error}") from error
+    if not isinstance(listed, list) or not listed:
+        raise Invalid(f"{file} names no point", advice="TOML: [[point]] tables. JSON: a list of objects.")
+    return _points(listed, file)
+
+
+def _points(listed: list[object], file: Path) -> list[Point]:
+    points: list[Point] = []
+    faults: list[Fault] = []
+    for number, one in enumerate(listed):
+        fields = dict(one) if isinstance(one, dict) else {}
+        fields.pop("target", None)  # written by `point list` for people; system, type and id say it
+        unknown = sorted(set(fields) - set(Point.__struct_fields__))
+        if unknown:
+            faults.append(Fault(f"/{number}", f"has unknown fields: {', '.join(unknown)}"))
+            continue
+        try:
+            points.append(msgspec.convert(fields, Point))
+        except msgspec.ValidationError as error:
+            faults.append(Fault(f"/{number}", str(error)))
+    if faults:
+        raise Invalid(f"the points in {file} are not valid", tuple(faults))
+    return points
+
+
+def mode(name: str, mode: Mode, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
+    """Let a point's gate observe, warn or enforce.
+
+    **Example**
+
+    ```console
+    $ byhand point mode mm7-breaker enforce
+    ```
+
+    Parameters
+    ----------
+    name
+        The point's name.
+    mode
+        observe: record. warn: record and alert. enforce: no permit, no act.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        point = msgspec.structs.replace(one.home.points.get(name), mode=mode)
+        record = _record(point, administration.POINT_MODE)
+        _, code = signing.settle(one, [signing.change(one, record)], proposal)
+        if code == 0:
+            say(f"{name} is in mode {mode}")
+        return code
+
+
+def retire(name: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
+    """Take a point out of the inventory. Its records stay; its target counts as unregistered again.
+
+    **Example**
+
+    ```console
+    $ byhand point retire mm7-breaker
+    ```
+
+    Parameters
+    ----------
+    name
+        The point's name.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        record = _record(one.home.points.get(name), administration.POINT_RETIRE)
+        _, code = signing.settle(one, [signing.change(one, record)], proposal)
+        if code == 0:
+            say(f"{name} is retired")
+        return code

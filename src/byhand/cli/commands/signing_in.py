@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who I am here: sign in with my own key, sign out, ask."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from byhand import clock
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import account_is_shared, account_name, opened, store_session
+from byhand.cli.output import say, show
+from byhand.client.session_file import SessionFile
+from byhand.errors import LoginRequired, SharedAccount
+
+
+def login(*, common: Common = NOTHING_CHOSEN) -> None:
+    """Sign in: answer a challenge with your own key, and keep the session.
+
+    The key is taken from `--key`, the ssh-agent or `~/.ssh`. Under a shared account of the machine no session
+    is kept: there, name `--person` and `--key` (or `BYHAND_PERSON`, `BYHAND_KEY`) with every command.
+
+    **Example**
+
+    ```console
+    $ byhand login
+    $ byhand login --person ada.lovelace --key ~/.ssh/id_ed25519
+    ```
+    """
+    if account_is_shared():
+        raise SharedAccount(
+            f"{account_name()!r} is a shared account of this machine: no session is kept for it",
+            advice="Name --person YOU --key FILE with every command, or set BYHAND_PERSON and BYHAND_KEY.",
+        )
+    with opened(common) as one:
+        _, token = one.sign_in()
+        saved = store_session(one, token)
+        say(f"signed in as {saved.person} until {saved.expires}")
+
+
+def logout(*, common: Common = NOTHING_CHOSEN) -> None:
+    """Sign out: end the session, here and in the home.
+
+    **Example**
+
+    ```console
+    $ byhand logout
+    ```
+    """
+    with opened(common) as one:
+        file = SessionFile(one.home.origin, os.environ)
+        saved = file.load(now=clock.now())
+        if saved is not None:
+            one.home.sessions.logout(saved.token)
+        file.forget()
+        say("signed out" if saved is not None else "nobody was signed in")
+
+
+def whoami(*, common: Common = NOTHING_CHOSEN) -> None:
+    """Show who is signed in, with which key, until when. Exit code 4: nobody.
+
+    **Example**
+
+    ```console
+    $ byhand whoami
+    ```
+    """
+    with opened(common) as one:
+        identity = one.backend.identity()
+        place = None
+        with suppress(LoginRequired):
+            place = one.home.people.display_name(identity.person)
+        show(
+            {
+                "person": identity.person,
+                "name": place,
+                "key": identity.credential,
+                "roles": list(identity.roles),
+                "expires": identity.expires,
+                "home": str(one.home.path),
+                "origin": one.home.origin,
+                "trial": identity.trial,
+            },
+            common,
+        )

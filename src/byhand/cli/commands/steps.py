@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of an intervention one by one, for scripts and pipelines: declare, permit, redeem, conclude."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import Opened, opened
+from byhand.cli.output import say, show
+from byhand.cli.places import intent_of, place_from, place_of_intent
+from byhand.cli.wishes import Wish, attempt
+from byhand.client import steps
+from byhand.client.contract import Acknowledgement
+from byhand.client.interventions import Means
+from byhand.client.steps import Prepared, Request
+from byhand.errors import NotAsDeclared
+from byhand.records import captured
+from byhand.records.kinds import Permit
+
+PENDING = 5
+
+
+def _placed(acknowledgement: Acknowledgement) -> dict[str, object]:
+    return {"record": acknowledgement.record, "index": acknowledgement.index, "leaf": acknowledgement.leaf}
+
+
+def declare(
+    point: str | None = None,
+    /,
+    *,
+    reason: str | None = None,
+    notes: str | None = None,
+    new: str | None = None,
+    probe: str | None = None,
+    action: str | None = None,
+    target: str | None = None,
+    ticket: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    same_as: str | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Declare what you are about to do, and why. Exit code 5: it needs approval first.
+
+    **Example**
+
+    ```console
+    $ byhand declare mm7-breaker --new ACTIVE --reason FALSE_POSITIVE --notes "Stale quote from XLON."
+    $ byhand permit ID && byhand redeem ID && deskctl resume MM-7; byhand conclude ID --result applied
+    ```
+
+    Parameters
+    ----------
+    point
+        The intervention point.
+    reason
+        The reason code.
+    notes
+        Why, in your own words.
+    new
+        The value it is to have; high and critical risk require it.
+    probe
+        How the value is read: file:PATH#POINTER or command:PROGRAM. Default: the point's own.
+    action
+        What is done, area.object.verb; a point knows its own.
+    target
+        A target that is not registered: system/type/id, or system/type/id#/field.
+    ticket
+        A ticket that belongs to it; may be repeated.
+    same_as
+        The same words were used before, knowingly, in that intervention.
+    """
+    wish = Wish(
+        place=place_from(point, target), action=action, reason=reason, notes=notes, new=new, probe=probe,
+        ticket=ticket, same_as=same_as,
+    )  # fmt: skip
+    with opened(common) as one:
+        prepared = attempt(one, wish, lambda request, means: _declare(one, request, means))
+        declared = prepared.declared
+        show(
+            {
+                "intervention": declared.intervention,
+                "before": captured.render(prepared.declaration.change.original),
+                "mode": declared.mode,
+                "tier": declared.tier,
+                "expires": declared.expires,
+                "approvals_missing": declared.approvals_missing,
+                "would_refuse": list(declared.would_refuse),
+                **_placed(declared.acknowledgement),
+            },
+            common,
+        )
+        return PENDING if declared.approvals_missing else 0
+
+
+def _declare(one: Opened, request: Request, means: Means) -> Prepared:
+    return steps.declare_only(one.backend, request, read=means.read, signer=means.signer)
+
+
+def permit(id_: str, /, *, common: Common = NOTHING_CHOSEN) -> None:
+    """Get the permit for an intent of yours; it is good once, and for a few minutes.
+
+    **Example**
+
+    ```console
+    $ byhand permit 019a5d0c-8a3e
+    ```
+
+    Parameters
+    ----------
+    id_
+        The intervention; its beginning is enough.
+    """
+    with opened(common) as one:
+        permitted = steps.permit_only(one.backend, one.home.reading.resolve(id_))
+        show(
+            {
+                "intervention": permitted.intervention,
+                "permit": permitted.permit,
+                "expires": permitted.expires,
+                **_placed(permitted.acknowledgement),
+            },
+            common,
+        )
+
+
+def redeem(
+    id_: str,
+    /,
+    *,
+    probe: str | None = None,
+    executor: str | None = None,
+    attempt: str | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
+    """Use the permit, exactly once: the value is read again, and must be what it was. Then act at once.
+
+    When no answer comes, ask again with the same `--attempt` and `--executor`: the answer is the same.
+
+    **Example**
+
+    ```console
+    $ byhand redeem 019a5d0c-8a3e
+    ```
+
+    Parameters
+    ----------
+    id_
+        The intervention; its beginning is enough.
+    probe
+        How the value is read. Default: the point's own.
+    executor
+        What carries out the act, e.g. a pipeline's name. Default: this machine and you.
+    attempt
+        The id of this attempt (UUIDv7), to be able to ask again. Default: a new one.
+    """
+    with opened(common) as one:
+        found = one.home.reading.resolve(id_)
+        intent = intent_of(one, found)
+        permitted = steps.redeem_only(
+            one.backend,
+            found,
+            place_of_intent(intent),
+            action=intent.declaration.action,
+            read=probe,
+            # Not this process, which ends before the act does: nobody shall think the act has ended with it.
+            executor=executor or f"{socket.gethostname()}/cli/{one.caller.person}",
+            attempt=attempt,
+        )
+        show(
+            {
+                "intervention": permitted.intervention,
+                "permit": permitted.permit,
+                "attempt": permitted.attempt,
+                "expires": permitted.expires,
+                **_placed(permitted.acknowledgement),
+            },
+            common,
+        )
+
+
+def conclude(
+    id_: str,
+    /,
+    *,
+    result: Literal["applied", "failed", "abandoned", "unknown"],
+    attempt: str | None = None,
+    error: str | None = None,
+    probe: str | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
+    """Say how it ended; the value is read back and recorded with it.
+
+    Exit code 1 when the value found is not the one declared: it is recorded all the same.
+
+    **Example**
+
+    ```console
+    $ byhand conclude 019a5d0c-8a3e --result applied
+    $ byhand conclude 019a5d0c-8a3e --result failed --error "deskctl: connection refused"
+    ```
+
+    Parameters
+    ----------
+    id_
+        The intervention; its beginning is enough.
+    result
+        How it ended.
+    attempt
+        The attempt that used the permit. Default: the one in the log.
+    error
+        What the system said.
+    probe
+        How the value is read. Default: the point's own.
+    """
+    with opened(common) as one:
+        found = one.home.reading.resolve(id_)
+        intent = intent_of(one, found)
+        concluded = steps.conclude_only(
+            one.backend,
+            found,
+            result,
+            place_of_intent(intent),
+            action=intent.declaration.action,
+            attempt=attempt or _attempt_of(one, found),
+            read=probe,
+            error=error,
+        )
+        outcome = concluded.outcome
+        show(
+            {
+                "intervention": found,
+                "result": outcome.result,
+                "found": captured.render(outcome.found) if outcome.found is not None else None,
+                "as_declared": outcome.as_declared,
+                **_placed(concluded.acknowledgement),
+            },
+            common,
+        )
+        if outcome.as_declared is False:
+            raise NotAsDeclared(f"the value found is not the one declared in {found}")
+        say("concluded")
+
+
+def _attempt_of(one: Opened, intervention: str) -> str | None:
+    """The attempt that redeemed the permit, as the log has it."""
+    for stored in one.home.journal.reader.chain(intervention):
+        if isinstance(stored.record, Permit) and stored.record.phase == "redeemed":
+            return stored.record.attempt
+    return None

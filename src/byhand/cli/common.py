@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options that every command takes: which home, as whom, with which key, shown how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from cyclopts import Group, Parameter
+
+OutputForm: TypeAlias = Literal["table", "json", "ndjson"]
+EVERYWHERE = Group("Options of every command", sort_key=99)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What may stand before or behind the name of any command."""
+
+    home: Annotated[
+        Path | None,
+        Parameter(group=EVERYWHERE, help="The home. Else: BYHAND_HOME, /etc/byhand/client.toml, ~/.byhand."),
+    ] = None
+    person: Annotated[
+        str | None,
+        Parameter(group=EVERYWHERE, help="Who acts. Else: BYHAND_PERSON, the session, the key's person."),
+    ] = None
+    key: Annotated[
+        Path | None,
+        Parameter(
+            group=EVERYWHERE, help="The key that signs. Else: BYHAND_KEY, the ssh-agent, a key in ~/.ssh."
+        ),
+    ] = None
+    output: Annotated[
+        OutputForm | None,
+        Parameter(group=EVERYWHERE, help="How to show it. Default: table on a terminal, else json."),
+    ] = None
+
+
+NOTHING_CHOSEN = Common()
+OPTIONS = ("--home", "--person", "--key", "--output")

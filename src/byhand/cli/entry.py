@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a command line to an exit code: parses it, calls the one command it names, and tells what went wrong.
+
+Data goes to standard output, messages to standard error. No traceback for an error of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from byhand.cli.common import OPTIONS
+from byhand.cli.output import say
+from byhand.errors import ByhandError
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130  # as shells do: ended by SIGINT
+DELIMITER = "--"
+TAKES_COMMAND = "run"
+"""The one command behind whose ``--`` a whole command line of somebody else stands."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns its exit code."""
+    from cyclopts import CycloptsError
+
+    try:
+        return _run(arguments)
+    except CycloptsError as error:
+        return _usage(error)
+    except ByhandError as error:
+        tell(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone; nothing more can be shown, and Python must not try at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - the last place where anything can be said about it
+        return _unexpected(error)
+
+
+def _run(arguments: list[str]) -> int:
+    from byhand.cli.tree import app
+
+    tokens, command = split(arguments)
+    function, bound, injected = app.parse_args(tokens, print_error=False, exit_on_error=False)
+    kept: dict[str, Any] = {"command": tuple(command)} if "command" in injected else {}
+    result = function(*bound.args, **bound.kwargs, **kept)
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Our own words, common options moved behind the command; and the command line behind ``run ... --``."""
+    leading, rest = _leading(list(arguments))
+    if rest[:1] == [TAKES_COMMAND] and DELIMITER in rest:
+        place = rest.index(DELIMITER)
+        return [*rest[:place], *leading], rest[place + 1 :]
+    place = rest.index(DELIMITER) if DELIMITER in rest else len(rest)
+    return [*rest[:place], *leading, *rest[place:]], []
+
+
+def _leading(words: list[str]) -> tuple[list[str], list[str]]:
+    """The common options before the command's name, and everything behind them."""
+    count = 0
+    while count < len(words) and words[count].partition("=")[0] in OPTIONS:
+        count += 1 if "=" in words[count] else 2
+    return words[:count], words[count:]
+
+
+def tell(error: ByhandError) -> None:
+    """The error's sentence and its advice, on standard error."""
+    say(f"byhand: {error}")
+    if error.advice:
+        say(f"  {error.advice}")
+
+
+def _usage(error: Exception) -> int:
+    chain = getattr(error, "command_chain", None) or ()
+    say(f"byhand: {error}")
+    say(f"  See: {' '.join(('byhand', *chain, '--help'))}")
+    return USAGE
+
+
+def _unexpected(error: Exception) -> int:
+    say(f"byhand: unexpected {type(error).__name__}: {error}")
+    if os.environ.get("BYHAND_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    else:
+        say("  This is a fault of byhand. BYHAND_DEBUG=1 shows where it comes from.")
+    return FAILED

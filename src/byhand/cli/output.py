@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How answers are shown: tables for people, JSON for machines, one object a line for streams."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from byhand.cli.common import Common, OutputForm
+
+WIDTH_BESIDE_TERMINAL = 160
+"""Characters of a table's line where no terminal says how wide it is."""
+NEVER_WRAPPED = frozenset({"id", "declared", "recorded", "index"})
+"""Columns that are copied or scanned: broken in two they are of no use."""
+Cells = Mapping[str, object]
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def say(text: str) -> None:
+    """A message for the person, on standard error."""
+    sys.stderr.write(visible(text, keep="\n") + "\n")
+    sys.stderr.flush()
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """``text`` with everything escaped that a terminal could take for a command or draw elsewhere."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(one if one in keep or one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def form_of(common: Common) -> OutputForm:
+    """The form asked for; by default a table on a terminal, JSON elsewhere."""
+    return common.output or ("table" if sys.stdout.isatty() else "json")
+
+
+def show(fields: Cells, common: Common) -> None:
+    """One thing with its fields."""
+    if form_of(common) == "table":
+        _table(("", ""), [(name, value) for name, value in fields.items() if value is not None], head=False)
+    else:
+        _json(fields, indent=form_of(common) == "json")
+
+
+def show_rows(
+    rows: Iterable[Cells], common: Common, *, columns: Sequence[str] = (), empty: str = "nothing"
+) -> None:
+    """Many things: a table of ``columns``, a JSON list, or one object a line. ``ndjson`` streams."""
+    form = form_of(common)
+    if form == "ndjson":
+        for row in rows:
+            _json(row, indent=False)
+        return
+    found = list(rows)
+    if form == "json":
+        _json(found, indent=True)
+    elif not found:
+        say(empty)
+    else:
+        names = columns or tuple(found[0])
+        _table(names, [[row.get(name) for name in names] for row in found])
+
+
+def show_text(text: str) -> None:
+    """Lines that are data as they are: keys, notes, proofs."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def _json(value: object, *, indent: bool) -> None:
+    import orjson
+
+    options = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
+    sys.stdout.flush()
+    sys.stdout.write(orjson.dumps(value, option=options).decode())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(one) for one in value)
+    text = str(value)
+    if _TIME.fullmatch(text):
+        return f"{text[:10]} {text[11:19]}Z"
+    return visible(text)
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[object]], *, head: bool = True) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=head, box=box.SIMPLE_HEAD if head else None, pad_edge=False)
+    for number, name in enumerate(names):
+        style = "bold" if not head and number == 0 else None
+        table.add_column(name, overflow="fold", style=style, no_wrap=name in NEVER_WRAPPED)
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH_BESIDE_TERMINAL).print(table)

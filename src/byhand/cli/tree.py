@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command by name and where it lives; nothing of it is imported before it is called."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+COMMANDS = "byhand.cli.commands"
+TOP: tuple[tuple[str, str], ...] = (
+    ("init", "init:init"),
+    ("login", "signing_in:login"),
+    ("logout", "signing_in:logout"),
+    ("whoami", "signing_in:whoami"),
+    ("run", "running:run"),
+    ("declare", "steps:declare"),
+    ("permit", "steps:permit"),
+    ("redeem", "steps:redeem"),
+    ("conclude", "steps:conclude"),
+    ("show", "reading:show"),
+    ("search", "reading:search"),
+    ("diff", "reading:diff"),
+    ("export", "reading:export"),
+    ("evidence", "evidence:evidence"),
+    ("verify", "evidence:verify"),
+    ("amend", "findings:amend"),
+    ("review", "findings:review"),
+    ("doctor", "doctor:doctor"),
+    ("completion", "completion:completion"),
+)
+GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "point",
+        "Where people can intervene.",
+        (
+            ("list", "points:list_points"),
+            ("show", "points:show_point"),
+            ("add", "points:add"),
+            ("import", "points:import_points"),
+            ("mode", "points:mode"),
+            ("retire", "points:retire"),
+        ),
+    ),
+    (
+        "person",
+        "Who may act, sign and read.",
+        (
+            ("list", "persons:list_persons"),
+            ("add", "persons:add"),
+            ("countersign", "persons:countersign"),
+        ),
+    ),
+    (
+        "key",
+        "The keys that speak for persons.",
+        (("list", "persons:list_keys"), ("add", "persons:add_key"), ("revoke", "persons:revoke_key")),
+    ),
+    (
+        "reason",
+        "The catalogue of reason codes.",
+        (("list", "reasons:list_reasons"), ("set", "reasons:set_reason")),
+    ),
+    (
+        "log",
+        "The log itself: keys, checkpoints, proofs.",
+        (
+            ("keys", "log:keys"),
+            ("checkpoint", "log:checkpoint"),
+            ("prove", "log:prove"),
+            ("export", "log:export"),
+        ),
+    ),
+)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("byhand")
+
+
+def build() -> App:
+    """The tree of commands."""
+    tree = App(
+        name="byhand",
+        help="The system of record for what people change by hand in automated systems.",
+        help_format="markdown",
+        version=_version,
+    )
+    for name, place in TOP:
+        tree.command(f"{COMMANDS}.{place}", name=name)
+    for name, caption, commands in GROUPS:
+        group = App(name=name, help=caption)
+        for own, place in commands:
+            group.command(f"{COMMANDS}.{place}", name=own)
+        tree.command(group)
+    tree.command("byhand.demo.main:run", name="demo")
+    return tree
+
+
+app = build()

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a command line to a request: what is missing is asked for at a terminal, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from byhand.cli.asking import TRIES_MAX, ask, ask_reason, can_ask
+from byhand.cli.opened import Opened
+from byhand.cli.output import say
+from byhand.client.interventions import Means
+from byhand.client.places import Place, view_of
+from byhand.client.reverting import Reverter
+from byhand.client.steps import UNDECLARED, Request, look, read_or_unknown
+from byhand.errors import Fault, Invalid
+from byhand.records import captured, json_text
+from byhand.records.values import CapturedValue
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the person wants, as far as it was written."""
+
+    place: Place
+    action: str | None = None
+    reason: str | None = None
+    notes: str | None = None
+    new: str | None = None
+    probe: str | None = None
+    ticket: tuple[str, ...] = ()
+    same_as: str | None = None
+
+
+def attempt(one: Opened, wish: Wish, act: Callable[[Request, Means], Answer]) -> Answer:
+    """Ask why where nothing says so, then ``act``; words that the gate refuses are asked for once more."""
+    asking = wish.reason is None or wish.notes is None
+    if asking and not can_ask():
+        raise _nobody_to_ask(wish)
+    means = _means(one, wish)
+    for left in reversed(range(TRIES_MAX)):
+        full = _asked(one, wish) if asking else wish
+        try:
+            return act(_request(one, full, "prompt" if asking else "argument"), means)
+        except Invalid as error:
+            if not (asking and left and _about_words_only(error)):
+                raise
+            say(f"byhand: {error}")
+            wish = replace(full, notes=None) if wish.notes is None else full
+    raise Invalid("no reason was given")
+
+
+def _nobody_to_ask(wish: Wish) -> Invalid:
+    named = (("reason", wish.reason, "--reason CODE"), ("notes", wish.notes, '--notes "..."'))
+    faults = tuple(
+        Fault(f"/{name}", "is missing", f"add {flag}") for name, given, flag in named if given is None
+    )
+    return Invalid("nobody is at the terminal to be asked why", faults)
+
+
+def _about_words_only(error: Invalid) -> bool:
+    """Whether only the words are at fault: nothing has been recorded then, nothing done."""
+    return bool(error.faults) and all(fault.pointer == "/justification/text" for fault in error.faults)
+
+
+def _asked(one: Opened, wish: Wish) -> Wish:
+    view = view_of(one.backend, wish.place, wish.action)
+    point = view.point
+    say(f"{point.system}/{point.type}/{point.id}: {wish.action or point.action} ({view.tier}, {view.mode})")
+    reason = wish.reason if wish.reason is not None else ask_reason(view.reasons)
+    notes = wish.notes if wish.notes is not None else ask("Why, in your words: ")
+    return replace(wish, reason=reason, notes=notes)
+
+
+def _request(one: Opened, wish: Wish, collected: Literal["prompt", "argument"]) -> Request:
+    return Request(
+        place=wish.place,
+        action=wish.action,
+        reason=wish.reason or "",
+        notes=wish.notes or "",
+        new=UNDECLARED if wish.new is None else _new_value(one, wish, wish.new),
+        tickets=wish.ticket,
+        same_as=one.home.reading.resolve(wish.same_as) if wish.same_as is not None else None,
+        collected=collected,
+    )
+
+
+def _new_value(one: Opened, wish: Wish, text: str) -> str | CapturedValue:
+    """The new value as it was typed: where it replaces a JSON number, object or word, it is JSON itself."""
+    sight = look(one.backend, wish.place, wish.action, wish.probe)
+    if sight.probe is None:
+        return typed_value(text)
+    if sight.probe.as_read(text) != captured.capture(text) or typed_value(text) == captured.capture(text):
+        return text  # the probe knows better, or it can only be a string
+    was = read_or_unknown(sight)
+    return text if (was.text or "").lstrip().startswith('"') else typed_value(text)
+
+
+def typed_value(text: str) -> CapturedValue:
+    """``text`` as JSON when it is JSON, else as a string."""
+    try:
+        json_text.parse(text)
+    except ValueError:
+        return captured.capture(text)
+    return captured.from_text(text)
+
+
+def _means(one: Opened, wish: Wish) -> Means:
+    backend = one.backend
+    return Means(backend=lambda: backend, signer=one.signer, read=wish.probe, reverter=Reverter())
