@@ -102,14 +102,21 @@ def __dir__() -> list[str]:
 
 
 def configure(
-    *, home: str | Path | None = None, person: str | None = None, key: str | Path | None = None
+    *,
+    home: str | Path | None = None,
+    person: str | None = None,
+    key: str | Path | None = None,
+    keep: bool = False,
 ) -> None:
     """Say which home to use, as whom and with which key; what is left out comes from the environment.
+
+    ``keep``: for a process that runs long: a thread signs a checkpoint whenever the log has grown, and
+    records a heartbeat when it has not (``log.checkpoint_seconds``, ``log.heartbeat_idle_minutes``).
 
     Without it: ``BYHAND_HOME``, ``BYHAND_PERSON``, ``BYHAND_KEY``, then ``/etc/byhand/client.toml``, then
     ``~/.byhand`` and the key in the ssh-agent or ``~/.ssh``. Opens nothing yet; closes what was open.
     """
-    _client.configure(home=home, person=person, key=key)
+    _client.configure(home=home, person=person, key=key, keep=keep)
 
 
 def point(name: str) -> RegisteredPoint:
@@ -189,6 +196,7 @@ class _Client:
         from threading import RLock
 
         self._lock = RLock()
+        self._keep = False
         self._chosen: dict[str, Any] = {}
         self._home: Home | None = None
         self._parents: list[Home | None] = []
@@ -197,9 +205,10 @@ class _Client:
         self._signer: Signer | None = None
         self._reverter: Reverter | None = None
 
-    def configure(self, **chosen: Any) -> None:
+    def configure(self, *, keep: bool, **chosen: Any) -> None:
         with self._lock:
             self.close()
+            self._keep = keep
             self._chosen = chosen
 
     def reverter(self) -> Reverter:
@@ -259,6 +268,8 @@ class _Client:
 
         self._home = open_home(client_settings(**self._chosen, environ=os.environ).home)
         self._home.settle()
+        if self._keep:
+            self._home.keep()
         atexit.register(self.close)
         return self._home
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client's backend without a server: the gate and the journal in this process, for one signed-in person."""
+"""The client's backend without a server: gate and journal in this process, for one signed-in person."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+import msgspec
 
 from byhand.client.contract import Attempt, Concluded, Declared, Identity, Permitted, PointView, Receipt
 from byhand.control.gate import Gate
@@ -76,7 +78,9 @@ class Embedded:
         stored = self._journal.reader.find(record)
         if stored is None:
             raise NotFound(f"there is no record {record} in this log")
-        return self._journal.receipt(stored.index)
+        receipt = self._journal.receipt(stored.index)
+        trial = msgspec.structs.replace(receipt.acknowledgement, trial=self._people.trial())
+        return msgspec.structs.replace(receipt, acknowledgement=trial)
 
     def close(self) -> None:
         """Close the home."""

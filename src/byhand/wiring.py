@@ -31,6 +31,7 @@ from byhand.control.turns import Turns
 from byhand.embedded import Embedded
 from byhand.errors import Conflict, HomeRefused, Invalid
 from byhand.journal.journal import Journal
+from byhand.journal.keeper import Keeper
 from byhand.journal.log_key import LogKey
 from byhand.journal.sequencer import no_step
 from byhand.journal.vault import Vault
@@ -70,11 +71,22 @@ class Home:
     settling: Settling
     reading: Reading
     findings: Findings
+    keeper: Keeper | None = None
 
     @property
     def origin(self) -> str:
         """The log's name."""
         return self.journal.origin
+
+    def keep(self) -> None:
+        """Sign checkpoints and record heartbeats in a thread of their own, until the home is closed."""
+        if self.keeper is None:
+            self.keeper = Keeper(
+                self.journal,
+                checkpoint_seconds=self.settings.log.checkpoint_seconds,
+                heartbeat_idle_minutes=self.settings.log.heartbeat_idle_minutes,
+            )
+            self.keeper.start()
 
     def settle(self) -> int:
         """Do due work: index what is new, say what nobody said. Returns how many records that took."""
@@ -83,17 +95,20 @@ class Home:
 
     def close(self) -> None:
         """Commit what waits and give everything back. Idempotent."""
+        if self.keeper is not None:
+            self.keeper.close()
+            self.keeper = None
         self.journal.close()
         self.index.close()
         self.sessions.close()
         self.keys.close()
 
 
-def create_home(path: Path, origin: str, *, environment: Mapping[str, str] | None = None) -> None:
+def create_home(path: Path, origin: str) -> None:
     """Lay out a home's files: keys, empty log, settings; nothing speaks for ``origin`` yet.
 
-    Built beside ``path`` and renamed, so that a crash leaves either no home or a whole one; a half-built folder
-    beside it is harmless and is removed at the next try. Raises Conflict when ``path`` holds something.
+    Built beside ``path`` and renamed, so that a crash leaves either no home or a whole one; a half-built
+    folder beside it is harmless and is removed at the next try. Raises Conflict when ``path`` holds something.
     """
     if path.exists() and any(path.iterdir()):
         raise Conflict(f"{path} is not empty", advice="Choose another --home, or use the home that is there.")
@@ -246,5 +261,5 @@ def _put_together(
 
 
 def open_backend(home: Home, token: str) -> Embedded:
-    """The client's backend over an opened home, for whoever ``token`` stands for; closes the home with itself."""
+    """The client's backend over an opened home, for whoever ``token`` stands for; it closes the home."""
     return Embedded(home.journal, home.gate, home.views, home.people, home.sessions, token, home.close)

@@ -44,7 +44,7 @@ class RealHome:
         self.signer: SignerSource | None = lambda: self.key
         self.reverter = Reverter()
         self._count = 0
-        wiring.create_home(self.path, ORIGIN, environment=self.environ)
+        wiring.create_home(self.path, ORIGIN)
         self.home = wiring.open_home(self.path, environment=self.environ, start=False)
         self._begin()
         self.home.journal.checkpointer.begin()
