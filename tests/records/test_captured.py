@@ -361,3 +361,27 @@ def test_no_patch_where_none_is_exact() -> None:
         capture("x" * 9_000),
     ):
         assert patch(capture(1), value) is None
+
+
+def test_text_is_captured_as_text() -> None:
+    """With a media type that is not JSON the value is the text itself, and nothing else is taken for one."""
+    value = capture("[db]\nhost = x\n", media_type=captured.TEXT)
+    assert (value.text, value.media_type) == ("[db]\nhost = x\n", captured.TEXT)
+    with pytest.raises(Invalid, match="is no text"):
+        capture(1, media_type=captured.TEXT)
+    nested: frozenset[object] = frozenset()
+    for _ in range(2_000):
+        nested = frozenset({nested})
+    with pytest.raises(Invalid):
+        capture(nested)
+
+
+def test_what_only_claims_to_be_json() -> None:
+    """A text that is no JSON although it says so differs as a whole, and is shown as it is."""
+    broken = from_text('"unclosed')
+    assert [one.pointer for one in captured.differences(broken, from_text("{"))] == [""]
+    assert render(broken) == '"unclosed'
+    assert (
+        render(CapturedValue(form="inline", text="{", masked=(Masked(pointer="/a", mac="0" * 64, key="k"),)))
+        == "{"
+    )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from byhand.records.kinds import SCHEMA_VERSION
 
 Raw = dict[str, object]
+FIRST_VERSION = 0
 STEPS: dict[int, Callable[[Raw], Raw]] = {}
 """``STEPS[n]`` turns version n into n + 1. Version 0 is the first."""
 
@@ -21,6 +22,6 @@ def upcast(version: int, raw: Raw) -> Raw:
         if number not in STEPS:
             raise ValueError(f"no way leads from schema version {number} to {number + 1}")
         raw = STEPS[number](raw)
-    if version < 0 or raw.get("schema") != SCHEMA_VERSION:
+    if version < FIRST_VERSION or raw.get("schema") != SCHEMA_VERSION:
         raise ValueError(f"schema version {version} is unknown")
     return raw
