@@ -29,11 +29,21 @@ ACTS = ("override", "raise", "revert")
 """The interventions of the story, in order."""
 
 
-def run(home: str | Path | None = None) -> int:
-    """Play everything in the current folder; the exit code is 0 only when every expectation held.
+def run(*, home: Path | None = None) -> int:
+    """Override a real system, check it as a stranger, forge it: everything really done, here, in a minute.
 
-    ``home``: where the demo's home shall be; default ``$BYHAND_HOME``, else ``.demo/home``. Raises Conflict
-    when something lies there that no demo made.
+    Made-up person, real engine, real home. Ends with 0 only when all of it went as the story says.
+
+    **Example**
+
+    ```console
+    $ byhand demo
+    ```
+
+    Parameters
+    ----------
+    home
+        Where the demo's home shall be. Else: BYHAND_HOME, .demo/home. Only an earlier demo's is replaced.
     """
     screen = Screen()
     environment = dict(os.environ) if home is None else {**os.environ, "BYHAND_HOME": str(home)}
@@ -185,8 +195,8 @@ def play_forger(screen: Screen, stage: Stage, handed: Handed, old_note: bytes) -
     screen.table(("what was forged", *(f"with {holds}" for holds in VERIFIERS)), rows)
     screen.say(
         "A verifier who holds nothing never says sound: the signer is not authenticated, exit code 1. A "
-        "policy knows who signs; where the forger has the log's key, it says sound. Only memory - a known log, "
-        "a receipt, an anchor elsewhere - knows what was signed before. Keep your receipts."
+        "policy knows who signs; where the forger has the log's key, it says sound. Only memory - a known "
+        "log, a receipt, an anchor elsewhere - knows what was signed before. Keep your receipts."
     )
 
 
