@@ -10,6 +10,7 @@ import pytest
 
 from byhand.errors import BadSignature, ByhandError, Unsound
 from byhand.ids import new_record_id
+from byhand.records import codec
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Point, Reason
 from byhand.signatures import dsse
 from byhand.trust import administration as trust
@@ -49,6 +50,18 @@ def check(signing: Any, change: Administration, keyring: Keyring | None, index: 
 def test_a_change_signed_by_both_officers_holds(signing: Any, two_officers: Keyring) -> None:
     """And it leaves the keyring as it was."""
     assert check(signing, signed(signing, set_point(), "ada", "bob"), two_officers) is two_officers
+
+
+@pytest.mark.parametrize("field", ["tier", "mode", "environment", "retention_class", "classification"])
+def test_a_default_computed_at_run_time_is_the_default(
+    field: str, signing: Any, two_officers: Keyring
+) -> None:
+    """What officers sign is what the log gives back, also when a value equals its default by chance."""
+    computed = "".join(list(getattr(POINT, field)))
+    change = set_point(point=msgspec.structs.replace(POINT, **{field: computed}))
+    stored = codec.decode(codec.encode(signed(signing, change, "ada", "bob")))
+    assert isinstance(stored, Administration)
+    assert check(signing, stored, two_officers) is two_officers
 
 
 def test_one_officer_suffices_only_on_trial(signing: Any, two_officers: Keyring) -> None:

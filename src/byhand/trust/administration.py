@@ -41,6 +41,7 @@ _NEEDED: dict[str, frozenset[str]] = {
     POINT_MODE: frozenset({"point"}),
     REASONS_SET: frozenset({"reasons"}),
 }
+_record = msgspec.json.Decoder(Administration)
 _ABOUT_A_CHANGE = ("point", "reasons", "catalogue")
 _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 
@@ -48,7 +49,10 @@ _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 def administration_digest(record: Administration) -> str:
     """SHA-256 (hex) of what an administration statement covers: the record without what the server adds."""
     bare = msgspec.structs.replace(record, statements=(), actor=None, times=Times())
-    return hashlib.sha256(parts.encode_part(bare)).hexdigest()
+    # Read back first: a choice computed at run time (not the type's own string) equals its default, but only what
+    # was read is left out of the bytes. What is signed must be what everyone recomputes from the log.
+    read_back = _record.decode(parts.encode_part(bare))
+    return hashlib.sha256(parts.encode_part(read_back)).hexdigest()
 
 
 def to_sign(
