@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from byhand import errors
 from byhand.client import signing, ssh_agent
@@ -354,7 +353,8 @@ def test_make_key_never_overwrites(tmp_path: Path, name: str) -> None:
 
 def _lying_agent(answer: bytes) -> tuple[ssh_agent.Agent, threading.Thread]:
     """An agent that gives ``answer`` to one request and hangs up."""
-    address = os.path.join(tempfile.mkdtemp(prefix="byhand-liar-"), "s")
+    place = Path(tempfile.mkdtemp(prefix="byhand-liar-")) / "s"
+    address = str(place)
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)
     server.listen(1)
@@ -365,8 +365,8 @@ def _lying_agent(answer: bytes) -> tuple[ssh_agent.Agent, threading.Thread]:
             with connection:
                 connection.recv(4096)
                 connection.sendall(answer)
-        os.unlink(address)
-        os.rmdir(os.path.dirname(address))
+        place.unlink()
+        place.parent.rmdir()
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -90,5 +90,5 @@ def signing() -> Signing:
 
 @pytest.fixture
 def two_officers(signing: Signing) -> keyring.Keyring:
-    """ada and bob are officers, cyd is enrolled at index 2."""
+    """Ada and bob are officers, cyd is enrolled at index 2."""
     return signing.fold(signing.begun(), signing.second_officer(), signing.operator())

@@ -66,6 +66,7 @@ class KeyFileSigner(_Key):
         self._private_key = private_key
 
     def sign(self, message: bytes, namespace: str) -> str:
+        """See ``Signer.sign``."""
         return sshsig.sign_with_private_key(self._private_key, message, namespace)
 
 
@@ -78,6 +79,7 @@ class SshKeygenSigner(_Key):
         self._environ = dict(environ)
 
     def sign(self, message: bytes, namespace: str) -> str:
+        """See ``Signer.sign``."""
         # The message goes through a file, so that standard input stays the terminal the passphrase is read from.
         with tempfile.TemporaryDirectory(prefix="byhand-sign-") as folder:
             file = Path(folder, "message")
@@ -121,6 +123,7 @@ class AgentSigner(_Key):
         self._agent = agent
 
     def sign(self, message: bytes, namespace: str) -> str:
+        """See ``Signer.sign``."""
         signature = self._agent.sign(self.public_key_blob, sshsig.tbs(message, namespace))
         armored = sshsig.armor(sshsig.assemble(self.public_key_blob, signature, namespace))
         sshsig.verify(message, armored, namespace=namespace, keys=[self.public_key_blob])
@@ -130,7 +133,10 @@ class AgentSigner(_Key):
 def find_signer(
     *, key_path: str | Path | None = None, fingerprint: str | None = None, environ: Mapping[str, str]
 ) -> Signer:
-    """The caller's signer: the file named (a ``.pub`` names a key in the agent); else the agent's key; else the first of ``KEY_FILES`` in ``~/.ssh``.
+    """The caller's signer.
+
+    The file named (a ``.pub`` names a key in the agent); else the agent's key; else the first of ``KEY_FILES``
+    in ``~/.ssh``.
 
     With ``fingerprint`` only that key will do; without, the agent is used when it holds exactly one fit key.
     ``environ`` is ``os.environ`` in earnest: ``SSH_AUTH_SOCK`` and ``HOME`` are read from it.

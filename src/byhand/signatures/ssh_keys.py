@@ -139,7 +139,7 @@ def _check_rsa(key: PublicKey) -> None:
         raise errors.Invalid(
             f"The RSA key has {bits} bits; {RSA_BITS_MIN} to {RSA_BITS_MAX} are taken.", advice=_ADVICE
         )
-    if not (key.exponent & 1 and 3 <= key.exponent and key.exponent.bit_length() <= RSA_EXPONENT_BITS_MAX):
+    if not (key.exponent & 1 and key.exponent >= 3 and key.exponent.bit_length() <= RSA_EXPONENT_BITS_MAX):
         raise errors.Invalid("The RSA key has an unsafe exponent: even, 1, or too long.", advice=_ADVICE)
 
 

@@ -209,20 +209,20 @@ def _check(key: ssh_keys.PublicKey, algorithm: str, signature: bytes, signed: by
     primitives.check(key, algorithm, signature, signed)
 
 
-def tbs(message: bytes, namespace: str, hash: str = "sha512") -> bytes:
+def tbs(message: bytes, namespace: str, algorithm: str = "sha512") -> bytes:
     """The bytes an SSH signature covers (PROTOCOL.sshsig section 3): namespace and the hash of the message."""
     if not namespace or len(namespace.encode()) > NAMESPACE_LENGTH_MAX:
         raise errors.Invalid(f"A namespace has 1 to {NAMESPACE_LENGTH_MAX} bytes.")
-    if hash not in _HASHES:
-        raise errors.Invalid(f"{hash!r} is not a hash for SSH signatures: {' or '.join(_HASHES)}.")
-    digest = hashlib.new(hash, message).digest()
-    fields = (namespace.encode(), b"", hash.encode("ascii"), digest)
+    if algorithm not in _HASHES:
+        raise errors.Invalid(f"{algorithm!r} is not a hash for SSH signatures: {' or '.join(_HASHES)}.")
+    digest = hashlib.new(algorithm, message).digest()
+    fields = (namespace.encode(), b"", algorithm.encode("ascii"), digest)
     return _MAGIC + b"".join(wire.string(field) for field in fields)
 
 
-def assemble(key_blob: bytes, signature: bytes, namespace: str, hash: str = "sha512") -> bytes:
+def assemble(key_blob: bytes, signature: bytes, namespace: str, algorithm: str = "sha512") -> bytes:
     """The SSHSIG structure around ``signature`` (``string algorithm, string signature, ...``) over ``tbs``."""
-    fields = (key_blob, namespace.encode(), b"", hash.encode("ascii"), signature)
+    fields = (key_blob, namespace.encode(), b"", algorithm.encode("ascii"), signature)
     return _MAGIC + _VERSION.to_bytes(4, "big") + b"".join(wire.string(field) for field in fields)
 
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from byhand import errors
 from byhand.signatures import dsse, sshsig
-from byhand.trust import keyring as keyrings
-from byhand.trust import statements
+from byhand.trust import keyring as keyrings, statements
 from byhand.trust.keyring import EnrolledKey, Keyring
 
 

@@ -38,8 +38,8 @@ class Bound:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """The facts about an intent that decide. ``index`` and ``leaf_hash`` are those of its acknowledgement.
-    ``signature`` is what the requirement asks for.
 
+    ``signature`` is what the requirement asks for.
     ``declaration_sha256`` is recomputed from the declaration; ``signed_declaration_sha256`` is the one a verified
     signature of the actor covers (``checks.check_intent``), ``None`` without such a signature.
     """
