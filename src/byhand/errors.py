@@ -167,7 +167,9 @@ class ProbeFailed(ByhandError):
 class NotAsDeclared(ByhandError):
     """The act was carried out and recorded, but the value found afterwards is not the one declared."""
 
-    advice = "The act is recorded with the value found. Look at the target, and declare anew what it should be."
+    advice = (
+        "The act is recorded with the value found. Look at the target, and declare anew what it should be."
+    )
 
 
 class CommandFailed(ByhandError):
@@ -194,7 +196,9 @@ class OutcomeUnrecorded(ByhandError):
 class EngineUnavailable(ByhandError):
     """A story's real engine cannot be had here: no wheel for this Python, no network, no space."""
 
-    advice = "The other stories play without it. To see this one, mend what is named and run byhand demo again."
+    advice = (
+        "The other stories play without it. To see this one, mend what is named and run byhand demo again."
+    )
 
 
 class WitnessRefused(ByhandError):
@@ -206,7 +210,9 @@ class WitnessBehind(WitnessRefused):
 
     def __init__(self, size: int) -> None:
         self.size = size
-        super().__init__(f"the witness last cosigned a tree of {size}", advice="Send the proof from that size.")
+        super().__init__(
+            f"the witness last cosigned a tree of {size}", advice="Send the proof from that size."
+        )
 
 
 class Unsound(ByhandError):
@@ -224,7 +230,9 @@ class ProofMismatch(Unsound):
 class RolledBack(Unsound):
     """Somebody holds a larger tree of this log than the log itself: entries were lost or taken out."""
 
-    advice = "Sign nothing more. Run: byhand verify HOME, and look for a restored backup or a second instance."
+    advice = (
+        "Sign nothing more. Run: byhand verify HOME, and look for a restored backup or a second instance."
+    )
 
 
 class LogForked(Unsound):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 
+
 def new_record_id() -> str:
     """A fresh UUIDv7: 48 bits of Unix milliseconds, 74 random bits, in lower-case text form."""
     milliseconds = time.time_ns() // 1_000_000

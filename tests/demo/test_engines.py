@@ -20,7 +20,7 @@ def _locked(recipe: engines.Recipe) -> set[str]:
 
 @pytest.mark.parametrize("recipe", engines.RECIPES, ids=lambda recipe: recipe.name)
 def test_every_lock_holds_what_byhand_itself_needs(recipe: engines.Recipe) -> None:
-    """byhand is copied beside the engine, so the engine's lock must bring byhand's dependencies."""
+    """Byhand is copied beside the engine, so the engine's lock must bring byhand's dependencies."""
     needed = {
         re.split(r"[<>=!~;\[ ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
         for requirement in metadata.requires("byhand") or []

@@ -207,7 +207,7 @@ def _shown(shown_id: str, entries: list[Stored]) -> Shown:
 def _rows(entries: list[Stored], rows: str) -> Iterator[standard.Row]:
     readable = [(one.leaf.recorded, one.record) for one in entries if isinstance(one.record, Record)]
     if rows == "interventions":
-        yield standard.row_of_intervention(readable)
+        yield from standard.rows_of_intervention(readable)
         return
     for recorded, record in readable:
         yield standard.row_of_record(recorded, record)
