@@ -2,8 +2,8 @@
 """``byhand init``: a new home, whose first officer is whoever makes it.
 
 A crash between two steps leaves a home that nobody can use yet: ``init`` again finds which step is missing
-and goes on from there. The steps: 1 files and keys (a rename makes them appear at once); 2 the officer's genesis
-statement; 3 the first anchored checkpoint; 4 the shipped reason codes.
+and goes on from there. The steps: 1 files and keys (a rename makes them appear at once); 2 the officer's
+genesis statement; 3 the first anchored checkpoint; 4 the shipped reason codes.
 """
 
 from __future__ import annotations

@@ -7,10 +7,15 @@ from pathlib import Path
 
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened, remember
-from byhand.cli.output import form_of, say, show, show_rows, show_text
+from byhand.cli.output import say, show, show_rows, show_text
 from byhand.cli.progress import progress
 from byhand.errors import Invalid, NotFound
 from byhand.log import checkpoint as checkpoints, note as notes
+
+
+def _wants_fields(common: Common) -> bool:
+    """Whether JSON was asked for; these are texts with a form of their own, also in a file or a pipe."""
+    return common.output in ("json", "ndjson")
 
 
 def keys(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -19,12 +24,13 @@ def keys(*, common: Common = NOTHING_CHOSEN) -> None:
     **Example**
 
     ```console
-    $ byhand log keys --output table
+    $ byhand log keys
+    $ byhand log keys --output json
     ```
     """
     with opened(common) as one:
         listed = [key.encode() for key in one.home.journal.key.verifiers]
-        if form_of(common) == "table":
+        if not _wants_fields(common):
             show_text("\n".join(listed))
             return
         officers = one.home.people.keyring().officers_fingerprint
@@ -37,14 +43,14 @@ def checkpoint(*, common: Common = NOTHING_CHOSEN) -> None:
     **Example**
 
     ```console
-    $ byhand log checkpoint --output table > checkpoint-2026-11-24
+    $ byhand log checkpoint > checkpoint-2026-11-24
     $ byhand verify ~/.byhand --since checkpoint-2026-11-24
     ```
     """
     with opened(common) as one:
         note = one.home.journal.anchor()
         remember(one.home)
-        if form_of(common) == "table":
+        if not _wants_fields(common):
             show_text(note.decode())
             return
         opened_note = checkpoints.parse(notes.parse(note).text)
@@ -81,7 +87,7 @@ def prove(id_: str, /, *, file: Path | None = None, common: Common = NOTHING_CHO
         if file is not None:
             write_file(file, receipt.proof.encode())
             say(f"the proof of record {receipt.acknowledgement.record} is in {file}")
-        elif form_of(common) == "table":
+        elif not _wants_fields(common):
             show_text(receipt.proof)
         else:
             acknowledgement = receipt.acknowledgement
