@@ -251,6 +251,31 @@ def test_the_demo_never_removes_what_it_did_not_make(tmp_path: Path) -> None:
         assert opened.journal.reader.size == 4
 
 
+def test_a_demo_that_was_stopped_is_replaced(tmp_path: Path) -> None:
+    """Also one that left a home without its mark: the folder around it has one."""
+    stage = stages.prepare({}, tmp_path)
+    (stage.home / stages.MARK).unlink()
+    assert stages.prepare({}, tmp_path) == stage
+
+
+def test_the_command_plays_it_all(engine_python: Path, tmp_path: Path, isolated: Path) -> None:
+    """``byhand demo`` ends with 0 in an empty folder, again in the same one, and leaves the reader's own alone."""
+    for home in ("", str(tmp_path / "elsewhere" / "home")):
+        done = subprocess.run(
+            [str(telling.own_python()), "-W", "error", "-m", "byhand", "demo"],
+            cwd=tmp_path,
+            env=os.environ | ({"BYHAND_HOME": home} if home else {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Everything was as the story says." in done.stdout
+    assert (tmp_path / "elsewhere" / "home" / "log.db").exists()
+    assert list(isolated.rglob("*.anchor")) == []
+    assert list(isolated.rglob("known_logs")) == []
+
+
 def test_the_story_knows_when_something_goes_wrong(tmp_path: Path) -> None:
     """A story whose process ends badly ends with an expectation that did not hold."""
     stage = stages.prepare({}, tmp_path)

@@ -8,6 +8,7 @@ entries, payloads, tiles and checkpoints are made with the journal's own rooms; 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -53,7 +54,7 @@ def copy_home(home: Path, place: Path) -> Copy:
     shutil.copytree(home, copy.home)
     with wiring.read_home(home) as first:
         anchored = first.anchor.read()
-    (copy.home / wiring.SETTINGS_FILE).write_text(f'[anchor]\nfolder = "{copy.anchors}"\n')
+    (copy.home / wiring.SETTINGS_FILE).write_text(f"[anchor]\nfolder = {json.dumps(str(copy.anchors))}\n")
     if anchored is None:
         raise NotFound(f"{home} was never anchored on this machine")
     _anchor(copy, None, anchored.note)

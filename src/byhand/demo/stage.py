@@ -6,6 +6,7 @@ Everything lies in one folder of the demo's own. Only what an earlier demo made 
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -139,21 +140,24 @@ def prepare(
     folder = current.resolve() / FOLDER
     chosen = environment.get("BYHAND_HOME")
     stage = Stage(folder, Path(chosen).expanduser().absolute() if chosen else folder / "home")
-    for place in (stage.home, folder):
-        _check_ours(place)
+    for place in (folder, stage.home):
+        _check_ours(place, folder)
     for place in (stage.home, folder):
         shutil.rmtree(place, ignore_errors=True)
-    for place in (folder, stage.key.parent, stage.anchors, stage.evidence, stage.forgeries):
-        place.mkdir(mode=0o700, parents=True)
-    (folder / MARK).write_text(MARK_TEXT)
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / MARK).write_text(MARK_TEXT)  # first of all: the next demo replaces one that is stopped here
     (folder / ".gitignore").write_text("*\n")
+    for place in (stage.key.parent, stage.anchors, stage.evidence, stage.forgeries):
+        place.mkdir(mode=0o700)
     stage.home.parent.mkdir(parents=True, exist_ok=True)
     _make_home(stage, points)
     return stage
 
 
-def _check_ours(place: Path) -> None:
-    if place.exists() and any(place.iterdir()) and not (place / MARK).is_file():
+def _check_ours(place: Path, folder: Path) -> None:
+    """Raise Conflict when something lies in ``place`` that no demo made."""
+    marks = [place / MARK] if place == folder or folder not in place.parents else [folder / MARK]
+    if place.exists() and any(place.iterdir()) and not any(mark.is_file() for mark in marks):
         raise Conflict(
             f"{place} was not made by a demo: it is left as it is",
             advice="Run the demo from another folder, or set BYHAND_HOME to a folder that does not exist.",
@@ -162,13 +166,11 @@ def _check_ours(place: Path) -> None:
 
 def _make_home(stage: Stage, points: Sequence[Point]) -> None:
     signer = make_key(stage.key, PERSON)
-    origin = (
-        f"byhand.demo/{secrets.token_hex(4)}"  # two demos are two logs: nobody mistakes one for the other
-    )
+    origin = f"byhand.demo/{secrets.token_hex(4)}"  # two demos are two logs, never one that forked
     wiring.create_home(stage.home, origin)
     (stage.home / MARK).write_text(MARK_TEXT)
     settings = stage.home / wiring.SETTINGS_FILE
-    settings.write_text(f'{settings.read_text()}\n[anchor]\nfolder = "{stage.anchors}"\n')
+    settings.write_text(f"{settings.read_text()}\n[anchor]\nfolder = {json.dumps(str(stage.anchors))}\n")
     with stage.opened(start=False) as home:
         home.people.begin(_genesis(origin, signer), DISPLAY_NAME)
         home.journal.checkpointer.begin()
