@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from byhand import wiring
-from byhand.demo import stage as stages, stranger, telling
+from byhand.demo import forger, stage as stages, stranger, telling
 from byhand.demo.forger import copy_home
 from byhand.demo.forgeries import FORGERIES, NOT_SEEN, VERIFIERS, Booty, Forgery, judge, seen
 from byhand.demo.plot import LIMIT_NOTES, OVERRIDE_NOTES
@@ -234,6 +234,22 @@ def test_a_home_with_another_history_does_not_open(
         forgery.make(copy, Booty(handed.intent, played.old_note, OVERRIDE_NOTES, LIMIT_NOTES))
         with pytest.raises(HomeRefused):
             wiring.open_home(copy.home)
+
+
+def test_a_log_set_back_with_its_anchor_runs_on_and_memory_names_it(
+    played: Played, handed: stranger.Handed, tmp_path: Path
+) -> None:
+    """The forger who also has the anchor gets a home that works, and a client that met the log does not fall for it."""
+    copy = copy_home(played.stage.home, tmp_path / "copy")
+    forger.roll_back(copy, played.old_note)
+    forger.forge_anchor(copy, played.old_note)
+    forged = Stage(played.stage.folder, copy.home)
+    with forged.opened() as home:
+        caller = forged.sign_in(home).caller()
+        assert home.reading.search(caller, f"actor:{stages.PERSON}").rows == ()
+        assert [point.name for point in home.points.all()] == ["mm7-breaker", "mm7-notional-limit"]
+    report = verify_target(str(copy.home), Knowledge(known_logs=played.stage.known_logs, use_anchor=False))
+    assert {finding.code for finding in report.findings} == {"log.rolled_back"}
 
 
 def test_the_demo_never_removes_what_it_did_not_make(tmp_path: Path) -> None:

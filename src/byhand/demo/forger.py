@@ -187,15 +187,17 @@ def _leaf(stored: Stored, draft: Draft) -> bytes:
 
 
 def _write_tree(connection: sqlite3.Connection, entries: list[bytes], note: bytes) -> None:
-    """Tiles, right edge and checkpoint that belong to ``entries``."""
+    """Tiles, right edge, heads of chains and checkpoint that belong to ``entries``."""
     edge, full = RightEdge.empty().append([merkle.leaf_hash(entry) for entry in entries])
     connection.executemany(
         "INSERT INTO tile VALUES (?, ?, ?)", [(tile.level, tile.index, tile.data) for tile in full]
     )
-    recorded = leaves.decode(entries[-1]).recorded
-    connection.execute(
-        "UPDATE tree SET size = ?, edge = ?, recorded = ?", (edge.size, edge.encode(), recorded)
-    )
+    decoded = [leaves.decode(entry) for entry in entries]
+    heads = {leaf.chain: index for index, leaf in enumerate(decoded) if leaf.chain is not None}
+    connection.execute("DELETE FROM chain")
+    connection.executemany("INSERT INTO chain VALUES (?, ?)", list(heads.items()))
+    row = (edge.size, edge.encode(), decoded[-1].recorded, heads.get(leaves.ADMINISTRATION_CHAIN))
+    connection.execute("UPDATE tree SET size = ?, edge = ?, recorded = ?, administration = ?", row)
     connection.execute("UPDATE published SET size = ?, note = ?", (edge.size, note))
 
 
@@ -207,7 +209,7 @@ def forge_anchor(copy: Copy, note: bytes) -> None:
 
 
 def own_key(copy: Copy) -> None:
-    """Replace the log's key by one of the forger's own, as one must who has the database only."""
+    """Replace the log's key by one of the forger's own, as one must who could not get at it."""
     path = copy.home / wiring.KEYS_FOLDER / f"{LOG_SIGNING}.key"
     path.unlink()
     secret = Ed25519PrivateKey.generate().private_bytes_raw()
