@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from byhand.client.contract import Attempt, Concluded, Declared, Identity, Permitted, PointView, Receipt
+from byhand.control.administration import AdministrationFold
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -25,6 +26,7 @@ class Embedded:
     def __init__(
         self,
         journal: Journal,
+        administration: AdministrationFold,
         gate: Gate,
         views: PointViews,
         people: People,
@@ -34,6 +36,7 @@ class Embedded:
     ) -> None:
         self.origin = journal.origin
         self._journal = journal
+        self._administration = administration
         self._gate = gate
         self._views = views
         self._people = people
@@ -59,19 +62,25 @@ class Embedded:
 
     def declare(self, declaration: Declaration, statement: str | None) -> Declared:
         """Record the intent."""
-        return self._gate.declare(self.caller(), declaration, statement)
+        return self._administration.deciding(
+            lambda _: self._gate.declare(self.caller(), declaration, statement)
+        )
 
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit."""
-        return self._gate.permit(self.caller(), intervention, redeem)
+        return self._administration.deciding(lambda _: self._gate.permit(self.caller(), intervention, redeem))
 
     def redeem(self, intervention: str, attempt: Attempt) -> Permitted:
         """Use the permit."""
-        return self._gate.redeem(self.caller(), intervention, attempt)
+        return self._administration.deciding(
+            lambda _: self._gate.redeem(self.caller(), intervention, attempt)
+        )
 
     def conclude(self, intervention: str, outcome: Outcome) -> Concluded:
         """Record how it ended."""
-        return self._gate.conclude(self.caller(), intervention, outcome)
+        return self._administration.deciding(
+            lambda _: self._gate.conclude(self.caller(), intervention, outcome)
+        )
 
     def receipt(self, record: str) -> Receipt:
         """The receipt of a record, under an anchored checkpoint."""

@@ -129,6 +129,7 @@ class ChainMoved(Conflict):
     """Somebody added to the chain since it was read: read it again and decide anew."""
 
     def __init__(self, chain: str, expected: int | None, head: int | None) -> None:
+        self.chain = chain
         self.head = head
         super().__init__(f"the chain {chain} is at entry {head}, not at {expected} as it was when read")
 

@@ -235,7 +235,17 @@ def _put_together(
         journal.origin, points, reasons, keys.secret(REDACTION_MAC), settings.gate.intent_seconds
     )
     permits = Permits(journal, chains, people, views, Turns(journal, chains), settings.gate)
-    gate = Gate(journal, chains, people, views, reasons, permits, keys.secret(DECLARATION_MAC), settings.gate)
+    gate = Gate(
+        journal,
+        chains,
+        administration,
+        people,
+        views,
+        reasons,
+        permits,
+        keys.secret(DECLARATION_MAC),
+        settings.gate,
+    )
     settling = Settling(chains, points, index.due, lambda one: bool(index.caused(one)), executor_alive)
     reading = Reading(journal, indexer, index, points)
     findings = Findings(chains)
@@ -262,4 +272,13 @@ def _put_together(
 
 def open_backend(home: Home, token: str) -> Embedded:
     """The client's backend over an opened home, for whoever ``token`` stands for; it closes the home."""
-    return Embedded(home.journal, home.gate, home.views, home.people, home.sessions, token, home.close)
+    return Embedded(
+        home.journal,
+        home.administration,
+        home.gate,
+        home.views,
+        home.people,
+        home.sessions,
+        token,
+        home.close,
+    )

@@ -574,3 +574,37 @@ def test_samples_of_real_values_come_back_character_for_character(desk: Desk, tm
     text = '{"größe": 18446744073709551616, "x": 0.1000000000000000055, "n": 1700000000123456789, "a": 1e400}'
     intervention = desk.declare(change=Change(original=captured.from_text(text), new=ACTIVE))
     assert desk.chain(intervention)[0].declaration.change.original.text == text
+
+
+def test_a_key_revoked_meanwhile_stops_what_was_about_to_be_recorded(desk: Desk) -> None:
+    """An intent decided on a keyring that was overtaken is decided anew: nothing enters with a revoked key."""
+    desk.office.enrol("ada", "ada", key="ada2")
+    declared = desk.declaration()
+    statement = desk.office.pens.sign(
+        statements.Intent(
+            origin=desk.home.origin,
+            record=declared.record,
+            declaration=codec.declaration_digest(declared),
+            person="ada",
+            nonce=secrets.token_hex(32),
+            expires=declared.expires,
+        ),
+        "ada2",
+    )
+    views, revoked = desk.home.gate._views, []
+    declared_view = views.declared
+
+    def revoke_first(one: Declaration) -> Any:
+        view = declared_view(one)
+        if not revoked:
+            revoked.append(True)
+            second = desk.office.open()
+            second.people.revoke(desk.ada, desk.office.revocation("ada", "ada", key="ada2"))
+            second.close()
+        return view
+
+    views.declared = revoke_first  # type: ignore[method-assign]
+    before = desk.size
+    with pytest.raises(Refused, match="revoked"):
+        desk.home.gate.declare(desk.ada, declared, statement)
+    assert desk.size == before + 1

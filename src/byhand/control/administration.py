@@ -11,6 +11,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -48,7 +49,13 @@ class Administrated:
     rejected: tuple[tuple[int, str], ...] = ()
     """Index and reason of every record without effect."""
 
+    @property
+    def expected(self) -> int | None:
+        """The head as an entry that was decided on this state names it."""
+        return self.head if self.head >= 0 else None
 
+
+Answer = TypeVar("Answer")
 Check = Callable[[Administrated], None]
 """Raises when a change cannot be made in the state given."""
 
@@ -64,9 +71,38 @@ class AdministrationFold:
         self._journal = journal
         self._lock = threading.Lock()
         self._now = Administrated()
+        self._local = threading.local()
 
     def current(self) -> Administrated:
-        """What is in force now; reads only what is new in the chain."""
+        """What is in force now; inside ``deciding``, what was in force when the decision began."""
+        held: Administrated | None = getattr(self._local, "held", None)
+        return held if held is not None else self._read()
+
+    def deciding(self, decide: Callable[[Administrated], Answer]) -> Answer:
+        """Run ``decide`` on one state from beginning to end; again when that state was overtaken meanwhile.
+
+        What ``decide`` appends names the state's head (``Entry.expected_administration``): so nothing enters the
+        log that was decided on a keyring or a point that was no longer in force.
+        """
+        if getattr(self._local, "held", None) is not None:
+            return decide(self._local.held)  # part of a larger decision, which is repeated as a whole
+        for _ in range(RACES_MAX - 1):
+            try:
+                return self._holding(decide)
+            except ChainMoved as moved:
+                if moved.chain != ADMINISTRATION_CHAIN:
+                    raise
+        return self._holding(decide)
+
+    def _holding(self, decide: Callable[[Administrated], Answer]) -> Answer:
+        self._local.held = self._read()
+        try:
+            return decide(self._local.held)
+        finally:
+            self._local.held = None
+
+    def _read(self) -> Administrated:
+        """Reads only what is new in the chain."""
         head = self._journal.reader.head(ADMINISTRATION_CHAIN)
         with self._lock:
             if head is not None and head > self._now.head:
@@ -115,7 +151,7 @@ class AdministrationFold:
         people: Mapping[str, PersonDetails],
         check: Check,
     ) -> Acknowledgement:
-        now = self.current()
+        now = self._read()
         check(now)
         keyring = self._verified(record, now)
         own = caller.person in trust.signers(record, keyring)
@@ -128,7 +164,7 @@ class AdministrationFold:
         entry = Entry(
             stamped,
             people={**people, details: caller.details()},
-            expected_head=now.head if now.head >= 0 else None,
+            expected_head=now.expected,
             declaration=declared,
         )
         (acknowledgement,) = self._journal.append([entry])

@@ -140,6 +140,8 @@ class Chains:
         for _ in range(RACES_MAX - 1):
             try:
                 return decide(self.get(intervention))
-            except ChainMoved:
+            except ChainMoved as moved:
+                if moved.chain != intervention:
+                    raise
                 self.forget(intervention)
         return decide(self.get(intervention))

@@ -13,6 +13,7 @@ import msgspec
 
 from byhand import clock
 from byhand.client.contract import Attempt, Concluded, Declared, Permitted, PointView
+from byhand.control.administration import AdministrationFold
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -49,6 +50,7 @@ class Gate:
         self,
         journal: Journal,
         chains: Chains,
+        administration: AdministrationFold,
         people: People,
         views: PointViews,
         reasons: Reasons,
@@ -58,6 +60,7 @@ class Gate:
     ) -> None:
         self._journal = journal
         self._chains = chains
+        self._administration = administration
         self._people = people
         self._views = views
         self._reasons = reasons
@@ -74,6 +77,13 @@ class Gate:
         the caller and nobody else; 3 action and field are the point's; 4 the reason stands; 5 it carries what
         its tier requires; 6 a signature, when there is one, covers exactly it.
         """
+        return self._administration.deciding(
+            lambda now: self._declare(caller, declaration, statement, now.expected)
+        )
+
+    def _declare(
+        self, caller: Caller, declaration: Declaration, statement: str | None, administration: int | None
+    ) -> Declared:
         declared = parts.encode_part(declaration)
         known = self._journal.known(declaration.record, declared)  # 0
         if known is not None:
@@ -92,11 +102,18 @@ class Gate:
         record = self._intent(caller, declaration, view, statement, flags, objections, details)
         people = {details: caller.details()}
         claims = self._text_claims(declaration)
-        entry = Entry(record, people=people, claims=claims, expected_head=None, declaration=declared)
+        entry = Entry(
+            record,
+            people=people,
+            claims=claims,
+            expected_head=None,
+            expected_administration=administration,
+            declaration=declared,
+        )
         try:
             self._chains.begin(entry)
         except ClaimTaken:  # the same text was declared this very moment: judge anew, knowing that
-            return self.declare(caller, declaration, statement)
+            return self._declare(caller, declaration, statement, administration)
         return self._declared(self._chains.get(declaration.record))
 
     def _text_claim(self, person: str, digest: str) -> str:
@@ -236,11 +253,15 @@ class Gate:
 
     def permit(self, caller: Caller, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit, once the requirement is met; with ``redeem`` use it in the same commit."""
-        return self._permits.permit(caller, intervention, redeem)
+        return self._administration.deciding(
+            lambda now: self._permits.permit(caller, intervention, redeem, now.expected)
+        )
 
     def redeem(self, caller: Caller, intervention: str, attempt: Attempt) -> Permitted:
         """Use the permit, exactly once: one attempt gets one answer, also when asked again."""
-        return self._permits.redeem(caller, intervention, attempt)
+        return self._administration.deciding(
+            lambda now: self._permits.redeem(caller, intervention, attempt, now.expected)
+        )
 
     # -- conclude
 

@@ -21,7 +21,7 @@ from byhand.control.requirement import Requirement, demanded
 from byhand.control.turns import Turns
 from byhand.errors import BeforeStateChanged, ClaimTaken, NotPermitted, Refused
 from byhand.ids import new_record_id
-from byhand.journal.entry import ANY, Entry
+from byhand.journal.entry import ANY, Anything, Entry
 from byhand.journal.journal import Journal
 from byhand.records import canonical, captured, codec
 from byhand.records.intervention import Times
@@ -51,14 +51,22 @@ class Permits:
         self._turns = turns
         self._settings = settings
 
-    def permit(self, caller: Caller, intervention: str, redeem: Attempt | None = None) -> Permitted:
+    def permit(
+        self, caller: Caller, intervention: str, redeem: Attempt | None, administration: int | None
+    ) -> Permitted:
         """Issue the permit, once the requirement is met; with ``redeem`` use it in the same commit."""
-        return self._chains.deciding(intervention, lambda chain: self._permit(caller, chain, redeem))
+        return self._chains.deciding(
+            intervention, lambda chain: self._permit(caller, chain, redeem, administration)
+        )
 
-    def _permit(self, caller: Caller, chain: Chain, redeem: Attempt | None) -> Permitted:
+    def _permit(
+        self, caller: Caller, chain: Chain, redeem: Attempt | None, administration: int | None
+    ) -> Permitted:
         issued = chain.permit("issued")
         if issued is not None:
-            return self._redeem(caller, chain, redeem) if redeem is not None else _permitted(*issued)
+            if redeem is None:
+                return _permitted(*issued)
+            return self._redeem(caller, chain, redeem, administration)
         if chain.state.phase not in ("declared", "approved"):
             raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
         acknowledgement, intent = chain.intent
@@ -77,11 +85,11 @@ class Permits:
         permit = self._issued(acknowledgement, intent, facts)
         records = [permit]
         if redeem is None:
-            return _permitted(self._extend(chain, records)[-1], records[-1])
+            return _permitted(self._extend(chain, records, administration)[-1], records[-1])
         self._check_redeem(caller, chain, permit, redeem)
         records.append(_of_permit(permit, redeem, "redeemed"))
         try:
-            acknowledgements = self._extend(chain, records, self._turn(intent))
+            acknowledgements = self._extend(chain, records, administration, self._turn(intent))
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgements[-1], records[-1])
@@ -141,11 +149,17 @@ class Permits:
             decision=intent.decision,
         )
 
-    def redeem(self, caller: Caller, intervention: str, attempt: Attempt) -> Permitted:
+    def redeem(
+        self, caller: Caller, intervention: str, attempt: Attempt, administration: int | None
+    ) -> Permitted:
         """Use the permit, exactly once: one attempt gets one answer, also when asked again."""
-        return self._chains.deciding(intervention, lambda chain: self._redeem(caller, chain, attempt))
+        return self._chains.deciding(
+            intervention, lambda chain: self._redeem(caller, chain, attempt, administration)
+        )
 
-    def _redeem(self, caller: Caller, chain: Chain, attempt: Attempt) -> Permitted:
+    def _redeem(
+        self, caller: Caller, chain: Chain, attempt: Attempt, administration: int | None
+    ) -> Permitted:
         issued = chain.permit("issued")
         if issued is None:
             raise NotPermitted("no permit was issued for this intervention", advice="byhand permit ID")
@@ -162,7 +176,7 @@ class Permits:
         self._check_redeem(caller, chain, issued[1], attempt)
         record = _of_permit(issued[1], attempt, "redeemed")
         try:
-            (acknowledgement,) = self._extend(chain, [record], self._turn(chain.intent[1]))
+            (acknowledgement,) = self._extend(chain, [record], administration, self._turn(chain.intent[1]))
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgement, record)
@@ -203,11 +217,15 @@ class Permits:
     def _refuse_attempt(self, chain: Chain, permit: Permit, attempt: Attempt, error: Refused) -> NoReturn:
         """Write the refusal down beside the permit, then raise it; one not yet issued leaves no record."""
         if chain.permit("issued") is not None:
-            self._extend(chain, [_of_permit(permit, attempt, "refused", cause=str(error))])
+            self._extend(chain, [_of_permit(permit, attempt, "refused", cause=str(error))], ANY)
         raise error
 
     def _extend(
-        self, chain: Chain, records: list[Permit], turn: tuple[str, ...] = ()
+        self,
+        chain: Chain,
+        records: list[Permit],
+        administration: int | Anything | None,
+        turn: tuple[str, ...] = (),
     ) -> tuple[Acknowledgement, ...]:
         """Append ``records``; the first names the head they were decided on, a redemption its one claim."""
         entries = [
@@ -215,6 +233,7 @@ class Permits:
                 record,
                 claims=(f"redemption:{record.permit}", *turn) if record.phase == "redeemed" else (),
                 expected_head=chain.head if position == 0 else ANY,
+                expected_administration=administration,
             )
             for position, record in enumerate(records)
         ]

@@ -11,11 +11,11 @@ from byhand.records.actor import PersonDetails
 from byhand.records.kinds import AnyRecord
 
 
-class _Any:
+class Anything:
     """Stands for "whatever the chain's head is"."""
 
 
-ANY = _Any()
+ANY = Anything()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,17 @@ class Entry:
 
     ``people`` maps the id in an actor's ``details`` to that person's section. ``claims`` are names that may be
     taken once in the life of the log. ``expected_head`` is the head of the record's chain that the caller saw:
-    with another head, ChainMoved. ``declaration`` is what a retry under the same id must equal (canonical
-    bytes); by default the record itself.
+    with another head, ChainMoved. ``expected_administration`` is the same for the administration chain, for
+    what was decided on the keyring and points in force. ``declaration`` is what a retry under the same id must
+    equal (canonical bytes); by default the record itself.
     """
 
     record: AnyRecord
     people: Mapping[str, PersonDetails] = field(default_factory=dict)
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
-    expected_head: int | _Any | None = ANY
+    expected_head: int | Anything | None = ANY
+    expected_administration: int | Anything | None = ANY
     declaration: bytes | None = None
 
 
@@ -49,7 +51,8 @@ class Draft(NamedTuple):
     payload: bytes | None
     mac: bytes
     claims: tuple[str, ...]
-    expected_head: int | _Any | None
+    expected_head: int | Anything | None
+    expected_administration: int | Anything | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ class Journal:
             self.vault.declaration_mac(b""),
             (),
             ANY,
+            ANY,
         )
         return self._acknowledge(self._submit([draft]))[0]
 

@@ -102,7 +102,7 @@ class Sequencer:
             self._step("committed")
         except ByhandError as error:
             _fail(batch, error)
-        except BaseException as error:  # a fault of ours: everyone who waits is told, no one is acknowledged
+        except BaseException as error:  # noqa: BLE001 - a fault of ours: everyone who waits is told, no one is acknowledged
             failure = LogUnavailable(f"the log could not be written: {type(error).__name__}: {error}")
             failure.__cause__ = error
             _fail(batch, failure)
@@ -151,8 +151,8 @@ class _Placing:
                 if claim in self._taken:
                     raise ClaimTaken(claim, self._taken[claim].index)
             head = self._heads.get(draft.chain) if draft.chain is not None else None
-            if draft.expected_head is not ANY and draft.expected_head != head:
-                raise ChainMoved(draft.chain or draft.kind, draft.expected_head, head)  # type: ignore[arg-type]
+            _check_head(draft.chain or draft.kind, draft.expected_head, head)
+            _check_head(ADMINISTRATION_CHAIN, draft.expected_administration, self._administration)
         return [self._next(draft) for draft in drafts]
 
     def _again(self, draft: Draft) -> Placed:
@@ -205,6 +205,12 @@ class _Placing:
         edge, full = edge.append(self._hashes)
         after = TreeRow(edge.size, edge.encode(), self._recorded, self._administration)
         return [Tile(tile.level, tile.index, tile.data) for tile in full], after
+
+
+def _check_head(chain: str, expected: object, head: int | None) -> None:
+    """Raise ChainMoved unless the chain is where the caller saw it."""
+    if expected is not ANY and expected != head:
+        raise ChainMoved(chain, expected, head)  # type: ignore[arg-type]
 
 
 def _by_wake(batch: list[Submission]) -> dict[Callable[[list[Submission]], None], list[Submission]]:

@@ -70,6 +70,7 @@ class Vault:
             mac=self.declaration_mac(declaration),
             claims=entry.claims,
             expected_head=entry.expected_head,
+            expected_administration=entry.expected_administration,
         )
 
     def _salt(self) -> bytes:
