@@ -100,9 +100,9 @@ def validate(part: Part) -> None:
 
 def declaration_digest(declaration: Declaration) -> str:
     """SHA-256 (hex) of the canonical declaration: what the actor's key signs."""
-    return hashlib.sha256(parts.encode_part(declaration)).hexdigest()
+    return hashlib.sha256(parts.encode_settled(declaration)).hexdigest()
 
 
 def change_digest(change: Change) -> str:
     """SHA-256 (hex) of the canonical change: what a permit is bound to."""
-    return hashlib.sha256(parts.encode_part(change)).hexdigest()
+    return hashlib.sha256(parts.encode_settled(change)).hexdigest()

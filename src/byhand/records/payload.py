@@ -23,7 +23,9 @@ PERSON_PREFIX = "person:"
 COMMITMENT_PREFIX = b"byhand/payload/v1\n"
 SALT_BYTES = 32
 SECTIONS_MAX = 64  # a record names a handful of persons and attachments
-SEALED_BYTES_MAX = 16 * 1024 * 1024  # one record with its attachments; more belongs in the system it came from
+SEALED_BYTES_MAX = (
+    16 * 1024 * 1024
+)  # one record with its attachments; more belongs in the system it came from
 
 
 class Section(NamedTuple):

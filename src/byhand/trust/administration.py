@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 
 import msgspec
 
@@ -42,7 +41,6 @@ _NEEDED: dict[str, frozenset[str]] = {
     POINT_MODE: frozenset({"point"}),
     REASONS_SET: frozenset({"reasons"}),
 }
-_record = msgspec.json.Decoder(Administration)
 _ABOUT_A_CHANGE = ("point", "reasons", "catalogue")
 _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 
@@ -50,12 +48,7 @@ _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 def administration_digest(record: Administration) -> str:
     """SHA-256 (hex) of what an administration statement covers: the record without what the server adds."""
     bare = msgspec.structs.replace(record, statements=(), actor=None, times=Times())
-    # Read back first: a choice computed at run time (not the type's own string) equals its default, but only what
-    # was read is left out of the bytes. What is signed must be what everyone recomputes from the log.
-    data = parts.encode_part(bare)
-    with suppress(msgspec.MsgspecError):  # what no record may hold: whoever is asked to record it says so
-        data = parts.encode_part(_record.decode(data))
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(parts.encode_settled(bare)).hexdigest()
 
 
 def to_sign(
