@@ -64,3 +64,5 @@ class Placed:
     leaf: bytes
     leaf_hash: bytes
     recorded: str
+    promise: str = ""
+    """The log key's promise, once the entry is durable."""

@@ -9,6 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from byhand.anchor.contract import Anchor
 from byhand.client.contract import Acknowledgement, Receipt
@@ -25,10 +26,6 @@ from byhand.log.merkle import leaf_hash
 from byhand.log.proof import TlogProof
 from byhand.records.kinds import HEARTBEAT
 from byhand.store.entries import Entries
-
-GATHERED_MAX = (
-    32  # submissions a turn of an event loop keeps back: the writer works while the loop seals the rest
-)
 
 
 class Journal:
@@ -51,7 +48,7 @@ class Journal:
         self.reader = Reader(entries, self.vault)
         self.checkpointer = Checkpointer(entries, anchor, self.key, home, step)
         self._entries = entries
-        self._sequencer = Sequencer(entries, step=step)
+        self._sequencer = Sequencer(entries, self._promised, step=step)
         self._doors = _Doors(self._sequencer)
         self._step = step
         self._process = os.getpid()
@@ -100,15 +97,19 @@ class Journal:
             raise submission.error
         return tuple(self.acknowledgement(placed) for placed in submission.placed)
 
+    def _promised(self, placed: Placed) -> Placed:
+        return replace(placed, promise=self.key.promise(placed.index, placed.leaf_hash, placed.recorded))
+
     def acknowledgement(self, placed: Placed) -> Acknowledgement:
         """The acknowledgement of an entry that stands in the log, with the log key's promise."""
+        placed = placed if placed.promise else self._promised(placed)
         return Acknowledgement(
             origin=self.origin,
             record=placed.record_id,
             index=placed.index,
             leaf=placed.leaf_hash.hex(),
             recorded=placed.recorded,
-            promise=self.key.promise(placed.index, placed.leaf_hash, placed.recorded),
+            promise=placed.promise,
         )
 
     def acknowledge_stored(self, stored: Stored) -> Acknowledgement:
@@ -185,7 +186,8 @@ class _Door:
     """One event loop's way to the writer.
 
     What the loop's tasks submit in one turn goes over together, and comes back together: groups grow by
-    themselves, and a lone task loses no more than a turn.
+    themselves, and a lone task loses no more than a turn. Loop and writer then mostly work in turns, which costs
+    less than having them fight for the interpreter's lock (measured: bench/journal.py).
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sequencer: Sequencer) -> None:
@@ -199,13 +201,9 @@ class _Door:
         loop = self._loop()
         if len(self._gathered) == 1 and loop is not None:
             loop.call_soon(self._send)
-        if len(self._gathered) >= GATHERED_MAX:
-            self._send()
 
     def _send(self) -> None:
         gathered, self._gathered = self._gathered, []
-        if not gathered:
-            return
         try:
             self._sequencer.submit(gathered)
         except LogUnavailable as error:

@@ -45,8 +45,11 @@ def no_step(name: str) -> None:
 class Sequencer:
     """Owns the store's write side. ``submit`` may be called from any thread."""
 
-    def __init__(self, entries: Entries, *, step: Callable[[str], None] = no_step) -> None:
+    def __init__(
+        self, entries: Entries, promise: Callable[[Placed], Placed], *, step: Callable[[str], None] = no_step
+    ) -> None:
         self._entries = entries
+        self._promise = promise
         self._step = step
         self._waiting: queue.SimpleQueue[Sequence[Submission] | None] = queue.SimpleQueue()
         self._closed = False
@@ -100,6 +103,10 @@ class Sequencer:
                 self._step("rows inserted")
             self.batches += 1
             self._step("committed")
+            for (
+                submission
+            ) in batch:  # signing lets go of the interpreter: the callers' threads work meanwhile
+                submission.placed = [self._promise(placed) for placed in submission.placed]
         except ByhandError as error:
             _fail(batch, error)
         except BaseException as error:  # noqa: BLE001 - a fault of ours: everyone who waits is told, no one is acknowledged
