@@ -7,6 +7,7 @@ The proof is ``byhand.trust.permit``, the same numbers here and for a verifier y
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import NoReturn
 
 import msgspec
@@ -86,10 +87,10 @@ class Permits:
         records = [permit]
         if redeem is None:
             return _permitted(self._extend(chain, records, administration)[-1], records[-1])
-        self._check_redeem(caller, chain, permit, redeem)
+        self._check_redeem(caller, chain, permit, redeem, facts, needs)
         records.append(_of_permit(permit, redeem, "redeemed"))
         try:
-            acknowledgements = self._extend(chain, records, administration, self._turn(intent))
+            acknowledgements = self._extend(chain, records, administration, self._turn(intent, facts))
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgements[-1], records[-1])
@@ -117,17 +118,15 @@ class Permits:
         )
         return facts, needs
 
-    def _bound(self, intent: Intent, before: str | None = None) -> proof.Bound:
+    def _bound(self, intent: Intent) -> proof.Bound:
         change = intent.declaration.change
         target = intent.target
         place = canonical.encode([target.system, target.type, target.id, change.field])
-        if before is None:
-            before = captured.normal_digest(change.original, self._views.ignored(intent))
         return proof.Bound(
             person=intent.declaration.person,
             target=hashlib.sha256(place).hexdigest(),
             change_sha256=codec.change_digest(change),
-            before_sha256=before,
+            before_sha256=captured.normal_digest(change.original, self._views.ignored(intent)),
         )
 
     def _issued(self, acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent) -> Permit:
@@ -173,30 +172,41 @@ class Permits:
             self._refuse_attempt(chain, issued[1], attempt, used)
         if chain.state.phase != "permitted":
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
-        self._check_redeem(caller, chain, issued[1], attempt)
+        acknowledgement, intent = chain.intent
+        facts, needs = self._facts(acknowledgement, intent)
+        self._check_redeem(caller, chain, issued[1], attempt, facts, needs)
         record = _of_permit(issued[1], attempt, "redeemed")
         try:
-            (acknowledgement,) = self._extend(chain, [record], administration, self._turn(chain.intent[1]))
+            (acknowledgement,) = self._extend(chain, [record], administration, self._turn(intent, facts))
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgement, record)
 
-    def _turn(self, intent: Intent) -> tuple[str, ...]:
+    def _turn(self, intent: Intent, facts: proof.Intent) -> tuple[str, ...]:
         """The claim that keeps others off the same target meanwhile; only ``enforce`` makes anybody wait."""
         if intent.mode != "enforce":
             return ()
-        return (self._turns.claim(self._bound(intent).target, intent.id),)
+        return (self._turns.claim(facts.bound.target, intent.id),)
 
-    def _check_redeem(self, caller: Caller, chain: Chain, permit: Permit, attempt: Attempt) -> None:
-        acknowledgement, intent = chain.intent
-        facts, needs = self._facts(acknowledgement, intent)
+    def _check_redeem(
+        self,
+        caller: Caller,
+        chain: Chain,
+        permit: Permit,
+        attempt: Attempt,
+        facts: proof.Intent,
+        needs: Requirement,
+    ) -> None:
+        _, intent = chain.intent
         try:
             self._check_same_person(caller, intent)
             proof.check_redeem(
                 facts,
                 _approvals(intent, needs),
-                proof.Permit(bound=self._bound(intent, permit.before), expires=permit.expires or ""),
-                acting=self._bound(intent),
+                proof.Permit(
+                    bound=replace(facts.bound, before_sha256=permit.before), expires=permit.expires or ""
+                ),
+                acting=facts.bound,
                 attempt=attempt.attempt,
                 before_now_sha256=self._before(intent, permit, attempt),
                 persons=self._people.keyring().persons_at(self._journal.reader.size),
