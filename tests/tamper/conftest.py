@@ -8,7 +8,7 @@ import json
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -260,9 +260,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 
 @pytest.fixture
-def played(template: Played, tmp_path: Path) -> Iterator[Played]:
+def played(template: Played, tmp_path: Path) -> Played:
     """An honest home of this test's own, with an anchor that knows it."""
-    yield copy_of(template, tmp_path / "mine")
+    return copy_of(template, tmp_path / "mine")
 
 
 def copy_of(original: Played, root: Path) -> Played:

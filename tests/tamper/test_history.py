@@ -7,6 +7,7 @@ import base64
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from byhand.records.values import CapturedValue
 ORIGIN = "byhand.test/tamper"
 
 
-def _forging():  # type: ignore[no-untyped-def]
+def _forging() -> Any:
     import importlib.util
 
     path = Path(__file__).with_name("forging.py")

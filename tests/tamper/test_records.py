@@ -138,10 +138,9 @@ def test_every_member_of_a_bundle_is_covered(played, tmp_path: Path) -> None:  #
     with zipfile.ZipFile(played.bundle) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     helps_only = ("README.md", "check.py", "allowed_signers")
-    for name in members:
+    for name, data in members.items():
         if name in helps_only or "statement-" in name:  # copies for by-hand checks; verify reads the records
             continue
-        data = members[name]
         bent = tmp_path / "bent.zip"
         with zipfile.ZipFile(bent, "w") as out:
             for other, content in members.items():
@@ -153,3 +152,11 @@ def test_every_member_of_a_bundle_is_covered(played, tmp_path: Path) -> None:  #
                     else content,
                 )
         assert played.verify(bent).findings, name
+
+
+def test_a_record_id_used_twice_is_named(played) -> None:  # type: ignore[no-untyped-def]
+    """Whoever drops the list of names can append the same id again; verify finds it among the leaves."""
+    intent = _intent(played)
+    played.sql("DELETE FROM name", "DELETE FROM chain WHERE name <> 'administration'")
+    _write(played, intent)
+    assert "record.repeated" in played.codes()

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-MOVED = "UPDATE entry SET idx = -1 WHERE idx = 7;UPDATE entry SET idx = 7 WHERE idx = 8;UPDATE entry SET idx = 8 WHERE idx = -1"
+MOVED = (
+    "UPDATE entry SET idx = -1 WHERE idx = 7;UPDATE entry SET idx = 7 WHERE idx = 8;"
+    "UPDATE entry SET idx = 8 WHERE idx = -1"
+)
 PAYLOADS_SWAPPED = MOVED.replace("entry", "payload")
 INSERTED = (
     "UPDATE entry SET idx = -idx - 1 WHERE idx >= 20;UPDATE entry SET idx = -idx WHERE idx < 0;"

@@ -77,13 +77,12 @@ class FileAnchor:
     def _write(self, anchored: Anchored) -> None:
         beside = self.path.with_suffix(".new")
         document = {"origin": self._origin, "note": anchored.note.decode(), "home": anchored.home}
-        with open(
-            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(document, file, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, self.path)
+        beside.replace(self.path)
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -74,9 +74,11 @@ class CircuitBreaker(Actor):
         self.trips = 0
 
     def on_start(self) -> None:
+        """Called by the engine when the strategy starts."""
         self.subscribe_quote_ticks(self._instrument_id)
 
     def on_quote_tick(self, quote: Any) -> None:
+        """Called by the engine for each quote: trips when the price moved too far within the window."""
         self._prices.append(quote.bid_price.as_decimal())
         move = abs(self._prices[-1] / self._prices[0] - 1)
         if move > BREAKER_MOVE_MAX and self._risk.trading_state == TradingState.ACTIVE:

@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import IO, cast
 
 from byhand.errors import EngineUnavailable, NotFound
 
@@ -50,6 +51,7 @@ class Recipe:
 
     @property
     def lock(self) -> Path:
+        """The locked requirements, shipped with the package."""
         return Path(__file__).with_name("recipes") / f"{self.name}.txt"
 
 
@@ -142,7 +144,7 @@ def _package() -> Path:
 @contextmanager
 def _building(base: Path) -> Iterator[None]:
     """One builder at a time for a base and its layers; the lock goes with its holder, also when it is killed."""
-    with open(base.with_suffix(".lock"), "w") as lock:
+    with base.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -183,11 +185,11 @@ def _install(wanted: Recipe, place: Path, show: Show) -> None:
 
 def _follow(installer: subprocess.Popen[str], wanted: Recipe, show: Show) -> list[str]:
     """Turn what the installer says into progress; returns all its lines."""
-    assert installer.stdout is not None
+    output = cast("IO[str]", installer.stdout)  # it was started with a pipe
     packages = wanted.lock.read_text().count("==")
     lines: list[str] = []
     collected = 0
-    for line in installer.stdout:
+    for line in output:
         lines.append(line.strip())
         if line.startswith(("Collecting ", "Processing ")):  # from an index, or from a folder of wheels
             collected += 1

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Do the records hold together? The keyring leads back to the officers, signatures cover what was declared,
-permits were due, and each intervention's life is a possible one.
+"""Checks that the records hold together.
+
+The keyring leads back to the officers, signatures cover what was declared, permits were due, and each
+intervention's life is a possible one.
 
 Fed in log order with every opened record, from a home or from a bundle:
 

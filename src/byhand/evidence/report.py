@@ -67,6 +67,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "an entry does not follow its chain's previous one",
         "A record may have been left out or slipped in.",
     ),
+    "record.repeated": (
+        "a record id stands in the log twice",
+        "One of them was written around the gate; compare both with a receipt.",
+    ),
     "time.backwards": ("recorded time goes backwards", "Somebody set the clock back or forged entries."),
     "checkpoint.missing": ("there is no signed checkpoint", "Nothing proves when this log was last whole."),
     "checkpoint.forged": (

@@ -182,9 +182,9 @@ class UrlSource(FilesSource):
             answer = self._client.get(path)
         except httpx.HTTPError as error:
             raise NotFound(f"{self._root} does not answer: {error}") from error
-        if answer.status_code in (404, 410):
+        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
             return None
-        if answer.status_code != 200:
+        if answer.status_code != httpx.codes.OK:
             raise NotFound(f"{self._root} answered {answer.status_code} for {path}")
         return answer.content
 

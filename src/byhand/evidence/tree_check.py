@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from byhand.errors import MalformedProof
-from byhand.evidence.report import Report, found
+from byhand.evidence.repeats import Repeats
+from byhand.evidence.report import Found, Report, found
 from byhand.evidence.sources import LogSource
 from byhand.log import merkle, tiles
 from byhand.log.tiles import TILE_WIDTH, RightEdge
@@ -34,6 +35,7 @@ class TreeCheck:
     wanted: frozenset[int] = frozenset()
     _edge: RightEdge = field(default_factory=RightEdge.empty)
     _heads: dict[int, int] = field(default_factory=dict)
+    _repeats: Repeats = field(default_factory=Repeats)
     _recorded: str = ""
 
     def run(self) -> bytes:
@@ -42,7 +44,18 @@ class TreeCheck:
             self._tile(low, min(low + TILE_WIDTH, self.size))
             self.progress(min(low + TILE_WIDTH, self.size))
         self._partial_tiles()
+        if self._repeats.doubtful:
+            self._name_repeats()
         return self._edge.root()
+
+    def _name_repeats(self) -> None:
+        """A second pass, for the few ids that the first one doubted."""
+        first: dict[str, int] = {}
+        for index, entry in self._malformed(self.source.leaves(0, self.size)):
+            record_id = _record_id(entry)
+            if record_id in self._repeats.doubtful and first.setdefault(record_id, index) != index:
+                what = f"has the record id of entry {first[record_id]}"
+                self.report.add(found("record.repeated", f"entry {index}", what))
 
     @property
     def edge(self) -> bytes:
@@ -142,13 +155,13 @@ class TreeCheck:
                 self.report.add(self._difference(index, there[index], place, there, promised))
 
     @staticmethod
-    def _difference(  # type: ignore[no-untyped-def]
+    def _difference(
         index: int,
         digest: bytes,
         place: dict[bytes, int],
         there: dict[int, bytes],
         promised: dict[int, bytes],
-    ):
+    ) -> Found:
         elsewhere = place.get(digest)
         if elsewhere is None:
             moved_on = there.get(index + 1) == promised[index]
@@ -179,6 +192,7 @@ class TreeCheck:
             what = f"was recorded at {leaf.recorded}, before its predecessor ({self._recorded})"
             self.report.add(found("time.backwards", f"entry {index}", what))
         self._recorded = max(self._recorded, leaf.recorded)
+        self._repeats.add(leaf.id)
         self._chain(index, leaf)
         return leaf.sealed
 
@@ -208,3 +222,10 @@ class TreeCheck:
                 self.report.add(
                     found("payload.altered", f"entry {index}", "its sealed payload has another digest")
                 )
+
+
+def _record_id(entry: bytes) -> str:
+    try:
+        return leaves.decode(entry).id
+    except MalformedProof:
+        return ""  # named already by the leaf's own check

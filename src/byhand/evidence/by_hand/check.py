@@ -16,6 +16,7 @@ import sys
 
 
 def node(left: bytes, right: bytes) -> bytes:
+    """RFC 9162 section 2.1.1."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
@@ -36,6 +37,7 @@ def root_of(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
 
 
 def check_entry(folder: pathlib.Path, size: int, root: bytes) -> dict[str, str]:
+    """One entry: its proof, its list of sections, and every section that is here."""
     leaf = (folder / "leaf.json").read_bytes()
     head = (folder / "proof.tlog-proof").read_text().split("\n\n", 1)[0].split("\n")
     index = int(head[1].removeprefix("index "))
@@ -59,6 +61,7 @@ def check_entry(folder: pathlib.Path, size: int, root: bytes) -> dict[str, str]:
 
 
 def main() -> None:
+    """Both chains, then the files for openssl."""
     manifest = json.loads(pathlib.Path("manifest.json").read_text())
     text, signatures = pathlib.Path("checkpoint").read_text().rsplit("\n\n", 1)
     origin, size, root = text.split("\n")[:3]
