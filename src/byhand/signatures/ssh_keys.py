@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from byhand import errors
@@ -45,6 +46,9 @@ _COMMENT = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 _PERSON = re.compile(r"[^\s\x00-\x1f\x7f\"#*?!,]+\Z")
 
 
+KEYS_REMEMBERED_MAX = 1_024  # the same few keys sign everything in a log; a kilobyte each
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """The parts of a public key. ``point`` is the raw Ed25519 key or uncompressed curve point."""
@@ -56,6 +60,7 @@ class PublicKey:
     application: bytes = b""
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED_MAX)
 def parse(blob: bytes) -> PublicKey:
     """The parts of the public key in ``blob`` (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4, PROTOCOL.u2f).
 
@@ -189,6 +194,7 @@ def _only_line(text: str) -> str:
     return lines[0].replace("\t", " ")
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED_MAX)
 def fingerprint(blob: bytes) -> str:
     """``SHA256:`` and the unpadded base64 of the blob's SHA-256, as ``ssh-keygen -l`` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
