@@ -87,15 +87,15 @@ class Reading:
                 f"{text!r} is too short for an id", advice=f"Give at least {ID_PREFIX_LENGTH_MIN} characters."
             )
         found = self._index.resolve(text, CANDIDATES_MAX + 1)
-        interventions = [one for one in found if self._index.interventions([one])]
-        if len(interventions) == 1:
-            return interventions[0]
         if not found:
             raise NotFound(f"no record begins with {text!r}", advice="Look for it with: byhand search")
-        if len(found) > 1:
-            listed = ", ".join(found[:CANDIDATES_MAX])
-            raise Invalid(f"{text!r} fits several records: {listed}", advice="Give more characters.")
-        return found[0]
+        if len(found) == 1:
+            return found[0]
+        interventions = [one for one in found if self._index.interventions([one])]
+        if len(found) <= CANDIDATES_MAX and len(interventions) == 1:
+            return interventions[0]
+        listed = ", ".join((interventions or found)[:CANDIDATES_MAX])
+        raise Invalid(f"{text!r} fits several records: {listed}", advice="Give more characters.")
 
     def show(self, caller: Caller, text: str, *, operation: str = "show", reason: str | None = None) -> Shown:
         """Everything in the log about an intervention (or one record outside of any)."""

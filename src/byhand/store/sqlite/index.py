@@ -35,7 +35,10 @@ class SqliteIndex:
             self._path.touch(mode=0o600, exist_ok=True)
         except OSError as error:
             raise LogUnavailable(f"{self._path} cannot be written: {error.strerror}") from error
-        connection = connect(self._path, durable=False)
+        try:
+            connection = connect(self._path, durable=False)
+        except LogUnavailable:  # damaged: whatever else it is will show when the new one is made
+            return self._replace()
         try:
             migrate(connection, MIGRATIONS)
         except (sqlite3.DatabaseError, HomeRefused):
