@@ -55,8 +55,14 @@ class Reader:
         return int.from_bytes(self.raw(4), "big")
 
     def string(self) -> bytes:
-        """The next length-prefixed bytes, at most ``FIELD_LENGTH_MAX``."""
-        length = self.uint32()
+        """The next length-prefixed bytes, at most ``FIELD_LENGTH_MAX``. In one piece: every signature has eleven."""
+        start = self._position + 4
+        length = int.from_bytes(self._data[self._position : start], "big")
+        end = start + length
+        if start <= len(self._data) >= end and length <= FIELD_LENGTH_MAX:
+            self._position = end
+            return self._data[start:end]
+        length = self.uint32()  # it is malformed: these say how
         if length > FIELD_LENGTH_MAX:
             raise self._fault(f"a field claims {length} bytes, more than the {FIELD_LENGTH_MAX} allowed")
         return self.raw(length)
