@@ -119,7 +119,7 @@ class Bench:
 def bench_home() -> Iterator[Bench]:
     """A fresh home on the disk of the current folder, with one point of each of two tiers."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "."), prefix=".bench-") as name:
-        folder = Path(name)
+        folder = Path(name).resolve()
         environment = {"HOME": name, "XDG_STATE_HOME": str(folder / "state")}
         create_home(folder / "home", "byhand.local/bench")
         home = open_home(folder / "home", environment=environment, start=False)
