@@ -12,8 +12,9 @@ from byhand.errors import HomeRefused, MalformedProof, Unsound
 from byhand.journal.log_key import LogKey
 from byhand.journal.sequencer import no_step
 from byhand.journal.tree import StoredTree
-from byhand.log import merkle
+from byhand.log import merkle, note as notes
 from byhand.log.checkpoint import Checkpoint, open_checkpoint
+from byhand.log.keys import ED25519
 from byhand.store.entries import Entries
 
 SWAPS_MAX = 16  # other processes of this home that may anchor before us; more means somebody is looping
@@ -103,8 +104,11 @@ class Checkpointer:
         return note
 
     def _open(self, note: bytes) -> Checkpoint:
+        """A note of our own. One signed before ``log.ml_dsa`` was set carries one signature only."""
         try:
-            return open_checkpoint(note, self._key.origin, self._key.verifiers).checkpoint
+            signed = {one.key_id for one in notes.parse(note).signatures}
+            keys = [key for key in self._key.verifiers if key.kind == ED25519 or key.key_id in signed]
+            return open_checkpoint(note, self._key.origin, keys).checkpoint
         except (Unsound, MalformedProof) as error:
             raise HomeRefused(f"the anchored checkpoint does not verify: {error}") from error
 
