@@ -49,8 +49,10 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the doctor looks at. ``identity`` tells this home from a copy; ``verifiers`` are its log's keys;
-    ``recorded`` is the time of the last entry."""
+    """What the doctor looks at. ``identity`` tells this home from a copy; ``verifiers`` are its log's keys.
+
+    ``recorded`` is the time of the log's last entry.
+    """
 
     path: Path
     keys: Path

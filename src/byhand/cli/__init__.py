@@ -19,6 +19,6 @@ def __getattr__(name: str) -> Any:
     """``app``: the tree of commands, for whoever documents or completes them."""
     if name != "app":
         raise AttributeError(f"module 'byhand.cli' has no attribute {name!r}")
-    from byhand.cli.tree import app
+    from byhand.cli import tree
 
-    return app
+    return tree.whole(tree.app)

@@ -46,10 +46,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from byhand.cli.tree import app
+    from byhand.cli.tree import app, whole
 
     tokens, command = split(arguments)
     function, bound, injected = app.parse_args(tokens, print_error=False, exit_on_error=False)
+    if function.__name__ == app.help_print.__name__:
+        whole(app)
     kept: dict[str, Any] = {"command": tuple(command)} if "command" in injected else {}
     result = function(*bound.args, **bound.kwargs, **kept)
     sys.stdout.flush()

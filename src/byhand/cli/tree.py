@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 COMMANDS = "byhand.cli.commands"
 TOP: tuple[tuple[str, str], ...] = (
@@ -72,10 +72,19 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
+USAGES: dict[str, dict[str, str]] = {"run": {"usage": "Usage: byhand run [POINT] [OPTIONS] -- COMMAND..."}}
+"""Where what is typed cannot be told from the function."""
+
+
 def _version() -> str:
     from importlib.metadata import version
 
     return version("byhand")
+
+
+def _worth_showing(default: object) -> str | None:
+    """A default in the help; an empty one says nothing."""
+    return str(default) if default not in ((), "", False) else None
 
 
 def build() -> App:
@@ -84,16 +93,24 @@ def build() -> App:
         name="byhand",
         help="The system of record for what people change by hand in automated systems.",
         help_format="markdown",
+        default_parameter=Parameter(show_default=_worth_showing, negative_iterable=()),
         version=_version,
     )
-    for name, place in TOP:
-        tree.command(f"{COMMANDS}.{place}", name=name)
-    for name, caption, commands in GROUPS:
-        group = App(name=name, help=caption)
-        for own, place in commands:
-            group.command(f"{COMMANDS}.{place}", name=own)
+    for number, (name, place) in enumerate(TOP):
+        tree.command(f"{COMMANDS}.{place}", name=name, sort_key=number, **USAGES.get(name, {}))
+    for number, (name, caption, commands) in enumerate(GROUPS, start=len(TOP)):
+        group = App(name=name, help=caption, sort_key=number)
+        for own_number, (own, place) in enumerate(commands):
+            group.command(f"{COMMANDS}.{place}", name=own, sort_key=own_number)
         tree.command(group)
-    tree.command("byhand.demo.main:run", name="demo")
+    tree.command("byhand.demo.main:run", name="demo", sort_key=len(TOP) + len(GROUPS))
+    return tree
+
+
+def whole(tree: App) -> App:
+    """``tree`` with every command imported, as help, documentation and completion need it."""
+    for command in tree.resolved_commands().values():
+        whole(command)
     return tree
 
 

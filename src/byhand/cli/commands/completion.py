@@ -24,6 +24,6 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     shell
         Which shell.
     """
-    from byhand.cli.tree import app
+    from byhand.cli import tree
 
-    show_text(app.generate_completion(prog_name="byhand", shell=shell))
+    show_text(tree.whole(tree.app).generate_completion(prog_name="byhand", shell=shell))
