@@ -152,7 +152,7 @@ def verify_home(path: Path, knowledge: Knowledge, *, progress: Progress = lambda
             claimed_keys=claimed,
             claimed_origin=home.origin,
             remembered=remembered,
-            edge=(source.size, source.edge),
+            kept=source.row,
             progress=progress,
         )
         _check_home(home, knowledge, report)

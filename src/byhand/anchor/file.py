@@ -42,7 +42,7 @@ class FileAnchor:
             held = json.loads(text)
             anchored = Anchored(note=held["note"].encode(), home=held["home"])
             origin = held["origin"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise HomeRefused(f"the anchor {self.path} is damaged", advice="Run: byhand doctor") from error
         if origin != self._origin:
             raise HomeRefused(f"the anchor {self.path} belongs to {origin}")

@@ -56,7 +56,7 @@ class SessionFile:
             raise Invalid(f"the session {self.path} cannot be read: {error.strerror}") from error
         try:
             saved = _decoder.decode(data)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._damaged() from error
         if saved.origin != self._origin:
             raise self._damaged()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -28,14 +29,22 @@ from byhand.trust.keyring import Keyring
 BUNDLE_VERSION = 0
 MEMBERS_MAX = 20_000  # a few files for each record of the two chains
 MEMBER_BYTES_MAX = 16 * 1024 * 1024  # one section, e.g. an attachment
+# What a hostile archive or its JSON can raise; RuntimeError covers encryption, unknown methods and deep nesting.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError, AttributeError, RuntimeError)
 BUNDLE_BYTES_MAX = 512 * 1024 * 1024  # unpacked: what a laptop checks in a minute
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the same evidence gives the same file
+
+FIRST_MEMBER = b"PK\x03\x04"
+END, END_BYTES = b"PK\x05\x06", 22  # the archive's last record, without a comment
 
 MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint"
 README = "README.md"
 CHECK_SCRIPT = "check.py"
 ALLOWED_SIGNERS = "allowed_signers"
+LEAF = "leaf.json"
+PROOF = "proof.tlog-proof"
+SECTIONS = "sections.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class BundleSection:
     commitment: str
     salt: bytes | None = None
     content: bytes | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,12 @@ class Bundle:
     intervention_entries: tuple[int, ...]
     administration_entries: tuple[int, ...]
     entries: dict[int, BundleEntry] = field(default_factory=dict)
+    beside: dict[str, bytes] = field(default_factory=dict)
+    """Members that repeat the evidence for people and other tools, by name."""
+
+
+def _folder(index: int) -> str:
+    return f"entries/{index}"
 
 
 # -- making
@@ -115,7 +131,7 @@ def make_bundle(
     files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     files[CHECKPOINT] = note
     files[ALLOWED_SIGNERS] = keyring.allowed_signers(size).encode()
-    files.update(_instructions(journal.origin, intervention))
+    files.update(instructions(journal.origin, intervention))
     return _zip(files)
 
 
@@ -127,9 +143,9 @@ def sealed_payloads(journal: Journal, indexes: Iterable[int]) -> dict[int, bytes
 def _entry_files(
     stored: Stored, tree: StoredTree, note: bytes, size: int, sealed: bytes, *, persons: bool
 ) -> dict[str, bytes]:
-    folder = f"entries/{stored.index}"
+    folder = _folder(stored.index)
     proof = TlogProof(stored.index, tuple(tree.inclusion(stored.index, size)), note)
-    files = {f"{folder}/leaf.json": stored.entry, f"{folder}/proof.tlog-proof": proof.encode()}
+    files = {f"{folder}/{LEAF}": stored.entry, f"{folder}/{PROOF}": proof.encode()}
     listed = []
     for number, row in enumerate(decode_sealed(sealed).sections):
         section = stored.sections.get(row.name)
@@ -139,14 +155,14 @@ def _entry_files(
             line |= {"salt": section.salt.hex(), "file": f"section-{number}"}
             files[f"{folder}/section-{number}"] = section.content
         listed.append(line)
-    files[f"{folder}/sections.json"] = json.dumps(listed, indent=1, sort_keys=True).encode()
-    files.update(_statement_files(folder, stored))
+    files[f"{folder}/{SECTIONS}"] = json.dumps(listed, indent=1, sort_keys=True).encode()
+    files.update(statement_files(stored.index, stored.record))
     return files
 
 
-def _statement_files(folder: str, stored: Stored) -> dict[str, bytes]:
+def statement_files(index: int, record: object) -> dict[str, bytes]:
     """Each signed statement as ssh-keygen wants it: the signed bytes, and one armoured signature each."""
-    record = stored.record
+    folder = _folder(index)
     texts: tuple[str, ...] = ()
     if isinstance(record, Administration):
         texts = record.statements
@@ -161,7 +177,8 @@ def _statement_files(folder: str, stored: Stored) -> dict[str, bytes]:
     return files
 
 
-def _instructions(origin: str, intervention: str) -> dict[str, bytes]:
+def instructions(origin: str, intervention: str) -> dict[str, bytes]:
+    """How to check the bundle by hand: a README and a page of Python."""
     from importlib import resources
 
     folder = resources.files("byhand.evidence.by_hand")
@@ -183,10 +200,13 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 def read_bundle(data: bytes) -> Bundle:
     """The bundle in ``data``; nothing is unpacked to disk. Raises MalformedProof."""
+    if not data.startswith(FIRST_MEMBER) or data[-END_BYTES : -END_BYTES + len(END)] != END:
+        raise MalformedProof("this is no evidence bundle, or there is something before or after it")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = _members(archive)
         manifest = json.loads(files[MANIFEST])
+        entries = _entries(files, manifest)
         return Bundle(
             origin=str(manifest["origin"]),
             intervention=str(manifest["intervention"]),
@@ -195,11 +215,12 @@ def read_bundle(data: bytes) -> Bundle:
             officers=str(manifest["officers"]),
             intervention_entries=_indexes(manifest["entries"]["intervention"]),
             administration_entries=_indexes(manifest["entries"]["administration"]),
-            entries=_entries(files, manifest),
+            entries=entries,
+            beside={name: files[name] for name in set(files) - _read_members(entries)},
         )
     except KeyError as error:
         raise MalformedProof(f"the bundle lacks {error.args[0]}") from error
-    except (zipfile.BadZipFile, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise MalformedProof(f"this is no evidence bundle: {error}") from error
 
 
@@ -229,17 +250,26 @@ def _entries(files: dict[str, bytes], manifest: dict[str, dict[str, list[int]]])
         *_indexes(manifest["entries"]["intervention"]),
         *_indexes(manifest["entries"]["administration"]),
     }:
-        folder = f"entries/{index}"
-        sections = tuple(
-            _section(files, folder, line) for line in json.loads(files[f"{folder}/sections.json"])
-        )
-        leaf, proof = files[f"{folder}/leaf.json"], files[f"{folder}/proof.tlog-proof"]
+        folder = _folder(index)
+        sections = tuple(_section(files, folder, line) for line in json.loads(files[f"{folder}/{SECTIONS}"]))
+        leaf, proof = files[f"{folder}/{LEAF}"], files[f"{folder}/{PROOF}"]
         entries[index] = BundleEntry(index, leaf, proof, sections)
     return entries
+
+
+def _read_members(entries: dict[int, BundleEntry]) -> set[str]:
+    """The members that a reader has used; the others only repeat what stands in these."""
+    names = {MANIFEST, CHECKPOINT}
+    for index, entry in entries.items():
+        folder = _folder(index)
+        names |= {f"{folder}/{name}" for name in (LEAF, PROOF, SECTIONS)}
+        names |= {f"{folder}/{section.file}" for section in entry.sections if section.file is not None}
+    return names
 
 
 def _section(files: dict[str, bytes], folder: str, line: dict[str, str]) -> BundleSection:
     if "file" not in line:
         return BundleSection(str(line["name"]), str(line["commitment"]))
-    content = files[f"{folder}/{line['file']}"]
-    return BundleSection(str(line["name"]), str(line["commitment"]), bytes.fromhex(line["salt"]), content)
+    file = str(line["file"])
+    salt, content = bytes.fromhex(line["salt"]), files[f"{folder}/{file}"]
+    return BundleSection(str(line["name"]), str(line["commitment"]), salt, content, file)

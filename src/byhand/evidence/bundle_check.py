@@ -8,6 +8,7 @@
 4  both chains are whole: each entry names its predecessor, from the first one on
 5  every section is the one its entry commits to; withheld sections keep their commitments
 6  the keyring leads back to the officers, signatures cover what was declared, permits were due
+7  what the bundle repeats for people and other tools is what the evidence gives, and there is nothing else
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from byhand.errors import MalformedProof, Unsound
-from byhand.evidence.bundle import Bundle, BundleEntry
+from byhand.evidence.bundle import ALLOWED_SIGNERS, Bundle, BundleEntry, instructions, statement_files
 from byhand.evidence.policy import Policy
 from byhand.evidence.records_check import RecordsCheck, Seen
 from byhand.evidence.report import Report, found
@@ -27,6 +28,7 @@ from byhand.records import codec, leaf as leaves, payload
 from byhand.records.codec import UnknownVersion
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.payload import BODY, Section
+from byhand.trust.keyring import Keyring
 
 
 def verify_bundle(
@@ -55,6 +57,7 @@ def verify_bundle(
     for index in sorted(opened):
         if opened[index][1] is not None:
             check.see(opened[index][1])  # type: ignore[arg-type]
+    _check_beside(bundle, report, opened, check.keyring)  # 7
     if policy is None or policy.officers is None:
         report.notes.append(f"the officers' fingerprint is the bundle's own claim: compare {bundle.officers}")
     report.counts |= {"entries": len(opened), "signatures": check.signatures}
@@ -132,6 +135,25 @@ def _record(entry: BundleEntry, leaf: Leaf) -> Seen | None:
     if isinstance(record, UnknownVersion):
         return None
     return Seen(entry.index, leaf, merkle.leaf_hash(entry.leaf), record)
+
+
+def _check_beside(
+    bundle: Bundle, report: Report, opened: dict[int, tuple[Leaf, Seen | None]], keyring: Keyring | None
+) -> None:
+    """Other tools believe these members: a changed one would mislead whoever checks by hand."""
+    expected: dict[str, bytes] = {}
+    for index, (_, seen) in opened.items():
+        if seen is not None:
+            expected |= statement_files(index, seen.record)
+    if keyring is not None:
+        expected[ALLOWED_SIGNERS] = keyring.allowed_signers(report.size).encode()
+    shipped = instructions(bundle.origin, bundle.intervention)
+    for name in sorted({*expected, *bundle.beside}):
+        if name in shipped:
+            if bundle.beside[name] != shipped[name]:
+                report.notes.append(f"{name} is not the one of this byhand: read it before you follow it")
+        elif bundle.beside.get(name) != expected.get(name):
+            report.add(found("bundle.malformed", name, "is not what the evidence gives"))
 
 
 def _chain(

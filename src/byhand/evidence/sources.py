@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from byhand.errors import HomeRefused, MalformedProof, NotFound
 from byhand.journal.tree import StoredTree
@@ -19,7 +20,7 @@ TIMEOUT_SECONDS = 30.0  # a log that answers a 16 KiB tile more slowly is not be
 
 
 class KeptTree(Protocol):
-    """A home's tree as its store keeps it: how many entries it claims, and its right edge."""
+    """A home's tree as its store keeps it, beside the entries that it must follow from."""
 
     @property
     def size(self) -> int:
@@ -30,6 +31,25 @@ class KeptTree(Protocol):
     def edge(self) -> bytes:
         """Partial tiles of all levels."""
         ...
+
+    @property
+    def recorded(self) -> str:
+        """Recorded time of the last entry."""
+        ...
+
+    @property
+    def administration(self) -> int | None:
+        """The last entry of the administration chain."""
+        ...
+
+
+class NoTree(NamedTuple):
+    """Stands for a tree's row that is gone or of no form: the entries will not agree with it."""
+
+    size: int = 0
+    edge: bytes = b""
+    recorded: str = ""
+    administration: int | None = None
 
 
 class KeptLog(Protocol):
@@ -81,18 +101,10 @@ class HomeSource:
 
     def __init__(self, kept: KeptLog) -> None:
         self._entries = kept
-        self._row = kept.tree()
-        self._tree = StoredTree(kept, self._row)
-
-    @property
-    def size(self) -> int:
-        """How many entries the tree claims."""
-        return self._row.size
-
-    @property
-    def edge(self) -> bytes:
-        """The tree's edge as kept."""
-        return self._row.edge
+        self.row: KeptTree = NoTree()
+        with contextlib.suppress(HomeRefused):  # the check of the row against its entries names it
+            self.row = kept.tree()
+        self._tree = StoredTree(kept, self.row)
 
     def checkpoint(self) -> bytes | None:
         """The published checkpoint."""

@@ -16,10 +16,11 @@ from byhand.evidence.sources import LogSource
 from byhand.log import merkle, tiles
 from byhand.log.tiles import TILE_WIDTH, RightEdge
 from byhand.records import leaf as leaves
-from byhand.records.leaf import Leaf
+from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.payload import sealed_digest
 
 HASH_BYTES = 32
+GAP_TILES_MAX = 64  # 16,384 entries in a row: a loss that one finding describes as well as a million
 
 
 @dataclass(slots=True)
@@ -33,20 +34,30 @@ class TreeCheck:
     progress: Callable[[int], None] = lambda done: None
     roots: dict[int, bytes] = field(default_factory=dict)
     wanted: frozenset[int] = frozenset()
-    _edge: RightEdge = field(default_factory=RightEdge.empty)
+    edge: RightEdge = field(default_factory=RightEdge.empty)
     _heads: dict[int, int] = field(default_factory=dict)
     _repeats: Repeats = field(default_factory=Repeats)
     _recorded: str = ""
 
     def run(self) -> bytes:
-        """Check everything; returns the root of the kept entries. ``roots`` then holds those ``wanted``."""
+        """Check everything; returns the root of the kept entries. ``roots`` then holds those ``wanted``.
+
+        A size is only a claim. After GAP_TILES_MAX tiles of which nothing is there, the rest is not asked for.
+        """
+        absent = 0
         for low in range(0, self.size, TILE_WIDTH):
-            self._tile(low, min(low + TILE_WIDTH, self.size))
-            self.progress(min(low + TILE_WIDTH, self.size))
+            high = min(low + TILE_WIDTH, self.size)
+            absent = 0 if self._tile(low, high) else absent + 1
+            self.progress(high)
+            if absent >= GAP_TILES_MAX and high < self.size:
+                self.report.add(
+                    found("entry.missing", f"entries {high} to {self.size - 1}", "were not looked for")
+                )
+                break
         self._partial_tiles()
         if self._repeats.doubtful:
             self._name_repeats()
-        return self._edge.root()
+        return self.edge.root()
 
     def _name_repeats(self) -> None:
         """A second pass, for the few ids that the first one doubted."""
@@ -58,17 +69,23 @@ class TreeCheck:
                 self.report.add(found("record.repeated", f"entry {index}", what))
 
     @property
-    def edge(self) -> bytes:
-        """The right edge that the kept entries give."""
-        return self._edge.encode()
+    def tree(self) -> tuple[int, bytes, str, int | None]:
+        """Size, right edge, last recorded time and administration's head, as the entries give them."""
+        head = self._heads.get(hash(ADMINISTRATION_CHAIN))
+        return self.edge.size, self.edge.encode(), self._recorded, head
 
-    def _tile(self, low: int, high: int) -> None:
-        """Entries ``low`` to ``high``: hashes against the kept tile, leaves, chains, payload digests."""
+    def _tile(self, low: int, high: int) -> bool:
+        """Entries ``low`` to ``high``: hashes against the kept tile, leaves, chains, payload digests.
+
+        False when not one of them is there.
+        """
         rows = list(self._malformed(self.source.leaves(low, high)))
         hashes = [merkle.leaf_hash(entry) for _, entry in rows]
         kept = self._kept(0, low // TILE_WIDTH, high - low)
         whole = [index for index, _ in rows] == list(range(low, high))
-        if kept is not None and b"".join(hashes) != kept:
+        if not rows:
+            self.report.add(found("entry.missing", f"entries {low} to {high - 1}", "are not there"))
+        elif kept is not None and b"".join(hashes) != kept:
             self._name_differences(low, [(i, h) for (i, _), h in zip(rows, hashes, strict=True)], kept)
         elif not whole:
             self._name_missing(low, high, {index for index, _ in rows})
@@ -76,6 +93,7 @@ class TreeCheck:
         if self.payloads:
             self._payloads(low, high, named)
         self._append(low, high, hashes if whole else self._filled(low, high, rows, hashes, kept))
+        return bool(rows)
 
     @staticmethod
     def _filled(
@@ -107,13 +125,13 @@ class TreeCheck:
     def _append(self, low: int, high: int, hashes: list[bytes]) -> None:
         """Grow the recomputed tree, stopping at every size whose root is wanted."""
         for stop in sorted({size for size in self.wanted if low < size < high} | {high}):
-            part = hashes[self._edge.size - low : stop - low]
-            self._edge, full = self._edge.append(part)
+            part = hashes[self.edge.size - low : stop - low]
+            self.edge, full = self.edge.append(part)
             for tile in full:
                 if tile.level > 0:
                     self._compare_upper(tile.level, tile.index, tile.data)
-            if self._edge.size in self.wanted:
-                self.roots[self._edge.size] = self._edge.root()
+            if self.edge.size in self.wanted:
+                self.roots[self.edge.size] = self.edge.root()
 
     def _compare_upper(self, level: int, number: int, data: bytes) -> None:
         kept = self._kept(level, number, TILE_WIDTH)
@@ -122,8 +140,8 @@ class TreeCheck:
             self.report.add(found("tile.altered", f"tile {level}/{number}", what))
 
     def _partial_tiles(self) -> None:
-        edge, offset = self._edge.encode(), 0
-        for level, number, width in tiles.partial_tiles(self._edge.size):
+        edge, offset = self.edge.encode(), 0
+        for level, number, width in tiles.partial_tiles(self.edge.size):
             data = edge[offset : offset + width * HASH_BYTES]
             offset += len(data)
             kept = self._kept(level, number, width) if level > 0 else None

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from byhand.errors import BadSignature, MalformedProof, Unsound
 from byhand.evidence.policy import Policy
 from byhand.evidence.report import Report, found
-from byhand.evidence.sources import LogSource
+from byhand.evidence.sources import KeptTree, LogSource
 from byhand.evidence.tree_check import TreeCheck
 from byhand.log import checkpoint as checkpoints, note as notes
 from byhand.log.checkpoint import Checkpoint
@@ -50,14 +50,14 @@ def verify_log(
     claimed_keys: Sequence[VerifierKey] = (),
     claimed_origin: str = "",
     remembered: Sequence[Remembered] = (),
-    edge: tuple[int, bytes] | None = None,
+    kept: KeptTree | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Check the log in ``source``.
 
     ``policy`` is what the verifier knows by itself; without one the keys that the log claims (``claimed_*``) are
-    used to look for contradictions, and the report stays unauthenticated. ``edge`` is the store's own tree, size
-    and right edge, which may be ahead of its checkpoint.
+    used to look for contradictions, and the report stays unauthenticated. ``kept`` is the store's own tree, which
+    may be ahead of its checkpoint.
     """
     report = Report(target)
     keys = policy.keys if policy is not None else tuple(claimed_keys)
@@ -65,14 +65,14 @@ def verify_log(
     report.authenticated = policy is not None  # 0
     signed = _signed(source, report, keys, policy)  # 1
     old = _opened(remembered, report, keys)
-    size = max(edge[0] if edge is not None else 0, signed.size if signed is not None else 0)
-    report.size = size
+    size = max(kept.size if kept is not None else 0, signed.size if signed is not None else 0)
     wanted = {one.size for _, one in old} | ({signed.size} if signed is not None else set())
     check = TreeCheck(source, report, size, wanted=frozenset(wanted), progress=progress)
     root = check.run()  # 3, 4, 5
+    report.size = size = check.edge.size
     check.roots[size] = root
-    if edge is not None and (edge[0] != size or edge[1] != check.edge):  # 6
-        report.add(found("tree.altered", "the tree's row", "its edge is not the one that the entries give"))
+    if kept is not None and check.tree != (kept.size, kept.edge, kept.recorded, kept.administration):  # 6
+        report.add(found("tree.altered", "the tree's row", "is not the one that the entries give"))
     if signed is not None:
         _compare(report, signed, check.roots)  # 3
     for place, checkpoint in old:

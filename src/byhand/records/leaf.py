@@ -60,7 +60,7 @@ def decode(entry: bytes) -> Leaf:
         raise MalformedProof(f"an entry of {len(entry)} bytes is no leaf (at most {LEAF_BYTES_MAX})")
     try:
         leaf = _decoder.decode(entry)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedProof(f"an entry is not a leaf: {error}") from error
     if leaf.v != LEAF_VERSION:
         raise MalformedProof(f"leaf version {leaf.v} is unknown here", advice="Use a newer byhand.")

@@ -53,5 +53,5 @@ def decode_person(data: bytes) -> PersonDetails:
     """A person's section; raises MalformedProof."""
     try:
         return _person.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedProof("a person's section is not of its form") from error

@@ -46,7 +46,10 @@ class SqliteEntries:
 
     def facts(self) -> dict[str, str]:
         """What was written about the home at its creation."""
-        return dict(self._readers.get().execute("SELECT key, value FROM home").fetchall())
+        facts = dict(self._readers.get().execute("SELECT key, value FROM home").fetchall())
+        if not all(isinstance(one, str) for one in facts.values()):
+            raise HomeRefused("what is written about the home is not text", advice="Restore the home.")
+        return facts
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[_Transaction]:
@@ -141,7 +144,8 @@ class SqliteEntries:
             try:
                 connection.execute(
                     "INSERT INTO published VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE "
-                    "SET size = excluded.size, note = excluded.note WHERE excluded.size > published.size",
+                    "SET size = excluded.size, note = excluded.note WHERE excluded.size > published.size "
+                    "OR published.size > (SELECT size FROM tree)",  # a number that can only be rubbish
                     (size, note),
                 )
             except sqlite3.Error as error:
@@ -226,4 +230,10 @@ def _tree(connection: sqlite3.Connection) -> TreeRow:
     row = connection.execute("SELECT size, CAST(edge AS BLOB), recorded, administration FROM tree").fetchone()
     if row is None:
         raise HomeRefused("the tree's row is missing", advice="Restore the home, or run: byhand verify HOME")
+    size, _, recorded, administration = row  # SQLite keeps what type it is given, whatever the column says
+    numbers = (size, administration or 0)
+    if not all(isinstance(one, int) and one >= 0 for one in numbers) or not isinstance(recorded, str):
+        raise HomeRefused(
+            "the tree's row is not of its form", advice="Restore the home, or run: byhand verify HOME"
+        )
     return TreeRow(*row)
