@@ -294,7 +294,7 @@ def test_a_swapped_section_does_not_open(home: Home) -> None:
     sealed = dict(home.entries.payloads(0, 2))
     rows = [payload.decode_sealed(sealed[index]).sections for index in (0, 1)]
     bent = [msgspec.structs.replace(rows[0][0], sealed=rows[1][0].sealed, key=rows[1][0].key), rows[0][1]]
-    data = payload.encode_sealed([(row.name, row.key, row.commitment, row.ciphertext) for row in bent])
+    data = payload.encode_sealed(bent)
     leaf = msgspec.structs.replace(home.journal.reader.leaf(0), sealed=payload.sealed_digest(data))
     with pytest.raises(ProofMismatch, match="does not open"):
         home.journal.vault.open(leaf, data)

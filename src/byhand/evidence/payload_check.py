@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
-from byhand.errors import ByhandError, MalformedProof
+from byhand.errors import ByhandError, HomeRefused, MalformedProof
 from byhand.evidence.records_check import RecordsCheck, Seen
 from byhand.evidence.report import Report, found
 from byhand.evidence.sources import LogSource
-from byhand.journal.vault import Vault
+from byhand.journal.vault import Opened, Vault
 from byhand.log import merkle
 from byhand.records import codec, leaf as leaves
 from byhand.records.codec import UnknownVersion
+from byhand.records.leaf import Leaf
 from byhand.records.payload import BODY
 
 ROWS = 512  # entries held at a time
@@ -31,8 +33,7 @@ def check_payloads(
     erased = opened = 0
     for low in range(0, size, ROWS):
         high = min(low + ROWS, size)
-        for index, entry, sealed in _rows(source, low, high):
-            seen = _open(index, entry, sealed, vault, report)
+        for seen in _opened(source, low, high, vault, report):
             if seen is not None:
                 opened += 1
                 check.see(seen)
@@ -44,22 +45,43 @@ def check_payloads(
         report.counts["records not opened"] = erased
 
 
-def _rows(source: LogSource, low: int, high: int) -> Iterator[tuple[int, bytes, bytes]]:
-    sealed = dict(source.payloads(low, high))
-    for index, entry in list(source.leaves(low, high)):
-        if index in sealed:
-            yield index, entry, sealed[index]
+def _opened(source: LogSource, low: int, high: int, vault: Vault, report: Report) -> Iterator[Seen | None]:
+    """The records of entries ``low`` to ``high``, ``None`` for what does not open.
 
-
-def _open(index: int, entry: bytes, sealed: bytes, vault: Vault, report: Report) -> Seen | None:
-    """The record of one entry. A payload whose digest is wrong was named already by the tree check."""
+    Entries and payloads that are not of their form, or not of each other, were named by the tree check.
+    """
     try:
-        leaf = leaves.decode(entry)
-        opened = vault.open(leaf, sealed)
+        sealed = dict(source.payloads(low, high))
+        entries = list(source.leaves(low, high))
     except MalformedProof:
-        return None
+        return
+    rows: list[tuple[int, bytes, Leaf, bytes]] = []
+    for index, entry in entries:
+        with suppress(MalformedProof):
+            leaf = leaves.decode(entry)
+            if leaf.sealed is not None and index in sealed:
+                rows.append((index, entry, leaf, sealed[index]))
+    payloads = [(leaf, payload) for _, _, leaf, payload in rows]
+    opened: Sequence[Opened | ByhandError]
+    try:
+        opened = vault.open_all(payloads)
+    except HomeRefused:  # one damaged key: say whose payload it is
+        opened = [_alone(vault, leaf, payload) for leaf, payload in payloads]
+    for (index, entry, leaf, _), one in zip(rows, opened, strict=True):
+        yield _seen(index, entry, leaf, one, report)
+
+
+def _alone(vault: Vault, leaf: Leaf, payload: bytes) -> Opened | ByhandError:
+    try:
+        return vault.open(leaf, payload)
     except ByhandError as error:
-        report.add(found("payload.unopened", f"entry {index}", str(error)))
+        return error
+
+
+def _seen(index: int, entry: bytes, leaf: Leaf, opened: Opened | ByhandError, report: Report) -> Seen | None:
+    if isinstance(opened, ByhandError):
+        if not isinstance(opened, MalformedProof):
+            report.add(found("payload.unopened", f"entry {index}", str(opened)))
         return None
     body = opened.sections.get(BODY)
     if body is None:

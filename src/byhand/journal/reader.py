@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from byhand.errors import HomeRefused, NotFound
+from byhand.errors import HomeRefused, NotFound, Unsound
 from byhand.journal.tree import StoredTree
 from byhand.journal.vault import Opened, Vault
 from byhand.log import merkle
@@ -69,7 +69,8 @@ class Reader:
         """The entry at ``index``, opened as far as its keys still exist."""
         entry = self.entry(index)
         sealed = next((sealed for _, sealed in self._entries.payloads(index, index + 1)), None)
-        return self._stored(index, entry, sealed)
+        (stored,) = self._stored([(index, entry, sealed)])
+        return stored
 
     def find(self, record_id: str) -> Stored | None:
         """The entry of a record id."""
@@ -111,18 +112,29 @@ class Reader:
         for low in range(start, end, SCAN_ROWS):
             high = min(low + SCAN_ROWS, end)
             sealed = dict(self._entries.payloads(low, high))
-            for index, entry in list(self._entries.leaves(low, high)):
-                yield self._stored(index, entry, sealed.get(index))
+            rows = [(index, entry, sealed.get(index)) for index, entry in self._entries.leaves(low, high)]
+            yield from self._stored(rows)
 
-    def _stored(self, index: int, entry: bytes, sealed: bytes | None) -> Stored:
-        leaf = leaves.decode(entry)
-        if leaf.sealed is None:
-            return Stored(index, leaf, entry, None)
-        if sealed is None:
-            raise HomeRefused(
-                f"the payload of entry {index} is missing", advice="Restore it, or run: byhand verify HOME"
-            )
-        return self._opened(index, leaf, entry, self._vault.open(leaf, sealed))
+    def _stored(self, rows: Sequence[tuple[int, bytes, bytes | None]]) -> Iterator[Stored]:
+        """``(index, leaf, sealed payload)`` opened, their keys fetched together."""
+        found = [(index, leaves.decode(entry), entry, sealed) for index, entry, sealed in rows]
+        payloads = [
+            (leaf, sealed) for _, leaf, _, sealed in found if leaf.sealed is not None and sealed is not None
+        ]
+        opened = iter(self._vault.open_all(payloads))
+        for index, leaf, entry, sealed in found:
+            if leaf.sealed is None:
+                yield Stored(index, leaf, entry, None)
+                continue
+            if sealed is None:
+                raise HomeRefused(
+                    f"the payload of entry {index} is missing",
+                    advice="Restore it, or run: byhand verify HOME",
+                )
+            one = next(opened)
+            if isinstance(one, Unsound):
+                raise one
+            yield self._opened(index, leaf, entry, one)
 
     def _opened(self, index: int, leaf: Leaf, entry: bytes, opened: Opened) -> Stored:
         body = opened.sections.get(BODY)

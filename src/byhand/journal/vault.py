@@ -12,12 +12,12 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from byhand.errors import ProofMismatch
+from byhand.errors import ProofMismatch, Unsound
 from byhand.journal.entry import Draft, Entry
 from byhand.keystore.contract import DECLARATION_MAC, KeyStore
 from byhand.records import codec, parts, payload
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
-from byhand.records.payload import PERSON_PREFIX, SALT_BYTES, Section
+from byhand.records.payload import PERSON_PREFIX, SALT_BYTES, SealedSection, Section
 
 SALTS_DRAWN = 256  # 8 KiB; a fork cannot reuse them, the journal refuses to be used after one
 NONCE = bytes(12)  # a data key encrypts exactly once, so a fixed nonce never repeats under it
@@ -48,14 +48,15 @@ class Vault:
     def _seal(self, entry: Entry, sections: list[tuple[str, bytes]], keys: object) -> Draft:
         record = entry.record
         commitments: list[tuple[str, str]] = []
-        rows: list[tuple[str, int, str, bytes]] = []
+        rows: list[SealedSection] = []
         for name, content in sections:
             number, key = next(keys)  # type: ignore[call-overload]
             salt = self._salt()
             commitment = payload.section_commitment(salt, content)
             bound = payload.associated_data(self._origin, record.id, name)
             commitments.append((name, commitment))
-            rows.append((name, number, commitment, AESGCM(key).encrypt(NONCE, salt + content, bound)))
+            ciphertext = AESGCM(key).encrypt(NONCE, salt + content, bound)
+            rows.append(SealedSection(commitment=commitment, key=number, name=name, sealed=ciphertext))
         sealed = payload.encode_sealed(rows)
         declaration = entry.declaration if entry.declaration is not None else sections[0][1]
         return Draft(
@@ -89,24 +90,54 @@ class Vault:
         return hmac.digest(self._mac_key, declaration, "sha256")
 
     def open(self, leaf: Leaf, sealed: bytes) -> Opened:
-        """Open what can be opened; raises ProofMismatch when the payload is not the leaf's."""
+        """Open what can be opened; raises MalformedProof, ProofMismatch when the payload is not the leaf's."""
+        (opened,) = self.open_all([(leaf, sealed)])
+        if isinstance(opened, Unsound):
+            raise opened
+        return opened
+
+    def open_all(self, rows: Sequence[tuple[Leaf, bytes]]) -> list[Opened | Unsound]:
+        """``open`` for many at once: their keys are fetched together, and one that fails does not stop the others."""
+        listed = [_listed(leaf, sealed) for leaf, sealed in rows]
+        keys = self._keys.data_keys([row.key for one in listed if isinstance(one, tuple) for row in one])
+        return [
+            self._open(leaf.id, one, keys) if isinstance(one, tuple) else one
+            for (leaf, _), one in zip(rows, listed, strict=True)
+        ]
+
+    def _open(
+        self, record_id: str, rows: tuple[SealedSection, ...], keys: Mapping[int, bytes]
+    ) -> Opened | Unsound:
+        opened: dict[str, Section] = {}
+        erased: list[str] = []
+        for row in rows:
+            key = keys.get(row.key)
+            if key is None:
+                erased.append(row.name)
+                continue
+            bound = payload.associated_data(self._origin, record_id, row.name)
+            try:
+                plain = AESGCM(key).decrypt(NONCE, row.sealed, bound)
+                section = Section(row.name, plain[:SALT_BYTES], plain[SALT_BYTES:])
+                payload.check_section(section, row.commitment)
+            except (InvalidTag, ValueError):
+                return ProofMismatch(f"section {row.name!r} of record {record_id} does not open")
+            except ProofMismatch as error:
+                return error
+            opened[row.name] = section
+        return Opened(opened, tuple(erased))
+
+
+def _listed(leaf: Leaf, sealed: bytes) -> tuple[SealedSection, ...] | Unsound:
+    """The sections of a payload, once it is the one that its leaf names."""
+    try:
         if leaf.sealed is None or not hmac.compare_digest(payload.sealed_digest(sealed), leaf.sealed):
             raise ProofMismatch(f"the sealed payload of record {leaf.id} is not the one its leaf names")
         rows = payload.decode_sealed(sealed).sections
         payload.check_list([(row.name, row.commitment) for row in rows], leaf.commitment)
-        keys = self._keys.data_keys([row.key for row in rows])
-        opened = {row.name: self._open(leaf.id, row, keys) for row in rows if row.key in keys}
-        return Opened(opened, tuple(row.name for row in rows if row.key not in keys))
-
-    def _open(self, record_id: str, row: payload.SealedSection, keys: Mapping[int, bytes]) -> Section:
-        bound = payload.associated_data(self._origin, record_id, row.name)
-        try:
-            plain = AESGCM(keys[row.key]).decrypt(NONCE, row.ciphertext, bound)
-        except (InvalidTag, ValueError) as error:
-            raise ProofMismatch(f"section {row.name!r} of record {record_id} does not open") from error
-        section = Section(row.name, plain[:SALT_BYTES], plain[SALT_BYTES:])
-        payload.check_section(section, row.commitment)
-        return section
+    except Unsound as error:
+        return error
+    return rows
 
 
 def _sections(entry: Entry) -> list[tuple[str, bytes]]:

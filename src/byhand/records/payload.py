@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -37,27 +37,26 @@ class Section(NamedTuple):
 
 
 class SealedSection(Part, kw_only=True):
-    """One section at rest: name, number of its data key, commitment (hex) and ciphertext (base64)."""
+    """One section at rest, its fields in the order of the bytes."""
 
-    name: str
-    key: int
     commitment: str
-    sealed: str
-
-    @property
-    def ciphertext(self) -> bytes:
-        """AES-256-GCM over salt and content, tag included."""
-        return b64decode(self.sealed, validate=True)
+    """Hex."""
+    key: int
+    """Number of its data key."""
+    name: str
+    sealed: bytes
+    """AES-256-GCM over salt and content, tag included; base64 in the bytes."""
 
 
 class SealedPayload(Part, kw_only=True):
     """All sections of one record at rest."""
 
-    v: int
     sections: tuple[SealedSection, ...]
+    v: int
 
 
 _decoder = msgspec.json.Decoder(SealedPayload)
+_encoder = msgspec.json.Encoder()
 
 
 def section_commitment(salt: bytes, content: bytes) -> str:
@@ -75,13 +74,9 @@ def associated_data(origin: str, record_id: str, name: str) -> bytes:
     return orjson.dumps([origin, record_id, name])
 
 
-def encode_sealed(sections: list[tuple[str, int, str, bytes]]) -> bytes:
-    """The sealed payload's bytes from ``(name, key number, commitment, ciphertext)`` rows."""
-    rows = [
-        {"commitment": commitment, "key": key, "name": name, "sealed": b64encode(sealed).decode()}
-        for name, key, commitment, sealed in sections
-    ]
-    return orjson.dumps({"sections": rows, "v": 0})
+def encode_sealed(sections: Sequence[SealedSection]) -> bytes:
+    """The sealed payload's bytes."""
+    return _encoder.encode(SealedPayload(sections=tuple(sections), v=0))
 
 
 def decode_sealed(data: bytes) -> SealedPayload:
