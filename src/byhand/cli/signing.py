@@ -15,10 +15,10 @@ from byhand.cli.opened import Opened
 from byhand.cli.output import say
 from byhand.client.contract import Acknowledgement
 from byhand.client.signing import Signer
-from byhand.errors import BadSignature, Invalid, Refused, Unsound
+from byhand.errors import BadSignature, Conflict, Invalid, Refused, Unsound
 from byhand.records import codec
 from byhand.records.kinds import Administration
-from byhand.signatures import dsse
+from byhand.signatures import dsse, sshsig
 from byhand.trust import administration, statements
 
 PENDING = 5
@@ -114,7 +114,7 @@ def write(place: Path, origin: str, proposals: list[Proposal]) -> None:
     """Write ``proposals`` for another officer; raises Invalid."""
     changes = [
         {
-            "envelope": json.loads(dsse.encode(one.envelope)),
+            "envelope": dsse.encode(one.envelope).decode("ascii"),  # as text: one envelope has one text
             "record": json.loads(codec.encode(one.record)) if one.record is not None else None,
             "display_name": one.display_name,
         }
@@ -147,7 +147,7 @@ def read(place: Path, origin: str) -> list[Proposal]:
 
 
 def _proposal(document: dict[str, object], origin: str) -> Proposal:
-    envelope = dsse.parse(json.dumps(document["envelope"]).encode())
+    envelope = dsse.parse(str(document["envelope"]).encode())
     name = document["display_name"]
     display_name = str(name) if name is not None else None
     if document["record"] is None:
@@ -182,11 +182,15 @@ def described(proposal: Proposal, origin: str) -> str:
     bound = ", device-bound" if statement.device_bound else ""
     roles = ", ".join(statement.roles) or "no role"
     name = proposal.display_name or "no name"
-    return f"enrol {statement.person} ({name}) with {statement.key}: {roles}{bound}"
+    blob = sshsig.public_key_blob(statement.key)
+    key = f"{sshsig.key_type(blob)} {sshsig.fingerprint(blob)}"  # what ssh-keygen -l shows its owner
+    return f"enrol {statement.person} ({name}) with {key}: {roles}{bound}"
 
 
 def countersigned(proposal: Proposal, signer: Signer) -> Proposal:
-    """``proposal`` with one more signature."""
+    """``proposal`` with one more signature; raises Conflict when this key has signed it already."""
+    if signer.fingerprint in {signature.keyid for signature in proposal.envelope.signatures}:
+        raise Conflict("you signed this already", advice="Hand the file to another officer.")
     namespace = (
         statements.Administration.namespace if proposal.record is not None else statements.Enrolment.namespace
     )

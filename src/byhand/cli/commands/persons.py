@@ -137,8 +137,10 @@ def _public_key(file: Path) -> bytes:
     try:
         with file.open(encoding="utf-8") as opened_file:
             text = opened_file.read(PUBLIC_KEY_BYTES_MAX)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"the public key {file} cannot be read: {error}") from error
+    except OSError as error:
+        raise Invalid(f"the public key {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"the public key {file} is no text", advice="Name the .pub file.") from error
     if "PRIVATE KEY" in text:
         raise Invalid(f"{file} is a private key: nobody needs that", advice=f"Name {file}.pub instead.")
     return sshsig.public_key_blob(text)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -200,19 +201,24 @@ def read_points(file: Path) -> list[Point]:
     try:
         data = file.read_bytes()[: IMPORT_BYTES_MAX + 1]
         text = data.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{file} cannot be read: {error}") from error
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{file} is no text: {error}") from error
     if len(data) > IMPORT_BYTES_MAX:
         raise Invalid(f"{file} has more than {IMPORT_BYTES_MAX} bytes")
     try:
-        listed = (
-            msgspec.json.decode(text) if text.lstrip().startswith("[") else tomllib.loads(text).get("point")
-        )
+        listed = msgspec.json.decode(text) if _is_json(text) else tomllib.loads(text).get("point")
     except (msgspec.DecodeError, tomllib.TOMLDecodeError) as error:
         raise Invalid(f"{file} is neither TOML nor a JSON list: {error}") from error
     if not isinstance(listed, list) or not listed:
         raise Invalid(f"{file} names no point", advice="TOML: [[point]] tables. JSON: a list of objects.")
     return _points(listed, file)
+
+
+def _is_json(text: str) -> bool:
+    """Whether ``text`` is a JSON list; a TOML file of points begins with ``[[point]]``, or a comment."""
+    return re.match(r"\s*\[\s*[{\]]", text) is not None
 
 
 def _points(listed: list[object], file: Path) -> list[Point]:

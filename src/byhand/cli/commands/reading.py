@@ -151,7 +151,8 @@ def _differences(changes: Changes) -> list[dict[str, object]]:
         for one in differences:
             row = rows.setdefault(one.pointer, {"field": one.pointer, "before": one.before})
             row[name] = one.after
-    return [{"declared": None, "found": None, **rows[pointer]} for pointer in sorted(rows)]
+    names = ("field", "before", "declared", "found")
+    return [{name: rows[pointer].get(name) for name in names} for pointer in sorted(rows)]
 
 
 def export(
