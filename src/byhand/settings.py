@@ -70,7 +70,7 @@ def parse(document: Mapping[str, object], environment: Mapping[str, str]) -> Set
     chosen: dict[str, dict[str, object]] = {}
     for section, values in document.items():
         for name, value in values.items() if isinstance(values, dict) else [("", values)]:
-            _choose(chosen, faults, section, name, value, f"/{section}/{name}")
+            _choose(chosen, faults, section, name, value, f"/{section}/{name}".rstrip("/"))
     for variable, text in environment.items():
         if variable.startswith(PREFIX) and SEPARATOR in variable and variable not in BESIDE_THE_SETTINGS:
             section, name = variable.removeprefix(PREFIX).lower().split(SEPARATOR, 1)
@@ -110,7 +110,7 @@ def _typed(value: object, default: object, name: str) -> object:
             raise ValueError("must be true or false")
         return value
     if isinstance(default, int):
-        if isinstance(value, bool) or not str(value).isdigit():
+        if isinstance(value, bool) or not str(value).isdecimal():
             raise ValueError("must be a whole number")
         low, high = BOUNDS[name]
         if not low <= int(str(value)) <= high:

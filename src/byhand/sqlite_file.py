@@ -22,6 +22,7 @@ def connect(path: Path, *, read_only: bool = False, durable: bool = True) -> sql
     """Open ``path``; raises LogUnavailable with the reason. ``durable``: a commit waits for the disk."""
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
     if read_only and not os.access(path.parent, os.W_OK):
+        _refuse_unwritten(path)
         uri += "&immutable=1"  # a copy on read-only media: SQLite could not make its shared-memory file there
     try:
         connection = sqlite3.connect(
@@ -35,6 +36,16 @@ def connect(path: Path, *, read_only: bool = False, durable: bool = True) -> sql
     except sqlite3.Error as error:
         raise LogUnavailable(f"{path} cannot be opened: {error}") from error
     return connection
+
+
+def _refuse_unwritten(path: Path) -> None:
+    """Raise HomeRefused when commits still wait beside ``path``: read without them it would seem rolled back."""
+    waiting = path.with_name(f"{path.name}-wal")
+    if waiting.exists() and waiting.stat().st_size:
+        raise HomeRefused(
+            f"{waiting} holds commits that cannot be read from a folder that cannot be written",
+            advice="Copy the whole folder to a place that can be written, and read it there.",
+        )
 
 
 def refuse_network_filesystem(folder: Path) -> None:

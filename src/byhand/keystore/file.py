@@ -78,9 +78,12 @@ class FileKeyStore:
             raise HomeRefused(f"the key {path} cannot be read: {error.strerror}") from error
         if stat.S_IMODE(mode) & 0o077:
             raise HomeRefused(f"the key {path} is readable by others", advice=f"chmod 600 {path}")
-        secret = b64decode(text.strip(), validate=True)
+        try:
+            secret = b64decode(text.strip(), validate=True)
+        except ValueError:
+            secret = b""
         if len(secret) != SECRET_BYTES:
-            raise HomeRefused(f"the key {path} is not {SECRET_BYTES} bytes long")
+            raise HomeRefused(f"the key {path} is not {SECRET_BYTES} bytes in base64")
         return secret
 
     def take(self, count: int) -> Sequence[DataKey]:
