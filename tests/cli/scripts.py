@@ -31,7 +31,11 @@ ANY = {
     "HEX": r"[0-9a-f]{64}",
     "N": r"[0-9]+",
 }
-CAPTURED = {"ID": UUID, "KEY": r"SHA256:[A-Za-z0-9+/]{43}"}
+CAPTURED = {
+    "ID": UUID,
+    "KEY": r"SHA256:[A-Za-z0-9+/]{43}",
+    "VKEY": r"[^\s\"+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+",
+}
 """What a captured name may stand for, by its beginning; others stand for any word."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from byhand.cli.common import OPTIONS
 from byhand.cli.output import say
-from byhand.errors import ByhandError
+from byhand.errors import ByhandError, Invalid
 
 FAILED = 1
 USAGE = 2
@@ -61,6 +61,8 @@ def _run(arguments: list[str]) -> int:
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Our own words, common options moved behind the command; and the command line behind ``run ... --``."""
     leading, rest = _leading(list(arguments))
+    if leading and not rest:
+        raise Invalid(f"no command stands behind {' '.join(leading)}", advice="See: byhand --help")
     if rest[:1] == [TAKES_COMMAND] and DELIMITER in rest:
         place = rest.index(DELIMITER)
         return [*rest[:place], *leading], rest[place + 1 :]

@@ -14,6 +14,8 @@ import shutil
 import socket
 from pathlib import Path
 
+import msgspec
+
 from byhand import clock, wiring
 from byhand.cli import signing
 from byhand.cli.asking import ask, can_ask
@@ -68,12 +70,13 @@ def init(
     settings = settings_of(common)
     person = _person(settings)
     check_person(person)
+    name_of_log = _origin(origin)
     fresh = not (settings.home.exists() and any(settings.home.iterdir()))
     if not fresh:
         _check_unfinished(settings.home, origin)
     signer = _key(settings, person)
     if fresh:
-        wiring.create_home(settings.home, origin or _origin())  # 1
+        wiring.create_home(settings.home, name_of_log)  # 1
     try:
         _finish(settings, person, signer, name, common)
     except HomeRefused:
@@ -132,9 +135,17 @@ def _person(settings: ClientSettings) -> str:
     )
 
 
-def _origin() -> str:
-    host = "".join(one if one.isalnum() or one in ".-" else "-" for one in socket.gethostname()) or "here"
-    return f"byhand.local/{host}/{secrets.token_hex(ORIGIN_RANDOM_BYTES)}"
+def _origin(given: str | None) -> str:
+    """The log's name, given or made of this machine's; raises Invalid before anything is made for ever."""
+    if given is None:
+        host = socket.gethostname()
+        made = "".join(one if one.isascii() and (one.isalnum() or one in ".-") else "-" for one in host)
+        return f"byhand.local/{made or 'here'}/{secrets.token_hex(ORIGIN_RANDOM_BYTES)}"
+    try:
+        return msgspec.convert(given, statements.Origin)
+    except msgspec.ValidationError as error:
+        advice = "At most 255 ASCII characters without space or plus, e.g. desk.example/interventions"
+        raise Invalid(f"{given!r} cannot name a log", advice=advice) from error
 
 
 def _key(settings: ClientSettings, person: str) -> Signer:

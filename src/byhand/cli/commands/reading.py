@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.common import NOTHING_CHOSEN, OPTIONS, Common
 from byhand.cli.opened import opened
 from byhand.cli.output import form_of, say, show as show_fields, show_rows
 from byhand.control.reading import Changes, Shown, as_builtins
@@ -98,12 +99,24 @@ def search(
     before
         Go on where the last page ended.
     """
+    words = _query(query, ("--limit", "--before"))
     with opened(common) as one:
-        page = one.home.reading.search(one.caller, " ".join(query), limit=limit, before=before)
+        page = one.home.reading.search(one.caller, words, limit=limit, before=before)
         rows = [_row(row) for row in page.rows]
         show_rows(rows, common, columns=COLUMNS, empty="nothing was found")
         if page.following is not None:
             say(f"there are more: --before {page.following}")
+
+
+def _query(words: Sequence[str], options: Sequence[str]) -> str:
+    """The words as one query; raises Invalid for a misspelt option, which would exclude what it names."""
+    for word in words:
+        if word.startswith("--"):
+            name = word.partition("=")[0]
+            near = difflib.get_close_matches(name, (*options, *OPTIONS), n=1)
+            hint = f' Did you mean "{near[0]}"?' if near else ""
+            raise Invalid(f'Unknown option: "{name}".{hint}', advice="To search for it: '\"...words...\"'")
+    return " ".join(words)
 
 
 def _row(row: InterventionRow) -> dict[str, object]:
@@ -184,8 +197,9 @@ def export(
     file
         Write there instead of standard output.
     """
+    words = _query(query, ("--format", "--rows", "--file"))
     with opened(common) as one:
-        lines = one.home.reading.export(one.caller, " ".join(query), rows=rows, form=format)
+        lines = one.home.reading.export(one.caller, words, rows=rows, form=format)
         if file is None:
             sys.stdout.writelines(lines)
             return
