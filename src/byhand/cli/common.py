@@ -10,6 +10,8 @@ from typing import Annotated, Literal, TypeAlias
 from cyclopts import Group, Parameter
 
 OutputForm: TypeAlias = Literal["table", "json", "ndjson"]
+RecordId: TypeAlias = Annotated[str, Parameter(name="ID")]
+Many: TypeAlias = Annotated[tuple[str, ...], Parameter(negative=())]
 EVERYWHERE = Group("Options of every command", sort_key=99)
 
 

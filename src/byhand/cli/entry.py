@@ -86,10 +86,18 @@ def tell(error: ByhandError) -> None:
 
 
 def _usage(error: Exception) -> int:
+    from cyclopts import MissingArgumentError
+
     chain = getattr(error, "command_chain", None) or ()
-    say(f"byhand: {error}")
+    absent = isinstance(error, MissingArgumentError) and error.keyword is None
+    say(f"byhand: {_name_of(error)} is missing" if absent else f"byhand: {error}")
     say(f"  See: {' '.join(('byhand', *chain, '--help'))}")
     return USAGE
+
+
+def _name_of(error: Exception) -> str:
+    """What the argument is called that an error of the parser is about."""
+    return str(getattr(getattr(error, "argument", None), "name", "an argument"))
 
 
 def _unexpected(error: Exception) -> int:

@@ -84,22 +84,25 @@ def _version() -> str:
 
 def _worth_showing(default: object) -> str | None:
     """A default in the help; an empty one says nothing."""
-    return str(default) if default not in ((), "", False) else None
+    if isinstance(default, tuple):
+        return ", ".join(map(str, default)) or None
+    return str(default) if default not in (None, "", False) else None
 
 
 def build() -> App:
     """The tree of commands."""
+    shown = Parameter(show_default=_worth_showing, negative_iterable=())
     tree = App(
         name="byhand",
         help="The system of record for what people change by hand in automated systems.",
         help_format="markdown",
-        default_parameter=Parameter(show_default=_worth_showing, negative_iterable=()),
+        default_parameter=shown,
         version=_version,
     )
     for number, (name, place) in enumerate(TOP):
         tree.command(f"{COMMANDS}.{place}", name=name, sort_key=number, **USAGES.get(name, {}))
     for number, (name, caption, commands) in enumerate(GROUPS, start=len(TOP)):
-        group = App(name=name, help=caption, sort_key=number)
+        group = App(name=name, help=caption, default_parameter=shown, sort_key=number)
         for own_number, (own, place) in enumerate(commands):
             group.command(f"{COMMANDS}.{place}", name=own, sort_key=own_number)
         tree.command(group)

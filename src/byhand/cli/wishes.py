@@ -5,11 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
+
+from cyclopts import Parameter
 
 from byhand.cli.asking import TRIES_MAX, ask, ask_reason, can_ask
+from byhand.cli.common import Many
 from byhand.cli.opened import Opened
 from byhand.cli.output import say
+from byhand.cli.places import place_from
 from byhand.client.interventions import Means
 from byhand.client.places import Place, view_of
 from byhand.client.reverting import Reverter
@@ -19,6 +23,51 @@ from byhand.records import captured, json_text
 from byhand.records.values import CapturedValue
 
 Answer = TypeVar("Answer")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intended:
+    """The options that say what a person is about to do, and why."""
+
+    reason: Annotated[str | None, Parameter(help="The reason code.")] = None
+    notes: Annotated[str | None, Parameter(help="Why, in your own words.")] = None
+    new: Annotated[
+        str | None, Parameter(help="The value it is to have; high and critical risk require it.")
+    ] = None
+    probe: Annotated[
+        str | None,
+        Parameter(
+            help="How the value is read: file:PATH#POINTER or command:PROGRAM. Default: the point's own."
+        ),
+    ] = None
+    action: Annotated[
+        str | None, Parameter(help="What is done, area.object.verb; a point knows its own.")
+    ] = None
+    target: Annotated[
+        str | None,
+        Parameter(help="A target that is not registered: system/type/id, or system/type/id#/field."),
+    ] = None
+    ticket: Annotated[Many, Parameter(help="A ticket that belongs to it; may be repeated.")] = ()
+    same_as: Annotated[
+        str | None, Parameter(help="The same words were used before, knowingly, in that intervention.")
+    ] = None
+
+    def at(self, point: str | None) -> Wish:
+        """The wish at ``point``, or at the target named instead; raises Invalid unless one is named."""
+        return Wish(
+            place=place_from(point, self.target),
+            action=self.action,
+            reason=self.reason,
+            notes=self.notes,
+            new=self.new,
+            probe=self.probe,
+            ticket=self.ticket,
+            same_as=self.same_as,
+        )
+
+
+NOTHING_INTENDED = Intended()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

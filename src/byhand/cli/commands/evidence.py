@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from byhand.cli.commands.log import write_file
-from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import opened, remember, settings_of
 from byhand.cli.output import form_of, say, show, show_text, visible
 from byhand.cli.progress import progress
@@ -18,7 +18,7 @@ from byhand.evidence.report import Report
 
 
 def evidence(
-    id_: str,
+    id_: RecordId,
     /,
     *,
     file: Annotated[Path, Parameter(name=("--file", "-o"))],
@@ -107,23 +107,25 @@ def verify(
     if form_of(common) == "table":
         show_text(written(report))
     else:
-        show(
-            {
-                "target": report.target,
-                "verdict": report.verdict,
-                "sound": report.sound,
-                "authenticated": report.authenticated,
-                "tampered": report.tampered,
-                "origin": report.origin,
-                "size": report.size,
-                "independence": report.independence,
-                "findings": [asdict(finding) for finding in report.findings],
-                "notes": report.notes,
-                "counts": report.counts,
-            },
-            common,
-        )
+        show(fields(report), common)
     return 0 if report.sound else 1
+
+
+def fields(report: Report) -> dict[str, object]:
+    """The report for machines."""
+    return {
+        "target": report.target,
+        "verdict": report.verdict,
+        "sound": report.sound,
+        "authenticated": report.authenticated,
+        "tampered": report.tampered,
+        "origin": report.origin,
+        "size": report.size,
+        "independence": report.independence,
+        "findings": [asdict(finding) for finding in report.findings],
+        "notes": report.notes,
+        "counts": report.counts,
+    }
 
 
 def written(report: Report) -> str:

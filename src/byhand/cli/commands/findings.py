@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from byhand.cli.asking import ask, can_ask
-from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show
 from byhand.cli.wishes import typed_value
@@ -17,7 +17,7 @@ from byhand.errors import Invalid
 
 
 def amend(
-    id_: str,
+    id_: RecordId,
     text: str | None = None,
     /,
     *,
@@ -54,7 +54,7 @@ def amend(
 
 
 def review(
-    id_: str,
+    id_: RecordId,
     verdict: Literal["right", "wrong"],
     text: str | None = None,
     /,

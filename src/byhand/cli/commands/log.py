@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import opened, remember
 from byhand.cli.output import say, show, show_rows, show_text
 from byhand.cli.progress import progress
@@ -58,7 +58,7 @@ def checkpoint(*, common: Common = NOTHING_CHOSEN) -> None:
         show({**fields, "note": note.decode()}, common)
 
 
-def prove(id_: str, /, *, file: Path | None = None, common: Common = NOTHING_CHOSEN) -> None:
+def prove(id_: RecordId, /, *, file: Path | None = None, common: Common = NOTHING_CHOSEN) -> None:
     """Prove that a record is in the log: its `.tlog-proof`, under an anchored checkpoint.
 
     For an intervention this is the proof of its latest record.

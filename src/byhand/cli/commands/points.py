@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import msgspec
 from cyclopts import Parameter
 
 from byhand.cli import signing
-from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.common import NOTHING_CHOSEN, Common, Many
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show, show_rows
 from byhand.cli.places import split_target
@@ -24,7 +25,6 @@ from byhand.trust import administration
 
 IMPORT_BYTES_MAX = 16 * 1024 * 1024  # thousands of points; more is no inventory that people keep
 COLUMNS = ("name", "mode", "tier", "action", "target", "owner", "environment")
-Many = Annotated[tuple[str, ...], Parameter(negative=())]
 
 
 def list_points(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -68,26 +68,55 @@ def show_point(name: str, /, *, common: Common = NOTHING_CHOSEN) -> None:
         show({**_fields(view.point), "reasons": [reason.code for reason in view.reasons]}, common)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """The options that say what a point is."""
+
+    action: Annotated[str, Parameter(help="What is done there: area.object.verb.")]
+    target: Annotated[str, Parameter(help="Where: system/type/id.")]
+    owner: Annotated[str, Parameter(help="The person who answers for it.")]
+    field: Annotated[str, Parameter(help="JSON pointer of the field within the target.")] = ""
+    team: Annotated[str | None, Parameter(help="The owner's team.")] = None
+    environment: Annotated[str, Parameter(help="E.g. production, staging.")] = "production"
+    tier: Annotated[Tier, Parameter(help="What an act there may cost.")] = "high"
+    mode: Annotated[
+        Mode, Parameter(help="observe: record. warn: record and alert. enforce: no permit, no act.")
+    ] = "observe"
+    reason: Annotated[
+        Many,
+        Parameter(
+            help="A reason code that may justify an act there; may be repeated. Default: all that fit the action."
+        ),
+    ] = ()
+    probe: Annotated[
+        str | None, Parameter(help="How its value is read: file:PATH#POINTER, or command:PROGRAM.")
+    ] = None
+    ignore: Annotated[Many, Parameter(help="JSON pointer that comparison leaves out; may be repeated.")] = ()
+    secret: Annotated[Many, Parameter(help="JSON pointer that is always secret; may be repeated.")] = ()
+    circle: Annotated[str | None, Parameter(help="Who is on call for it.")] = None
+    review_by: Annotated[str | None, Parameter(help="When somebody looks at it again, e.g. 2027-01-31.")] = (
+        None
+    )
+    retention_class: Annotated[str, Parameter(help="How long its records are kept.")] = "default-7y"
+    classification: Annotated[str, Parameter(help="How carefully its records are kept.")] = "internal"
+
+    def point(self, name: str) -> Point:
+        """The point of this name; raises Invalid when its target is not valid."""
+        system, kind, id_ = split_target(self.target)
+        return Point(
+            name=name, action=self.action, system=system, type=kind, id=id_, field=self.field, owner=self.owner,
+            team=self.team, environment=self.environment, tier=self.tier, reasons=self.reason, probe=self.probe,
+            ignore=self.ignore, secrets=self.secret, circle=self.circle, mode=self.mode,
+            review_by=self.review_by, retention_class=self.retention_class, classification=self.classification,
+        )  # fmt: skip
+
+
 def add(
     name: str,
     /,
     *,
-    action: str,
-    target: str,
-    owner: str,
-    field: str = "",
-    team: str | None = None,
-    environment: str = "production",
-    tier: Tier = "high",
-    mode: Mode = "observe",
-    reason: Many = (),
-    probe: str | None = None,
-    ignore: Many = (),
-    secret: Many = (),
-    circle: str | None = None,
-    review_by: str | None = None,
-    retention_class: str = "default-7y",
-    classification: str = "internal",
+    described: Described,
     proposal: Path | None = None,
     common: Common = NOTHING_CHOSEN,
 ) -> int:
@@ -106,49 +135,10 @@ def add(
     ----------
     name
         Short, in small letters: people type it in a hurry.
-    action
-        What is done there: area.object.verb.
-    target
-        Where: system/type/id.
-    owner
-        The person who answers for it.
-    field
-        JSON pointer of the field within the target.
-    team
-        The owner's team.
-    environment
-        E.g. production, staging.
-    tier
-        What an act there may cost.
-    mode
-        observe: record. warn: record and alert. enforce: no permit, no act.
-    reason
-        A reason code that may justify an act there; may be repeated. Default: all that fit the action.
-    probe
-        How its value is read: file:PATH#POINTER, or command:PROGRAM.
-    ignore
-        JSON pointer that comparison leaves out; may be repeated.
-    secret
-        JSON pointer that is always secret; may be repeated.
-    circle
-        Who is on call for it.
-    review_by
-        When somebody looks at it again, e.g. 2027-01-31.
-    retention_class
-        How long its records are kept.
-    classification
-        How carefully its records are kept.
     proposal
         The file for the second officer.
     """
-    system, kind, id_ = split_target(target)
-    point = Point(
-        name=name, action=action, system=system, type=kind, id=id_, field=field, owner=owner, team=team,
-        environment=environment, tier=tier, reasons=reason, probe=probe, ignore=ignore, secrets=secret,
-        circle=circle, mode=mode, review_by=review_by, retention_class=retention_class,
-        classification=classification,
-    )  # fmt: skip
-    return _submit([_record(point)], proposal, common)
+    return _submit([_record(described.point(name))], proposal, common)
 
 
 def _record(point: Point, action: str = administration.POINT_SET) -> Administration:

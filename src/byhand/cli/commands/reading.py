@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from byhand.cli.common import NOTHING_CHOSEN, OPTIONS, Common
+from byhand.cli.common import NOTHING_CHOSEN, OPTIONS, Common, RecordId
 from byhand.cli.opened import opened
 from byhand.cli.output import form_of, say, show as show_fields, show_rows
 from byhand.control.reading import Changes, Shown, as_builtins
@@ -23,7 +23,7 @@ from byhand.store.index import InterventionRow
 COLUMNS = ("declared", "id", "person", "action", "target", "state", "reason")
 
 
-def show(id_: str, /, *, why: str | None = None, common: Common = NOTHING_CHOSEN) -> None:
+def show(id_: RecordId, /, *, why: str | None = None, common: Common = NOTHING_CHOSEN) -> None:
     """Show everything recorded about an intervention, or one record.
 
     **Example**
@@ -136,7 +136,7 @@ def _row(row: InterventionRow) -> dict[str, object]:
     }
 
 
-def diff(id_: str, /, *, common: Common = NOTHING_CHOSEN) -> None:
+def diff(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
     """Show where the value before, the value declared and the value found differ.
 
     **Example**

@@ -10,8 +10,7 @@ from cyclopts import Parameter
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened, remember
 from byhand.cli.output import say
-from byhand.cli.places import place_from
-from byhand.cli.wishes import Wish, attempt
+from byhand.cli.wishes import NOTHING_INTENDED, Intended, attempt
 from byhand.client.commands import CommandResult, run_command
 from byhand.errors import Invalid
 from byhand.records import captured
@@ -22,14 +21,7 @@ def run(
     /,
     *,
     command: Annotated[tuple[str, ...], Parameter(parse=False)],
-    reason: str | None = None,
-    notes: str | None = None,
-    new: str | None = None,
-    probe: str | None = None,
-    action: str | None = None,
-    target: str | None = None,
-    ticket: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    same_as: str | None = None,
+    intended: Intended = NOTHING_INTENDED,
     common: Common = NOTHING_CHOSEN,
 ) -> int:
     r"""Run a command as an intervention: ask why, declare, permit, run, read back, conclude.
@@ -50,29 +42,10 @@ def run(
     ----------
     point
         The intervention point; what is run stands behind `--`.
-    reason
-        The reason code.
-    notes
-        Why, in your own words.
-    new
-        The value it is to have; high and critical risk require it.
-    probe
-        How the value is read: file:PATH#POINTER or command:PROGRAM. Default: the point's own.
-    action
-        What is done, area.object.verb; a point knows its own.
-    target
-        A target that is not registered: system/type/id, or system/type/id#/field.
-    ticket
-        A ticket that belongs to it; may be repeated.
-    same_as
-        The same words were used before, knowingly, in that intervention.
     """
     if not command:
         raise Invalid("there is no command to run", advice="Write it behind -- : byhand run POINT -- COMMAND")
-    wish = Wish(
-        place=place_from(point, target), action=action, reason=reason, notes=notes, new=new, probe=probe,
-        ticket=ticket, same_as=same_as,
-    )  # fmt: skip
+    wish = intended.at(point)
     with opened(common) as one:
         result = attempt(one, wish, lambda request, means: run_command(request, means, command))
         _tell(result)

@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import socket
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show
-from byhand.cli.places import intent_of, place_from, place_of_intent
-from byhand.cli.wishes import Wish, attempt
+from byhand.cli.places import intent_of, place_of_intent
+from byhand.cli.wishes import NOTHING_INTENDED, Intended, attempt
 from byhand.client import steps
-from byhand.client.contract import Acknowledgement
+from byhand.client.contract import Acknowledgement, Concluded
 from byhand.client.interventions import Means
 from byhand.client.steps import Prepared, Request
 from byhand.errors import NotAsDeclared
@@ -32,14 +30,7 @@ def declare(
     point: str | None = None,
     /,
     *,
-    reason: str | None = None,
-    notes: str | None = None,
-    new: str | None = None,
-    probe: str | None = None,
-    action: str | None = None,
-    target: str | None = None,
-    ticket: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    same_as: str | None = None,
+    intended: Intended = NOTHING_INTENDED,
     common: Common = NOTHING_CHOSEN,
 ) -> int:
     """Declare what you are about to do, and why. Exit code 5: it needs approval first.
@@ -55,27 +46,8 @@ def declare(
     ----------
     point
         The intervention point.
-    reason
-        The reason code.
-    notes
-        Why, in your own words.
-    new
-        The value it is to have; high and critical risk require it.
-    probe
-        How the value is read: file:PATH#POINTER or command:PROGRAM. Default: the point's own.
-    action
-        What is done, area.object.verb; a point knows its own.
-    target
-        A target that is not registered: system/type/id, or system/type/id#/field.
-    ticket
-        A ticket that belongs to it; may be repeated.
-    same_as
-        The same words were used before, knowingly, in that intervention.
     """
-    wish = Wish(
-        place=place_from(point, target), action=action, reason=reason, notes=notes, new=new, probe=probe,
-        ticket=ticket, same_as=same_as,
-    )  # fmt: skip
+    wish = intended.at(point)
     with opened(common) as one:
         prepared = attempt(one, wish, lambda request, means: _declare(one, request, means))
         declared = prepared.declared
@@ -99,7 +71,7 @@ def _declare(one: Opened, request: Request, means: Means) -> Prepared:
     return steps.declare_only(one.backend, request, read=means.read, signer=means.signer)
 
 
-def permit(id_: str, /, *, common: Common = NOTHING_CHOSEN) -> None:
+def permit(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
     """Get the permit for an intent of yours; it is good once, and for a few minutes.
 
     **Example**
@@ -127,7 +99,7 @@ def permit(id_: str, /, *, common: Common = NOTHING_CHOSEN) -> None:
 
 
 def redeem(
-    id_: str,
+    id_: RecordId,
     /,
     *,
     probe: str | None = None,
@@ -182,7 +154,7 @@ def redeem(
 
 
 def conclude(
-    id_: str,
+    id_: RecordId,
     /,
     *,
     result: Literal["applied", "failed", "abandoned", "unknown"],
@@ -228,20 +200,21 @@ def conclude(
             read=probe,
             error=error,
         )
-        outcome = concluded.outcome
-        show(
-            {
-                "intervention": found,
-                "result": outcome.result,
-                "found": captured.render(outcome.found) if outcome.found is not None else None,
-                "as_declared": outcome.as_declared,
-                **_placed(concluded.acknowledgement),
-            },
-            common,
-        )
-        if outcome.as_declared is False:
+        show({"intervention": found, **_ended(concluded)}, common)
+        if concluded.outcome.as_declared is False:
             raise NotAsDeclared(f"the value found is not the one declared in {found}")
         say("concluded")
+
+
+def _ended(concluded: Concluded) -> dict[str, object]:
+    """How it ended, and where that is recorded."""
+    outcome = concluded.outcome
+    return {
+        "result": outcome.result,
+        "found": captured.render(outcome.found) if outcome.found is not None else None,
+        "as_declared": outcome.as_declared,
+        **_placed(concluded.acknowledgement),
+    }
 
 
 def _attempt_of(one: Opened, intervention: str) -> str | None:
