@@ -17,10 +17,12 @@ in what is typed. Empty lines and the width of gaps do not count. `[exit N]` fol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+COMMAND_SECONDS_MAX = 60  # of one command; they take a fraction of a second
 PROMPT, CONTINUED, MESSAGE, PROSE = "$ ", "> ", "! ", "#"
 EXIT = re.compile(r"\[exit (?P<code>[0-9]+)\]")
 PLACEHOLDER = re.compile(r"<(?P<name>[A-Z][A-Z0-9-]*)>")
@@ -143,3 +145,17 @@ def _lines(script: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(script.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
             yield number, line.rstrip()
+
+
+def in_shell(line: str, prefix: Sequence[str] = (), folder: Path | None = None) -> Ended:
+    """Runs one line in a shell of its own, where ``byhand`` is the console script."""
+    done = subprocess.run(
+        [*prefix, "bash", "-o", "pipefail", "-c", line],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS_MAX,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)

@@ -6,9 +6,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from byhand.cli.output import say, visible
+from byhand.cli.output import say
 from byhand.errors import Invalid
 from byhand.records.kinds import Reason
+from byhand.records.visible import visible
 
 TRIES_MAX = 3  # whoever is wrong three times is helped more by the list than by a fourth question
 DIGITS_MAX = 6  # no list is longer

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from byhand.cli.common import Common, OutputForm
+from byhand.records.visible import visible
 
 WIDTH_BESIDE_TERMINAL = 160
 """Characters of a table's line where no terminal says how wide it is."""
@@ -21,17 +22,6 @@ def say(text: str) -> None:
     """A message for the person, on standard error."""
     sys.stderr.write(visible(text, keep="\n") + "\n")
     sys.stderr.flush()
-
-
-def visible(text: str, *, keep: str = "") -> str:
-    """``text`` with everything escaped that a terminal could take for a command or draw elsewhere."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(one if one in keep or one.isprintable() else _escaped(one) for one in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def form_of(common: Common) -> OutputForm:

@@ -12,9 +12,10 @@ from cyclopts import Parameter
 from byhand.cli.commands.log import write_file
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import opened, remember, settings_of
-from byhand.cli.output import form_of, say, show, show_text, visible
+from byhand.cli.output import form_of, say, show, show_text
 from byhand.cli.progress import progress
 from byhand.evidence.report import Report
+from byhand.records.visible import visible
 
 
 def evidence(
