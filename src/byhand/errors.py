@@ -134,6 +134,16 @@ class ChainMoved(Conflict):
         super().__init__(f"the chain {chain} is at entry {head}, not at {expected} as it was when read")
 
 
+class TooLate(Conflict):
+    """What was good until ``before`` would be recorded at ``recorded``, in the log's time, which never goes back."""
+
+    def __init__(self, before: str, recorded: str) -> None:
+        super().__init__(
+            f"this was good until {before}, and in the log it is {recorded}",
+            advice="Declare it anew. If that is not the time, set this machine's clock: byhand doctor",
+        )
+
+
 class IllegalTransition(Conflict):
     """The lifecycle of an intervention does not allow this record now."""
 

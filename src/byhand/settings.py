@@ -34,7 +34,10 @@ class AnchorSettings:
     """Where the last signed checkpoint is kept, apart from the home."""
 
     folder: str = ""
-    """Folder of the anchors; empty: ``$XDG_STATE_HOME/byhand/anchors`` (``~/.local/state/byhand/anchors``)."""
+    """Folder of the anchors; empty: ``$XDG_STATE_HOME/byhand/anchors`` (``~/.local/state/byhand/anchors``).
+
+    Taken from the environment only: a home that says itself where its anchor is vouches for itself.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Settings:
     gate: GateSettings = field(default_factory=GateSettings)
 
 
+ENVIRONMENT_ONLY = frozenset({"anchor.folder"})
 BOUNDS: dict[str, tuple[int, int]] = {
     "log.heartbeat_idle_minutes": (1, 1_440),  # more than a day of silence proves nothing about being alive
     "log.checkpoint_seconds": (1, 60),  # an unsigned minute is the most that a rollback may hide in
@@ -70,6 +74,10 @@ def parse(document: Mapping[str, object], environment: Mapping[str, str]) -> Set
     chosen: dict[str, dict[str, object]] = {}
     for section, values in document.items():
         for name, value in values.items() if isinstance(values, dict) else [("", values)]:
+            if f"{section}.{name}" in ENVIRONMENT_ONLY:
+                variable = f"{PREFIX}{section}{SEPARATOR}{name}".upper()
+                faults.append(Fault(f"/{section}/{name}", "is not the home's to say", f"set {variable}"))
+                continue
             _choose(chosen, faults, section, name, value, f"/{section}/{name}".rstrip("/"))
     for variable, text in environment.items():
         if variable.startswith(PREFIX) and SEPARATOR in variable and variable not in BESIDE_THE_SETTINGS:

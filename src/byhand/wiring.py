@@ -246,7 +246,7 @@ def _put_together(
         keys.secret(DECLARATION_MAC),
         settings.gate,
     )
-    settling = Settling(chains, points, index.due, lambda one: bool(index.caused(one)), executor_alive)
+    settling = Settling(chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive)
     reading = Reading(journal, indexer, index, points)
     findings = Findings(chains)
     return Home(

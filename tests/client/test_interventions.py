@@ -9,15 +9,17 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from real_home import ADA, ORIGIN, RealHome
 
 from byhand import clock
 from byhand.client import interventions, steps
-from byhand.client.contract import Backend
+from byhand.client.contract import Backend, Permitted
 from byhand.client.interventions import Intervention
 from byhand.client.places import RegisteredPoint, Target
 from byhand.errors import (
@@ -791,3 +793,97 @@ def test_a_permit_is_used_once(home: RealHome, engine: Engine) -> None:
     assert first == again
     with pytest.raises(NotPermitted, match="used"):
         steps.redeem_only(home.backend, prepared.intervention, place, read=engine.read)
+
+
+# -- what bodies and machines do
+
+
+class _Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (_Unspeakable(), "_Unspeakable: its message cannot be read"),
+        (FileNotFoundError(2, "No such file", "/srv/\udcff"), "\\udcff"),
+        (RuntimeError("\x1b[31m\x00\u202egnp.exe"), "RuntimeError: \\x1b[31m\\x00\\u202egnp.exe"),
+        (RuntimeError("x" * 5_000_000), "RuntimeError: xxx"),
+        (GeneratorExit(), "GeneratorExit"),
+        (ExceptionGroup("both", [ValueError("\ud800")]), "ExceptionGroup: both"),
+    ],
+    ids=["no-words", "half-a-character", "escapes", "huge", "generator-exit", "group"],
+)
+def test_an_exception_of_any_kind_is_recorded(
+    home: RealHome, engine: Engine, error: BaseException, said: str
+) -> None:
+    """Whatever it is made of: the outcome is recorded and the body's own exception goes on."""
+    act = home.act(engine.read, new="ACTIVE")
+    with pytest.raises(type(error)) as raised, act:
+        raise error
+    assert raised.value is error
+    assert act.outcome.result == "failed"
+    assert said in str(act.outcome.error)
+
+
+def test_a_permit_whose_answer_came_late_is_not_used(
+    home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The body does not begin after the permit's end; that nothing was done is recorded."""
+    permit = home.backend.permit
+
+    def late(*args: Any) -> Permitted:
+        return msgspec.structs.replace(permit(*args), expires=clock.now())
+
+    monkeypatch.setattr(type(home.backend), "permit", staticmethod(late))
+    act = home.act(engine.read, new="ACTIVE")
+    with pytest.raises(NotPermitted, match="before the act began"), act:
+        engine.state = "ACTIVE"
+    assert engine.state == "HALTED"
+    assert act.outcome.result == "abandoned"
+
+
+def test_a_permit_that_lapses_while_the_loop_is_busy_is_not_used(
+    home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the thread that got it and the body, the loop may do something else for long."""
+    act = home.act(engine.read, new="ACTIVE")
+    begin = act._begin
+
+    def begun() -> None:
+        begin()
+        lapsed = msgspec.structs.replace(act.permitted, expires=clock.now())
+        act._permitted = lapsed
+
+    monkeypatch.setattr(act, "_begin", begun)
+
+    async def work() -> None:
+        async with act:
+            engine.state = "ACTIVE"
+
+    with pytest.raises(NotPermitted, match="before the act began"):
+        asyncio.run(work())
+    assert engine.state == "HALTED"
+    assert act.outcome.result == "abandoned"
+
+
+def test_a_function_that_only_begins_later_is_refused(home: RealHome, engine: Engine) -> None:
+    """A callable that returns a coroutine or generator would act after its outcome: it is never started."""
+
+    class Later:
+        async def __call__(self) -> None:
+            engine.state = "ACTIVE"
+
+    def generator() -> Iterator[int]:
+        engine.state = "ACTIVE"
+        yield 1
+
+    def indirectly() -> object:
+        return generator()
+
+    for function in (Later(), partial(Later()), indirectly):
+        act = home.act(engine.read, new="ACTIVE")
+        with pytest.raises(Invalid, match="returned before its act began"):
+            act(function)()
+        assert engine.state == "HALTED"

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,14 @@ from byhand.errors import (
     NotFound,
     NotPermitted,
     Refused,
+    TooLate,
 )
 from byhand.ids import new_record_id
 from byhand.records import captured, codec
 from byhand.records.intervention import Change, Declaration, Justification, Target
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome, Permit, Point
 from byhand.trust import statements
+from byhand.verifying import Knowledge, verify_target
 
 HALTED, ACTIVE = captured.capture("HALTED"), captured.capture("ACTIVE")
 ACTION = "trading.circuit_breaker.override"
@@ -608,3 +612,143 @@ def test_a_key_revoked_meanwhile_stops_what_was_about_to_be_recorded(desk: Desk)
     with pytest.raises(Refused, match="revoked"):
         desk.home.gate.declare(desk.ada, declared, statement)
     assert desk.size == before + 1
+
+
+# -- what is done in vain, by others, or too late leaves an honest log sound
+
+
+def _findings(desk: Desk) -> list[str]:
+    """What verification says against the home, opened beside its owner."""
+    desk.home.journal.anchor()
+    report = verify_target(str(desk.office.path), Knowledge(environment=desk.office.environment))
+    return [str(found) for found in report.findings]
+
+
+def _carried_out(desk: Desk) -> str:
+    intervention = desk.declare()
+    desk.permit(intervention)
+    desk.home.gate.conclude(desk.ada, intervention, desk.outcome(intervention))
+    return intervention
+
+
+def test_an_attempt_in_vain_after_the_end_is_recorded_and_harmless(desk: Desk) -> None:
+    """The refusal is on record, and the honest log stays sound."""
+    intervention = _carried_out(desk)
+    with pytest.raises(NotPermitted, match="was used already"):
+        desk.home.gate.redeem(desk.ada, intervention, desk.attempt("second"))
+    assert desk.chain(intervention)[-1].phase == "refused"
+    assert _findings(desk) == []
+
+
+def test_the_same_attempt_gets_no_permit_after_the_outcome(desk: Desk) -> None:
+    """Asking again is for lost answers; once the act has ended there is nothing left to permit."""
+    intervention = desk.declare()
+    assert desk.permit(intervention).permit == desk.permit(intervention).permit
+    desk.home.gate.conclude(desk.ada, intervention, desk.outcome(intervention))
+    with pytest.raises(NotPermitted, match="was used already"):
+        desk.permit(intervention)
+    assert _findings(desk) == []
+
+
+@pytest.mark.parametrize("stage", ["declared", "issued", "redeemed", "ended"])
+def test_nobody_gets_a_permit_for_somebody_elses_act(desk: Desk, stage: str) -> None:
+    """Not even by repeating the attempt that stands in the log; where there is a permit, the refusal names them."""
+    bob = desk.office.caller("bob")
+    intervention = desk.declare()
+    if stage == "issued":
+        desk.home.gate.permit(desk.ada, intervention)
+    if stage in ("redeemed", "ended"):
+        desk.permit(intervention)
+    if stage == "ended":
+        desk.home.gate.conclude(desk.ada, intervention, desk.outcome(intervention))
+    before = desk.size
+    for ask in (
+        lambda: desk.home.gate.permit(bob, intervention),
+        lambda: desk.home.gate.permit(bob, intervention, desk.attempt()),
+        lambda: desk.home.gate.redeem(bob, intervention, desk.attempt()),
+    ):
+        with pytest.raises(NotPermitted, match=r"ada's: bob cannot|no permit was issued"):
+            ask()
+    refusals = [one for one in desk.chain(intervention) if getattr(one, "phase", "") == "refused"]
+    assert desk.size - before == len(refusals) == (0 if stage == "declared" else 2)
+    assert all("bob" in str(one.cause) for one in refusals)
+    assert _findings(desk) == []
+
+
+def _set_back(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+    real = clock.now
+
+    def now() -> str:
+        return clock.after(real(), seconds=-seconds)
+
+    monkeypatch.setattr(clock, "now", now)
+
+
+def test_a_clock_set_back_stops_what_the_log_could_not_prove(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log's time never goes back: what has ended there is refused, with advice, and nothing is spoilt."""
+    _set_back(monkeypatch, seconds=3 * 3_600)
+    before = desk.size
+    with pytest.raises(TooLate, match="in the log it is") as refused:
+        desk.declare()
+    assert "clock" in str(refused.value.advice)
+    assert desk.size == before
+    assert _findings(desk) == []
+
+
+def test_a_clock_set_back_between_permit_and_redemption(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A permit that has lapsed by the log's time is not used, whatever the clock says."""
+    intervention = desk.declare()
+    desk.home.gate.permit(desk.ada, intervention)
+    with monkeypatch.context() as later:
+        _set_back(later, seconds=-3 * 3_600)
+        desk.home.journal.heartbeat()
+    with pytest.raises(TooLate):
+        desk.home.gate.redeem(desk.ada, intervention, desk.attempt())
+    assert _findings(desk) == []
+
+
+def test_what_waits_too_long_for_its_commit_is_not_recorded(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate looked in time; the entry would stand behind its end: it is refused at its place in the log."""
+    declared = desk.declaration(expires=clock.after(clock.now(), seconds=0.2))
+    statement = desk.statement(declared)
+    append = desk.home.journal.append
+
+    def slow(*args: Any) -> Any:
+        time.sleep(0.3)
+        return append(*args)
+
+    monkeypatch.setattr(desk.home.journal, "append", slow)
+    with pytest.raises(TooLate):
+        desk.home.gate.declare(desk.ada, declared, statement)
+
+
+def test_a_point_changed_meanwhile_does_not_accuse_anybody(desk: Desk) -> None:
+    """Which fields comparison leaves out belongs to the moment: the verifier follows the point's changes."""
+    point = desk.home.points.get("enforce-high")
+    noisy = captured.capture({"state": "HALTED", "noise": 1})
+    first = desk.declare(change=Change(original=noisy, new=ACTIVE))
+    desk.office.register(msgspec.structs.replace(point, ignore=("/noise",)))
+    desk.permit(first, desk.attempt(before=captured.capture({"state": "HALTED", "noise": 2})))
+    desk.home.gate.conclude(desk.ada, first, desk.outcome(first))
+    assert _findings(desk) == []
+
+
+def test_an_outcome_that_byhand_writes_itself_keeps_no_secret(desk: Desk, tmp_path: Path) -> None:
+    """Its probe reads what the client would have read; what is secret there is secret here."""
+    file = tmp_path / "gateway.json"
+    file.write_text('{"state": "HALTED", "pin": "4711-0815"}')
+    point = msgspec.structs.replace(
+        desk.home.points.get("enforce-low"), probe=f"file:{file}", secrets=("/pin",)
+    )
+    desk.office.register(point)
+    intervention = desk.declare("enforce-low")
+    desk.permit(intervention, desk.attempt(executor=f"{socket.gethostname()}/4194304/1"))
+    desk.home.settle()
+    outcome = desk.chain(intervention)[-1]
+    assert (outcome.result, outcome.concluded_by) == ("unknown", "byhand")
+    assert "HALTED" in str(outcome.found.text)
+    assert "4711" not in codec.encode(outcome).decode()

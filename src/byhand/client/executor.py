@@ -26,12 +26,25 @@ def executor_alive(executor: str) -> bool | None:
         return False
     except PermissionError:
         return None
-    return _started(process) == started
+    return _started(process) == started and not _ended(process)
 
 
 def _started(process: int) -> str:
     """Start of a process in clock ticks since boot (proc(5), field 22); ``0`` where there is no /proc."""
-    stat = Path(f"/proc/{process}/stat")
-    if not stat.exists():
-        return "0"
-    return stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+    fields = _stat(process)
+    return fields[19] if fields else "0"
+
+
+def _ended(process: int) -> bool:
+    """Whether only its exit code is left of it (proc(5), field 3)."""
+    fields = _stat(process)
+    return bool(fields) and fields[0] in "ZX"
+
+
+def _stat(process: int) -> list[str]:
+    """The fields of /proc/PID/stat behind the name; empty where there is no /proc."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()

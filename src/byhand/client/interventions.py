@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, cast
 
+from byhand import clock
 from byhand.client import steps
 from byhand.client.contract import Attempt, Backend, Concluded, Declared, Permitted, Receipt
 from byhand.client.reverting import DueRevert, Reverter
@@ -29,6 +30,7 @@ from byhand.errors import (
     Invalid,
     LogUnavailable,
     NotAsDeclared,
+    NotPermitted,
     OutcomeUnrecorded,
 )
 from byhand.ids import new_record_id
@@ -152,6 +154,13 @@ class Intervention:
             if self._permitted is not None:  # the permit came while nobody waited any more
                 await _in_thread(functools.partial(self._abandon, cancelled))
             raise
+        try:
+            self._check_in_time(
+                self.permitted
+            )  # the loop may have been busy for long before it came back here
+        except NotPermitted as late:
+            await _in_thread(functools.partial(self._abandon, late))
+            raise
         return self
 
     async def __aexit__(
@@ -171,7 +180,7 @@ class Intervention:
         @functools.wraps(function)
         def carried_out(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
             with Intervention(self._request, self._means):
-                return function(*args, **kwargs)
+                return _done(function(*args, **kwargs))
 
         return carried_out
 
@@ -208,12 +217,22 @@ class Intervention:
             raise
 
     def _use_permit(self, backend: Backend, prepared: Prepared) -> None:
-        began = time.monotonic()
+        began, clock_began = time.monotonic(), time.time()
         self._attempt = steps.make_attempt(prepared.sight, attempt=new_record_id())
         self._permitted = backend.permit(prepared.intervention, self._attempt)
         # A crash exactly here leaves a used permit without outcome: byhand notes it as unknown.
-        if time.monotonic() - began > READ_AGAIN_SECONDS:
+        slept = abs(time.time() - clock_began)  # a machine that slept: the monotonic clock stood still
+        if max(time.monotonic() - began, slept) > READ_AGAIN_SECONDS:
             self._check_still(prepared, self._attempt)
+        self._check_in_time(self._permitted)
+
+    @staticmethod
+    def _check_in_time(permitted: Permitted) -> None:
+        """A permit is for an act that begins now: one whose answer came late is not used."""
+        if clock.now() >= permitted.expires:
+            raise NotPermitted(
+                f"the permit lapsed at {permitted.expires}, before the act began", advice="Declare anew."
+            )
 
     @staticmethod
     def _check_still(prepared: Prepared, attempt: Attempt) -> None:
@@ -322,6 +341,19 @@ class Intervention:
         return act.outcome
 
 
+def _done(result: Result) -> Result:
+    """The result of an act that is over; a coroutine or generator would only begin after the outcome."""
+    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()
+        raise Invalid(
+            "the decorated function returned before its act began",
+            (Fault("/body", f"returned a {type(result).__name__}", "decorate the async function itself"),),
+        )
+    return result
+
+
 def _check_means(request: Request, means: Means) -> None:
     if (request.until is None) == (means.revert is None):
         return
@@ -340,7 +372,13 @@ def _run_revert(revert: Revert) -> None:
 
 
 def _description(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """The exception in words that a record can hold; one that cannot even be written as text is named."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - whatever the act raised, its outcome must be recorded
+        text = "its message cannot be read"
+    return f"{name}: {text}" if text else name
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

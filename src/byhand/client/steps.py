@@ -30,6 +30,7 @@ from byhand.records.actor import Via
 from byhand.records.intervention import Automation, Change, Declaration, Justification, Target, Tier, Times
 from byhand.records.kinds import SCHEMA_VERSION, Outcome
 from byhand.records.values import CapturedValue
+from byhand.records.visible import visible
 from byhand.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -369,7 +370,8 @@ def outcome_of(
     return msgspec.structs.replace(
         outcome,
         as_declared=_as_declared(sight, outcome, declared),
-        error=outcome.error[:ERROR_LENGTH_MAX] if outcome.error else None,  # cut last: half a secret hides
+        # Cut last, half a secret hides; what a record cannot hold, a NUL or half a character, is escaped.
+        error=visible(outcome.error, keep="\n\t")[:ERROR_LENGTH_MAX] if outcome.error else None,
     )
 
 

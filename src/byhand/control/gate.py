@@ -20,7 +20,6 @@ from byhand.control.people import People
 from byhand.control.permits import Permits
 from byhand.control.point_views import PointViews
 from byhand.control.reasons import Reasons, text_digest
-from byhand.control.requirement import requirement
 from byhand.errors import (
     BadSignature,
     ByhandError,
@@ -39,6 +38,7 @@ from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
 from byhand.trust import checks
+from byhand.trust.requirement import requirement
 
 CLOCK_SKEW_SECONDS_MAX = 300  # claims further off than this are flagged, see docs/spec/log-profile.md
 
@@ -108,6 +108,7 @@ class Gate:
             claims=claims,
             expected_head=None,
             expected_administration=administration,
+            before=declaration.expires,
             declaration=declared,
         )
         try:

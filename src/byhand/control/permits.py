@@ -6,7 +6,6 @@ The proof is ``byhand.trust.permit``, the same numbers here and for a verifier y
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import NoReturn
 
@@ -18,17 +17,16 @@ from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
-from byhand.control.requirement import Requirement, demanded
 from byhand.control.turns import Turns
 from byhand.errors import BeforeStateChanged, ClaimTaken, NotPermitted, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import ANY, Anything, Entry
 from byhand.journal.journal import Journal
-from byhand.records import canonical, captured, codec
+from byhand.records import captured
 from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Permit
 from byhand.settings import GateSettings
-from byhand.trust import permit as proof
+from byhand.trust import facts as facts_of, permit as proof
 
 _FASTER = "somebody redeemed a permit on this target this very moment: declare anew on the value it has now"
 
@@ -64,30 +62,30 @@ class Permits:
         self, caller: Caller, chain: Chain, redeem: Attempt | None, administration: int | None
     ) -> Permitted:
         issued = chain.permit("issued")
-        if issued is not None:
-            if redeem is None:
-                return _permitted(*issued)
+        if issued is not None and redeem is not None:
             return self._redeem(caller, chain, redeem, administration)
-        if chain.state.phase not in ("declared", "approved"):
-            raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
         acknowledgement, intent = chain.intent
         self._check_same_person(caller, intent)
-        facts, needs = self._facts(acknowledgement, intent)
+        if issued is not None:
+            return _permitted(*issued)
+        if chain.state.phase not in ("declared", "approved"):
+            raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
+        facts = self._facts(acknowledgement, intent)
         persons = self._people.keyring().persons_at(self._journal.reader.size)
         proof.check_issue(
             facts,
-            _approvals(intent, needs),
+            facts_of.approvals(intent),
             persons=persons,
             now=clock.now(),
             permit_seconds=self._settings.permit_seconds,
         )
-        if needs.anchored:
+        if facts_of.needs(intent).anchored:
             self._journal.anchor(acknowledgement.index + 1)
         permit = self._issued(acknowledgement, intent, facts)
         records = [permit]
         if redeem is None:
             return _permitted(self._extend(chain, records, administration)[-1], records[-1])
-        self._check_redeem(caller, chain, permit, redeem, facts, needs)
+        self._check_redeem(chain, permit, redeem, facts)
         records.append(_of_permit(permit, redeem, "redeemed"))
         try:
             acknowledgements = self._extend(chain, records, administration, self._turn(intent, facts))
@@ -103,30 +101,13 @@ class Permits:
                 advice="Declare your own intent.",
             )
 
-    def _facts(self, acknowledgement: Acknowledgement, intent: Intent) -> tuple[proof.Intent, Requirement]:
+    def _facts(self, acknowledgement: Acknowledgement, intent: Intent) -> proof.Intent:
         """What the permit's proof asks of the intent. Its signature was checked when it was declared."""
-        needs = demanded(intent.target.tier, intent.mode)
-        digest = codec.declaration_digest(intent.declaration)
-        facts = proof.Intent(
-            bound=self._bound(intent),
-            signature=needs.signature,
-            expires=intent.declaration.expires,
+        return facts_of.facts(
+            intent,
             index=acknowledgement.index,
             leaf_hash=bytes.fromhex(acknowledgement.leaf),
-            declaration_sha256=digest,
-            signed_declaration_sha256=digest if intent.statement is not None else None,
-        )
-        return facts, needs
-
-    def _bound(self, intent: Intent) -> proof.Bound:
-        change = intent.declaration.change
-        target = intent.target
-        place = canonical.encode([target.system, target.type, target.id, change.field])
-        return proof.Bound(
-            person=intent.declaration.person,
-            target=hashlib.sha256(place).hexdigest(),
-            change_sha256=codec.change_digest(change),
-            before_sha256=captured.normal_digest(change.original, self._views.ignored(intent)),
+            ignore=self._views.ignored(intent),
         )
 
     def _issued(self, acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent) -> Permit:
@@ -162,9 +143,13 @@ class Permits:
         issued = chain.permit("issued")
         if issued is None:
             raise NotPermitted("no permit was issued for this intervention", advice="byhand permit ID")
+        self._check_redeemer(caller, chain, issued[1], attempt)
         redeemed = chain.permit("redeemed")
         if redeemed is not None:
-            if (redeemed[1].attempt, redeemed[1].executor) == (attempt.attempt, attempt.executor):
+            same = (redeemed[1].attempt, redeemed[1].executor) == (attempt.attempt, attempt.executor)
+            if (
+                same and chain.state.phase == "redeemed"
+            ):  # the answer was lost on its way, the act is still to come
                 return _permitted(*redeemed)
             used = NotPermitted(
                 "this permit was used already: it is good once", advice="Declare a new intent."
@@ -173,14 +158,21 @@ class Permits:
         if chain.state.phase != "permitted":
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
         acknowledgement, intent = chain.intent
-        facts, needs = self._facts(acknowledgement, intent)
-        self._check_redeem(caller, chain, issued[1], attempt, facts, needs)
+        facts = self._facts(acknowledgement, intent)
+        self._check_redeem(chain, issued[1], attempt, facts)
         record = _of_permit(issued[1], attempt, "redeemed")
         try:
             (acknowledgement,) = self._extend(chain, [record], administration, self._turn(intent, facts))
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgement, record)
+
+    def _check_redeemer(self, caller: Caller, chain: Chain, permit: Permit, attempt: Attempt) -> None:
+        """Somebody else's attempt is refused whatever else holds, and the refusal names them."""
+        try:
+            self._check_same_person(caller, chain.intent[1])
+        except NotPermitted as error:
+            self._refuse_attempt(chain, permit, attempt, error)
 
     def _turn(self, intent: Intent, facts: proof.Intent) -> tuple[str, ...]:
         """The claim that keeps others off the same target meanwhile; only ``enforce`` makes anybody wait."""
@@ -190,19 +182,16 @@ class Permits:
 
     def _check_redeem(
         self,
-        caller: Caller,
         chain: Chain,
         permit: Permit,
         attempt: Attempt,
         facts: proof.Intent,
-        needs: Requirement,
     ) -> None:
         _, intent = chain.intent
         try:
-            self._check_same_person(caller, intent)
             proof.check_redeem(
                 facts,
-                _approvals(intent, needs),
+                facts_of.approvals(intent),
                 proof.Permit(
                     bound=replace(facts.bound, before_sha256=permit.before), expires=permit.expires or ""
                 ),
@@ -244,15 +233,19 @@ class Permits:
                 claims=(f"redemption:{record.permit}", *turn) if record.phase == "redeemed" else (),
                 expected_head=chain.head if position == 0 else ANY,
                 expected_administration=administration,
+                before=_deadline(chain.intent[1], record),
             )
             for position, record in enumerate(records)
         ]
         return self._chains.extend(str(records[0].intervention), chain, entries)
 
 
-def _approvals(intent: Intent, needs: Requirement) -> proof.Approvals:
-    """The seam where other persons' approvals enter."""
-    return proof.Approvals(required=needs.approvals, contributors=frozenset({intent.declaration.person}))
+def _deadline(intent: Intent, record: Permit) -> str | None:
+    """Before when the record must be in the log: it may wait for its commit longer than it is good for."""
+    if record.phase == "refused":
+        return None
+    ends = intent.declaration.expires
+    return ends if record.phase == "issued" else min(ends, record.expires or ends)
 
 
 def _of_permit(permit: Permit, attempt: Attempt, phase: str, cause: str | None = None) -> Permit:

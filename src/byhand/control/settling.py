@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from byhand import clock
 from byhand.control.chains import Chain, Chains
 from byhand.control.indexing import OVERDUE, due_after
-from byhand.control.points import Points
+from byhand.control.point_views import PointViews
 from byhand.errors import ChainMoved, NotFound, ProbeFailed
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
@@ -17,6 +17,7 @@ from byhand.records import captured
 from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Finding, Outcome
 from byhand.records.values import CapturedValue
+from byhand.redaction import Redactor
 
 BYHAND = "byhand"
 
@@ -30,13 +31,13 @@ class Settling:
     def __init__(
         self,
         chains: Chains,
-        points: Points,
+        views: PointViews,
         due: Callable[[str], Iterable[str]],
         reverted: Callable[[str], bool],
         alive: Callable[[str], bool | None],
     ) -> None:
         self._chains = chains
-        self._points = points
+        self._views = views
         self._due = due
         self._reverted = reverted
         self._alive = alive
@@ -106,14 +107,13 @@ class Settling:
         )
 
     def _found(self, name: str | None) -> CapturedValue:
-        """The value found now, where byhand can read it by itself."""
+        """The value found now, where byhand can read it by itself, its secrets taken out."""
         try:
-            point = self._points.get(name or "")
-            if point.probe is None or is_client_only(point.probe):
-                return captured.unknown("only the client can read this target")
-            return open_probe(point.probe).read()
-        except (NotFound, ProbeFailed) as error:
+            view = self._views.registered(name or "")
+        except NotFound as error:
             return captured.unknown(str(error))
+        redactor = Redactor(view.point.secrets, bytes.fromhex(view.mac_key), view.mac_key_id)
+        return redactor.value(_read(view.point.probe))
 
     @staticmethod
     def _overdue(chain: Chain, until: str) -> Finding | None:
@@ -131,3 +131,12 @@ class Settling:
             verdict=OVERDUE,
             summary=f"the change was to end at {until} and has not been reverted",
         )
+
+
+def _read(probe: str | None) -> CapturedValue:
+    if probe is None or is_client_only(probe):
+        return captured.unknown("only the client can read this target")
+    try:
+        return open_probe(probe).read()
+    except ProbeFailed as error:
+        return captured.unknown(str(error))

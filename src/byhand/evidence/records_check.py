@@ -9,8 +9,8 @@ Fed in log order with every opened record, from a home or from a bundle:
     a  administration: keyring statements lead back to the genesis officers; others are signed by officers
     b  intent: the actor's signature covers exactly the declaration, by a key valid at that place in the log;
        for high and critical risk under ``enforce`` there must be one
-    c  permit: for an intent that stands where it says, of the same person and change, made in the knowledge of
-       all administration before it, redeemed at most once
+    c  permit: for an intent that stands where it says, made in the knowledge of all administration before it,
+       by the proof of ``trust.permit`` at the time of its entry, redeemed at most once
     d  outcome and the rest: the lifecycle allows it
 
 Memory: one state for each intervention that has not ended.
@@ -18,21 +18,22 @@ Memory: one state for each intervention that has not ended.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from byhand.errors import ByhandError, Invalid, Unsound
+from byhand import clock
+from byhand.errors import ByhandError, Invalid, ProofMismatch, Refused, Unsound
 from byhand.evidence.report import Report, found
 from byhand.records import codec, lifecycle
 from byhand.records.kinds import Administration, AnyRecord, Intent, Permit
 from byhand.records.leaf import Leaf
 from byhand.records.lifecycle import State
 from byhand.signatures import dsse
-from byhand.trust import checks
+from byhand.trust import checks, facts as facts_of, permit as proof
 from byhand.trust.administration import check_record
 from byhand.trust.keyring import Keyring
 
 SIGNED_TIERS = frozenset({"high", "critical"})
-ENDED = frozenset({"applied", "failed", "abandoned", "lapsed", "refused", "withdrawn", "explained"})
+ENDED = (lifecycle.ENDED - {"unknown"}) | {"explained"}  # after "unknown" an outcome may still follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class _Life:
 
     state: State
     intent: Seen | None = None
+    facts: proof.Intent | None = None
+    ignore: tuple[str, ...] | None = None
+    """The pointers left out of comparison when ``facts`` were made."""
     issued: Permit | None = None
     redeemed: bool = False
 
@@ -66,6 +70,7 @@ class RecordsCheck:
     signatures: int = 0
     _lives: dict[str, _Life] = field(default_factory=dict)
     _administration: int | None = None
+    _ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def see(self, seen: Seen) -> None:
         """Check the next record; what fails becomes a finding."""
@@ -93,6 +98,8 @@ class RecordsCheck:
     # -- a
 
     def _see_administration(self, seen: Seen, record: Administration) -> None:
+        if record.point is not None:
+            self._ignored[record.point.name] = record.point.ignore
         try:
             self.keyring = check_record(
                 record,
@@ -141,34 +148,62 @@ class RecordsCheck:
 
     def _see_permit(self, seen: Seen, record: Permit) -> None:
         life = self._lives.get(str(record.intervention))
-        if life is None or life.intent is None or not isinstance(life.intent.record, Intent):
-            self._add("permit.unproven", seen, "there is no intent under way for this permit")
-            return
         if seen.leaf.administration != self._administration:
             what = f"knows administration up to {seen.leaf.administration}, but it had reached {self._administration}"
             self._add("permit.unproven", seen, what)
-        intent = life.intent.record
-        stands = (record.intent, record.leaf) == (life.intent.index, life.intent.leaf_hash.hex())
-        if not stands or record.person != intent.declaration.person:
-            self._add("permit.unproven", seen, "is for another intent or person than the one in the log")
-        if record.change != codec.change_digest(intent.declaration.change):
-            self._add("permit.unproven", seen, "is for another change than the one declared")
-        self._see_phase(seen, record, life, intent)
+        if life is not None and record.phase == "refused" and life.state.phase in ENDED:
+            return  # an attempt in vain after the end changes nothing; its facts are forgotten by then
+        if life is None or life.intent is None or not isinstance(life.intent.record, Intent):
+            self._add("permit.unproven", seen, "there is no intent under way for this permit")
+            return
+        try:
+            self._check_permit(seen, record, life, life.intent, life.intent.record)
+        except (Unsound, Refused) as error:
+            self._add("permit.unproven", seen, str(error))
 
-    def _see_phase(self, seen: Seen, record: Permit, life: _Life, intent: Intent) -> None:
+    def _facts(self, life: _Life, stands: Seen, intent: Intent) -> proof.Intent:
+        """The facts as they are here: the point may have been changed since the intent."""
+        ignore = self._ignored.get(intent.target.point or "", ())
+        if life.facts is None or life.ignore != ignore:
+            life.facts = facts_of.facts(intent, index=stands.index, leaf_hash=stands.leaf_hash, ignore=ignore)
+            life.ignore = ignore
+        return life.facts
+
+    def _check_permit(self, seen: Seen, record: Permit, life: _Life, stands: Seen, intent: Intent) -> None:
+        """The proof that the gate went through, at the time and with the persons of that place in the log."""
+        facts = self._facts(life, stands, intent)
+        if (record.intent, record.leaf) != (facts.index, (facts.leaf_hash or b"").hex()):
+            raise ProofMismatch("it names another intent than the one in the log")
+        persons = self.keyring.persons_at(seen.index) if self.keyring is not None else frozenset()
+        bound = replace(
+            facts.bound, person=record.person, change_sha256=record.change, before_sha256=record.before
+        )
+        recorded, expires = seen.leaf.recorded, record.expires or ""
         if record.phase == "issued":
+            proof.check_issue(
+                facts,
+                facts_of.approvals(intent),
+                persons=persons,
+                now=recorded,
+                permit_seconds=proof.PERMIT_SECONDS_MAX,
+            )
+            proof.check_bound(facts, bound, facts.bound)
+            if expires > clock.after(recorded, seconds=proof.PERMIT_SECONDS_MAX):
+                raise ProofMismatch(f"it was good until {expires}, longer than a permit may be")
             life.issued = record
-            if not seen.leaf.recorded < intent.declaration.expires:
-                self._add(
-                    "permit.unproven",
-                    seen,
-                    f"was issued after the intent lapsed ({intent.declaration.expires})",
-                )
         elif record.phase == "redeemed":
             if life.issued is None or life.issued.id != record.permit or life.redeemed:
-                self._add("permit.unproven", seen, "was redeemed without being issued, or twice")
-            elif life.issued.before != record.before or not seen.leaf.recorded < (life.issued.expires or ""):
-                self._add("permit.unproven", seen, "was redeemed after its time or on another before-state")
+                raise ProofMismatch("it was redeemed without being issued, or twice")
+            proof.check_redeem(
+                facts,
+                facts_of.approvals(intent),
+                proof.Permit(bound=bound, expires=life.issued.expires or ""),
+                acting=facts.bound,
+                attempt=record.attempt or "",
+                before_now_sha256=None,
+                persons=persons,
+                now=recorded,
+            )
             life.redeemed = True
 
     # -- d
@@ -187,4 +222,4 @@ class RecordsCheck:
         else:
             life.state = state
             if state.phase in ENDED:
-                life.intent = life.issued = None
+                life.intent = life.facts = life.issued = None

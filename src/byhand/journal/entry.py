@@ -25,7 +25,8 @@ class Entry:
     ``people`` maps the id in an actor's ``details`` to that person's section. ``claims`` are names that may be
     taken once in the life of the log. ``expected_head`` is the head of the record's chain that the caller saw:
     with another head, ChainMoved. ``expected_administration`` is the same for the administration chain, for
-    what was decided on the keyring and points in force. ``declaration`` is what a retry under the same id must
+    what was decided on the keyring and points in force. ``before`` is a time: recorded then or later, TooLate.
+    ``declaration`` is what a retry under the same id must
     equal (canonical bytes); by default the record itself.
     """
 
@@ -35,6 +36,7 @@ class Entry:
     claims: tuple[str, ...] = ()
     expected_head: int | Anything | None = ANY
     expected_administration: int | Anything | None = ANY
+    before: str | None = None
     declaration: bytes | None = None
 
 
@@ -53,6 +55,7 @@ class Draft(NamedTuple):
     claims: tuple[str, ...]
     expected_head: int | Anything | None
     expected_administration: int | Anything | None
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from byhand import clock
-from byhand.errors import ByhandError, ChainMoved, ClaimTaken, Conflict, LogUnavailable
+from byhand.errors import ByhandError, ChainMoved, ClaimTaken, Conflict, LogUnavailable, TooLate
 from byhand.journal.entry import ANY, Draft, Placed
 from byhand.log import merkle
 from byhand.log.tiles import RightEdge
@@ -146,10 +146,11 @@ class _Placing:
         self._transaction = transaction
 
     def add(self, drafts: Sequence[Draft]) -> list[Placed]:
-        """Places for ``drafts``, all or none; raises ClaimTaken, ChainMoved, Conflict.
+        """Places for ``drafts``, all or none; raises ClaimTaken, ChainMoved, TooLate, Conflict.
 
         1 a record id seen before answers as it did, when the declaration is the same; 2 no claim is taken
-        twice; 3 the chain is where the caller saw it; 4 each leaf names its chain's previous leaf.
+        twice; 3 the chain is where the caller saw it, and it is not too late for the entry; 4 each leaf names
+        its chain's previous leaf.
         """
         if any(draft.record_id in self._taken for draft in drafts):
             return [self._again(draft) for draft in drafts]
@@ -160,6 +161,8 @@ class _Placing:
             head = self._heads.get(draft.chain) if draft.chain is not None else None
             _check_head(draft.chain or draft.kind, draft.expected_head, head)
             _check_head(ADMINISTRATION_CHAIN, draft.expected_administration, self._administration)
+            if draft.before is not None and self._recorded >= draft.before:
+                raise TooLate(draft.before, self._recorded)
         return [self._next(draft) for draft in drafts]
 
     def _again(self, draft: Draft) -> Placed:

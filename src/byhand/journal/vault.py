@@ -72,6 +72,7 @@ class Vault:
             claims=entry.claims,
             expected_head=entry.expected_head,
             expected_administration=entry.expected_administration,
+            before=entry.before,
         )
 
     def _salt(self) -> bytes:

@@ -113,10 +113,10 @@ def check_redeem(
     """
     if permit.redeemed_by is not None:
         _check_attempt(permit, attempt)  # 6
-        _check_bound(intent, permit, acting)  # 5
+        check_bound(intent, permit.bound, acting)  # 5
         return
     _check_intent(intent, approvals, persons, now)  # 0 to 4
-    _check_bound(intent, permit, acting)  # 5
+    check_bound(intent, permit.bound, acting)  # 5
     if not now < permit.expires:
         raise errors.NotPermitted(
             f"The permit lapsed at {permit.expires}; it is {now}.", advice="Ask for a new one."
@@ -175,13 +175,14 @@ def _check_signature(intent: Intent) -> None:
         )
 
 
-def _check_bound(intent: Intent, permit: Permit, acting: Bound) -> None:
+def check_bound(intent: Intent, permitted: Bound, acting: Bound) -> None:
+    """Raises NotPermitted unless ``permitted`` and ``acting`` are both what ``intent`` was declared for (5)."""
     for field in ("person", "target", "change_sha256", "before_sha256"):
-        permitted, wanted = getattr(permit.bound, field), getattr(acting, field)
-        if not permitted == wanted == getattr(intent.bound, field):
+        given, wanted = getattr(permitted, field), getattr(acting, field)
+        if not given == wanted == getattr(intent.bound, field):
             name = field.removesuffix("_sha256").replace("before", "before-state")
             raise errors.NotPermitted(
-                f"The permit is for another {name} ({permitted}) than this act ({wanted}).",
+                f"The permit is for another {name} ({given}) than this act ({wanted}).",
                 advice="Declare what you are about to do, and ask for a permit for exactly that.",
             )
 

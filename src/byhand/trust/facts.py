@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From records to the facts that decide on a permit: the same for the gate now and for a verifier years later."""
+
+from __future__ import annotations
+
+import hashlib
+
+from byhand.records import canonical, captured, codec
+from byhand.records.kinds import Intent
+from byhand.trust import permit as proof
+from byhand.trust.requirement import Requirement, demanded
+
+
+def bound(intent: Intent, ignore: tuple[str, ...]) -> proof.Bound:
+    """What a permit for ``intent`` is bound to; ``ignore`` are the point's pointers that comparison leaves out."""
+    change, target = intent.declaration.change, intent.target
+    place = canonical.encode([target.system, target.type, target.id, change.field])
+    return proof.Bound(
+        person=intent.declaration.person,
+        target=hashlib.sha256(place).hexdigest(),
+        change_sha256=codec.change_digest(change),
+        before_sha256=captured.normal_digest(change.original, ignore),
+    )
+
+
+def facts(intent: Intent, *, index: int, leaf_hash: bytes, ignore: tuple[str, ...]) -> proof.Intent:
+    """What the permit's proof asks of an intent whose statement, if it has one, was verified."""
+    digest = codec.declaration_digest(intent.declaration)
+    return proof.Intent(
+        bound=bound(intent, ignore),
+        signature=needs(intent).signature,
+        expires=intent.declaration.expires,
+        index=index,
+        leaf_hash=leaf_hash,
+        declaration_sha256=digest,
+        signed_declaration_sha256=digest if intent.statement is not None else None,
+    )
+
+
+def needs(intent: Intent) -> Requirement:
+    """What the tier and mode in the log demanded of it."""
+    return demanded(intent.target.tier, intent.mode)
+
+
+def approvals(intent: Intent) -> proof.Approvals:
+    """The seam where other persons' approvals enter."""
+    return proof.Approvals(
+        required=needs(intent).approvals, contributors=frozenset({intent.declaration.person})
+    )
