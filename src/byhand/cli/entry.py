@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from byhand.cli.common import OPTIONS
-from byhand.cli.output import say
+from byhand.cli.output import console, say
 from byhand.errors import ByhandError, Invalid
 
 FAILED = 1
@@ -50,10 +50,11 @@ def _run(arguments: list[str]) -> int:
 
     tokens, command = split(arguments)
     function, bound, injected = app.parse_args(tokens, print_error=False, exit_on_error=False)
+    kept: dict[str, Any] = {"command": tuple(command)} if "command" in injected else {}
     if function.__name__ == app.help_print.__name__:
         whole(app)
-    kept: dict[str, Any] = {"command": tuple(command)} if "command" in injected else {}
-    result = function(*bound.args, **bound.kwargs, **kept)
+        kept["console"] = console()
+    result = function(*bound.args, **{**bound.kwargs, **kept})
     sys.stdout.flush()
     return result if isinstance(result, int) else 0
 

@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from byhand.cli.common import Common, OutputForm
+
+if TYPE_CHECKING:
+    from rich.console import Console  # loaded where a table is drawn
 from byhand.records.visible import visible
 
 WIDTH_BESIDE_TERMINAL = 160
 """Characters of a table's line where no terminal says how wide it is."""
 NEVER_WRAPPED = frozenset({"id", "declared", "recorded", "index"})
 """Columns that are copied or scanned: broken in two they are of no use."""
+READABLE_MIN = 10  # characters: a cell folded into less is read by nobody
+GAP = 3  # characters that rich leaves between two columns
 Cells = Mapping[str, object]
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -83,8 +90,24 @@ def _cell(value: object) -> str:
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[object]], *, head: bool = True) -> None:
+    cells = [[_cell(value) for value in row] for row in rows]
+    if head and _width_needed(names, cells) > console(width=WIDTH_BESIDE_TERMINAL).width:
+        for row in cells:  # too narrow for columns: one block of lines for each row
+            _grid(("", ""), [(name, cell) for name, cell in zip(names, row, strict=True) if cell], head=False)
+            sys.stdout.write("\n")
+    else:
+        _grid(names, cells, head=head)
+
+
+def _width_needed(names: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """Characters of a line that columns need to be read, each with its gap."""
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    shown = zip(names, widths, strict=True)
+    return sum(GAP + (width if name in NEVER_WRAPPED else min(width, READABLE_MIN)) for name, width in shown)
+
+
+def _grid(names: Sequence[str], rows: Iterable[Sequence[str]], *, head: bool) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -93,5 +116,14 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[object]], *, head: bool
         style = "bold" if not head and number == 0 else None
         table.add_column(name, overflow="fold", style=style, no_wrap=name in NEVER_WRAPPED)
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH_BESIDE_TERMINAL).print(table)
+        table.add_row(*map(Text, row))
+    console(width=WIDTH_BESIDE_TERMINAL).print(table)
+
+
+def console(*, width: int | None = None, file: TextIO | None = None) -> Console:
+    """Standard output, or ``file``, as rich draws on it: as wide as the terminal, plain under NO_COLOR."""
+    from rich.console import Console
+
+    file = file or sys.stdout
+    plain = bool(os.environ.get("NO_COLOR"))
+    return Console(file=file, width=None if file.isatty() else width, color_system=None if plain else "auto")
