@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from byhand.errors import HomeRefused, LogUnavailable
 
@@ -100,6 +102,19 @@ class ReadConnections:
                 self._open.append(local.connection)
         connection: sqlite3.Connection = local.connection
         return connection
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
+        """The rows of ``query``, streaming; raises LogUnavailable when the file is damaged."""
+        try:
+            yield from self.get().execute(query, parameters)
+        except sqlite3.Error as error:
+            raise LogUnavailable(
+                f"{self._path} cannot be read: {error}", advice="Restore it from a copy."
+            ) from error
+
+    def row(self, query: str, parameters: Sequence[object] = ()) -> Any:
+        """The one row of ``query``, or ``None``."""
+        return next(iter(list(self.rows(query, parameters))), None)
 
     def close(self) -> None:
         """Close every connection that was opened."""

@@ -153,12 +153,15 @@ def verify_home(path: Path, knowledge: Knowledge, *, progress: Progress = lambda
             claimed_origin=home.origin,
             remembered=remembered,
             kept=source.row,
+            lookups=home.entries,
             progress=progress,
         )
         _check_home(home, knowledge, report)
         if home.vault is not None:
             check = RecordsCheck(report, home.origin, policy.officers if policy is not None else None)
-            check_payloads(source, home.vault, check, report, report.size, progress=progress)
+            check_payloads(
+                source, home.vault, check, report, report.size, lookups=home.entries, progress=progress
+            )
             if check.keyring is not None and (policy is None or policy.officers is None):
                 report.notes.append(
                     f"officers' fingerprint, as the log claims it: {check.keyring.officers_fingerprint}"

@@ -103,7 +103,7 @@ class AdministrationFold:
 
     def _read(self) -> Administrated:
         """Reads only what is new in the chain."""
-        head = self._journal.reader.head(ADMINISTRATION_CHAIN)
+        head = self._journal.reader.administration()
         with self._lock:
             if head is not None and head > self._now.head:
                 for stored in self._journal.reader.chain(ADMINISTRATION_CHAIN, after=self._now.head):

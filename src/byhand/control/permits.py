@@ -230,7 +230,7 @@ class Permits:
         entries = [
             Entry(
                 record,
-                claims=(f"redemption:{record.permit}", *turn) if record.phase == "redeemed" else (),
+                claims=(proof.redemption_claim(record.permit), *turn) if record.phase == "redeemed" else (),
                 expected_head=chain.head if position == 0 else ANY,
                 expected_administration=administration,
                 before=_deadline(chain.intent[1], record),

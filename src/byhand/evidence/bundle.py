@@ -14,12 +14,15 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from byhand.errors import MalformedProof, NotFound
+from byhand.errors import Invalid, MalformedProof, NotFound
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.journal.tree import StoredTree
+from byhand.log.keys import check_name
 from byhand.log.proof import TlogProof
+from byhand.records import canonical
 from byhand.records.kinds import Administration, Intent
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.payload import PERSON_PREFIX, decode_sealed
@@ -205,7 +208,10 @@ def read_bundle(data: bytes) -> Bundle:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = _members(archive)
-        manifest = json.loads(files[MANIFEST])
+        manifest: dict[str, Any] = _json(files[MANIFEST])
+        if manifest["v"] != BUNDLE_VERSION:
+            raise MalformedProof(f"a bundle of version {manifest['v']} is unknown here")
+        check_name(str(manifest["origin"]))
         entries = _entries(files, manifest)
         return Bundle(
             origin=str(manifest["origin"]),
@@ -220,8 +226,13 @@ def read_bundle(data: bytes) -> Bundle:
         )
     except KeyError as error:
         raise MalformedProof(f"the bundle lacks {error.args[0]}") from error
-    except UNREADABLE as error:
+    except (*UNREADABLE, Invalid) as error:
         raise MalformedProof(f"this is no evidence bundle: {error}") from error
+
+
+def _json(data: bytes) -> Any:
+    """Strictly: two fields of one name would show different readers different bundles."""
+    return canonical.decode(data, bytes_max=MEMBER_BYTES_MAX)
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
@@ -251,7 +262,7 @@ def _entries(files: dict[str, bytes], manifest: dict[str, dict[str, list[int]]])
         *_indexes(manifest["entries"]["administration"]),
     }:
         folder = _folder(index)
-        sections = tuple(_section(files, folder, line) for line in json.loads(files[f"{folder}/{SECTIONS}"]))
+        sections = tuple(_section(files, folder, line) for line in _json(files[f"{folder}/{SECTIONS}"]))
         leaf, proof = files[f"{folder}/{LEAF}"], files[f"{folder}/{PROOF}"]
         entries[index] = BundleEntry(index, leaf, proof, sections)
     return entries

@@ -46,6 +46,8 @@ def verify_bundle(
             found("checkpoint.origin", "manifest", f"speaks of {bundle.origin}, not of {policy.origin}")
         )
         return report
+    if policy is not None and set(bundle.keys) - {key.encode() for key in policy.keys}:
+        report.add(found("bundle.malformed", "manifest", "names keys that are not this log's"))
     checkpoint = _checkpoint(bundle, report, keys)  # 1
     if checkpoint is not None:
         report.size = checkpoint.size
@@ -58,12 +60,27 @@ def verify_bundle(
         if opened[index][1] is not None:
             check.see(opened[index][1])  # type: ignore[arg-type]
     _check_beside(bundle, report, opened, check.keyring)  # 7
-    if policy is None or policy.officers is None:
-        report.notes.append(f"the officers' fingerprint is the bundle's own claim: compare {bundle.officers}")
+    _say_what_is_open(bundle, report, check)
+    if check.keyring is not None and (policy is None or policy.officers is None):
+        claimed = check.keyring.officers_fingerprint
+        report.notes.append(f"the officers' fingerprint is the bundle's own claim: compare {claimed}")
     report.counts |= {"entries": len(opened), "signatures": check.signatures}
     if not report.independence:
         report.independence.append("self-signed")
     return report
+
+
+def _say_what_is_open(bundle: Bundle, report: Report, check: RecordsCheck) -> None:
+    """What a bundle claims beside its entries must be what they give; what it cannot show is said."""
+    if check.keyring is not None and bundle.officers != check.keyring.officers_fingerprint:
+        what = f"claims the officers {bundle.officers}; its entries begin with {check.keyring.officers_fingerprint}"
+        report.add(found("bundle.malformed", "manifest", what))
+    phase, last = check.phase(bundle.intervention), max(bundle.intervention_entries, default=None)
+    if phase is not None:
+        report.notes.append(
+            f"as far as this bundle goes, to entry {last}, the intervention is {phase}; "
+            "that nothing followed only the whole log shows"
+        )
 
 
 def _checkpoint(bundle: Bundle, report: Report, keys: Sequence[VerifierKey]) -> Checkpoint | None:

@@ -9,13 +9,15 @@ from contextlib import suppress
 from byhand.errors import ByhandError, HomeRefused, MalformedProof
 from byhand.evidence.records_check import RecordsCheck, Seen
 from byhand.evidence.report import Report, found
-from byhand.evidence.sources import LogSource
+from byhand.evidence.sources import KeptLookups, LogSource
 from byhand.journal.vault import Opened, Vault
 from byhand.log import merkle
 from byhand.records import codec, leaf as leaves
 from byhand.records.codec import UnknownVersion
+from byhand.records.kinds import Permit
 from byhand.records.leaf import Leaf
 from byhand.records.payload import BODY
+from byhand.trust.permit import redemption_claim
 
 ROWS = 512  # entries held at a time
 
@@ -27,6 +29,7 @@ def check_payloads(
     report: Report,
     size: int,
     *,
+    lookups: KeptLookups | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Open and check every record of the first ``size`` entries; what does not open becomes a finding."""
@@ -37,12 +40,15 @@ def check_payloads(
             if seen is not None:
                 opened += 1
                 check.see(seen)
+                if lookups is not None:
+                    _check_claim(seen, lookups, report)
             else:
                 erased += 1
         progress(high)
     report.counts |= {"records opened": opened, "signatures": check.signatures}
     if erased:
         report.counts["records not opened"] = erased
+        report.notes.append(f"{erased} record(s) could not be opened: their keys are not in the key store")
 
 
 def _opened(source: LogSource, low: int, high: int, vault: Vault, report: Report) -> Iterator[Seen | None]:
@@ -69,6 +75,15 @@ def _opened(source: LogSource, low: int, high: int, vault: Vault, report: Report
         opened = [_alone(vault, leaf, payload) for leaf, payload in payloads]
     for (index, entry, leaf, _), one in zip(rows, opened, strict=True):
         yield _seen(index, entry, leaf, one, report)
+
+
+def _check_claim(seen: Seen, lookups: KeptLookups, report: Report) -> None:
+    """A redeemed permit holds the name that keeps it from being redeemed again."""
+    record = seen.record
+    if isinstance(record, Permit) and record.phase == "redeemed":
+        claim = redemption_claim(record.permit)
+        if lookups.places([claim]).get(claim) != seen.index:
+            report.add(found("lookup.altered", f"entry {seen.index}", "the claim of its redemption is gone"))
 
 
 def _alone(vault: Vault, leaf: Leaf, payload: bytes) -> Opened | ByhandError:

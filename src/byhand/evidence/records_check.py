@@ -86,6 +86,11 @@ class RecordsCheck:
         if record.intervention is not None:
             self._advance(seen)
 
+    def phase(self, intervention: str) -> str | None:
+        """How far an intervention had come with the last record seen."""
+        life = self._lives.get(intervention)
+        return life.state.phase if life is not None else None
+
     def _same_as_leaf(self, seen: Seen) -> None:
         record, leaf = seen.record, seen.leaf
         kind = record.__struct_config__.tag

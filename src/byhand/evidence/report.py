@@ -54,6 +54,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "the tree's stored edge does not follow from its entries",
         "Do not append to this home.",
     ),
+    "lookup.altered": (
+        "what the store finds entries by does not follow from the entries: something may be hidden from readers",
+        "Do not rely on what this home shows. Restore it from a copy, and find out who could write to the store.",
+    ),
     "payload.altered": ("a sealed payload is not the one its entry names", "Restore it from the copy."),
     "payload.missing": (
         "a sealed payload is gone, and no record says it was erased",

@@ -4,19 +4,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from byhand.errors import HomeRefused, MalformedProof, NotFound
+from byhand.errors import HomeRefused, Invalid, MalformedProof, NotFound
 from byhand.journal.tree import StoredTree
 from byhand.log import tiles
+
+if TYPE_CHECKING:
+    import httpx
 
 CHECKPOINT_NAME = "checkpoint"
 PAYLOAD_FOLDER = "payload"
 PAYLOAD_LENGTH_BYTES = 4  # a sealed payload with attachments is larger than an entry's two bytes can say
 BUNDLE_BYTES_MAX = 64 * 1024 * 1024  # 256 payloads of 256 KiB; more and somebody is filling our memory
-TIMEOUT_SECONDS = 30.0  # a log that answers a 16 KiB tile more slowly is not being served
+TIMEOUT_SECONDS = 30.0  # a log that keeps silent for longer is not being served
+ANSWER_SECONDS_MAX = 120.0  # the largest bundle over a slow line; more and somebody keeps us waiting
+ANSWER_PART_BYTES = 64 * 1024  # so that a bomb is noticed long before it is unpacked
 
 
 class KeptTree(Protocol):
@@ -76,8 +82,29 @@ class KeptLog(Protocol):
         ...
 
 
+class KeptLookups(Protocol):
+    """What a home's store keeps beside the entries, to find them by: all of it must follow from them."""
+
+    def places(self, names: Sequence[str]) -> Mapping[str, int]:
+        """Which entry took each of ``names``."""
+        ...
+
+    def heads(self) -> Iterator[tuple[str, int]]:
+        """Every chain with its last entry."""
+        ...
+
+    def strays(self, size: int) -> Sequence[str]:
+        """Rows that no tree of ``size`` entries can have."""
+        ...
+
+
 class LogSource(Protocol):
     """A log as somebody keeps it. Everything read from it is a claim."""
+
+    @property
+    def endless(self) -> bool:
+        """Whether it may go on for ever: then a size that nobody signed is not followed."""
+        ...
 
     def checkpoint(self) -> bytes | None:
         """The latest signed checkpoint, or ``None``."""
@@ -98,6 +125,8 @@ class LogSource(Protocol):
 
 class HomeSource:
     """A home's database. Partial tiles come from the tree's edge."""
+
+    endless = False
 
     def __init__(self, kept: KeptLog) -> None:
         self._entries = kept
@@ -130,6 +159,9 @@ class HomeSource:
 
 class FilesSource:
     """A log in the tlog-tiles layout, whose files ``read`` gets by relative path (``None``: not there)."""
+
+    endless = False
+    """Whether it may go on for ever: then a size that nobody signed is not followed."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -178,27 +210,45 @@ class FilesSource:
 class UrlSource(FilesSource):
     """The same layout behind a URL."""
 
+    endless = True
+
     def __init__(self, url: str) -> None:
         super().__init__(url)
         import httpx
 
-        self._client = httpx.Client(
-            base_url=url.rstrip("/") + "/", timeout=TIMEOUT_SECONDS, follow_redirects=False
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=url.rstrip("/") + "/", timeout=TIMEOUT_SECONDS, follow_redirects=False
+            )
+        except httpx.InvalidURL as error:
+            raise Invalid(f"{url} is no URL: {error}") from error
 
     def read(self, path: str) -> bytes | None:
-        """GET ``path``; 404 and 410 are ``None``, anything else but 200 raises NotFound with the status."""
+        """GET ``path``; 404 and 410 are ``None``, anything else but 200 raises NotFound with the status.
+
+        A server that sends too much, too slowly, or a bomb, is told from one that serves a log.
+        """
         import httpx
 
         try:
-            answer = self._client.get(path)
-        except httpx.HTTPError as error:
+            with self._client.stream("GET", path) as answer:
+                if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+                    return None
+                if answer.status_code != httpx.codes.OK:
+                    raise NotFound(f"{self._root} answered {answer.status_code} for {path}")
+                return self._body(answer, path)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NotFound(f"{self._root} does not answer: {error}") from error
-        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-            return None
-        if answer.status_code != httpx.codes.OK:
-            raise NotFound(f"{self._root} answered {answer.status_code} for {path}")
-        return answer.content
+
+    def _body(self, answer: httpx.Response, path: str) -> bytes:
+        ends, data = time.monotonic() + ANSWER_SECONDS_MAX, bytearray()
+        for part in answer.iter_bytes(ANSWER_PART_BYTES):
+            data += part
+            if len(data) > BUNDLE_BYTES_MAX:
+                raise MalformedProof(f"{self._root} sends more than {BUNDLE_BYTES_MAX} bytes for {path}")
+            if time.monotonic() > ends:
+                raise NotFound(f"{self._root} takes longer than {ANSWER_SECONDS_MAX:g} seconds for {path}")
+        return bytes(data)
 
 
 def _bundles(start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from byhand.errors import MalformedProof
 from byhand.evidence.repeats import Repeats
 from byhand.evidence.report import Found, Report, found
-from byhand.evidence.sources import LogSource
+from byhand.evidence.sources import KeptLookups, LogSource
 from byhand.log import merkle, tiles
 from byhand.log.tiles import TILE_WIDTH, RightEdge
 from byhand.records import leaf as leaves
@@ -31,6 +31,7 @@ class TreeCheck:
     report: Report
     size: int
     payloads: bool = True
+    lookups: KeptLookups | None = None
     progress: Callable[[int], None] = lambda done: None
     roots: dict[int, bytes] = field(default_factory=dict)
     wanted: frozenset[int] = frozenset()
@@ -57,7 +58,24 @@ class TreeCheck:
         self._partial_tiles()
         if self._repeats.doubtful:
             self._name_repeats()
+        if self.lookups is not None:
+            self._check_lookups(self.lookups)
         return self.edge.root()
+
+    def _check_lookups(self, lookups: KeptLookups) -> None:
+        """A chain whose head was set back, or a row that was hidden, shows a person less than there is."""
+        heads = 0
+        for chain, head in lookups.heads():
+            heads += 1
+            last = self._heads.get(hash(chain))
+            if head != last:
+                what = f"is said to end at entry {head}; its last entry is {last}"
+                self.report.add(found("lookup.altered", f"chain {chain}", what))
+        if heads < len(self._heads):
+            what = f"name {heads} chains; the entries form {len(self._heads)}"
+            self.report.add(found("lookup.altered", "chain heads", what))
+        for stray in lookups.strays(self.edge.size):
+            self.report.add(found("lookup.altered", stray, "belongs to no tree of this size"))
 
     def _name_repeats(self) -> None:
         """A second pass, for the few ids that the first one doubted."""
@@ -89,9 +107,12 @@ class TreeCheck:
             self._name_differences(low, [(i, h) for (i, _), h in zip(rows, hashes, strict=True)], kept)
         elif not whole:
             self._name_missing(low, high, {index for index, _ in rows})
-        named = {index: sealed for index, entry in rows if (sealed := self._leaf(index, entry)) is not None}
+        decoded = {index: leaf for index, entry in rows if (leaf := self._leaf(index, entry)) is not None}
         if self.payloads:
-            self._payloads(low, high, named)
+            sealed = {index: leaf.sealed for index, leaf in decoded.items() if leaf.sealed is not None}
+            self._payloads(low, high, sealed)
+        if self.lookups is not None:
+            self._names(self.lookups, decoded)
         self._append(low, high, hashes if whole else self._filled(low, high, rows, hashes, kept))
         return bool(rows)
 
@@ -199,8 +220,16 @@ class TreeCheck:
 
     # -- leaves, chains, payloads
 
-    def _leaf(self, index: int, entry: bytes) -> str | None:
-        """Check one leaf; returns the digest of the sealed payload that it names."""
+    def _names(self, lookups: KeptLookups, decoded: dict[int, Leaf]) -> None:
+        """Every record id leads to its entry."""
+        places = lookups.places([leaf.id for leaf in decoded.values()])
+        for index, leaf in decoded.items():
+            if places.get(leaf.id) != index:
+                what = f"record id {leaf.id} leads to {places.get(leaf.id)}"
+                self.report.add(found("lookup.altered", f"entry {index}", what))
+
+    def _leaf(self, index: int, entry: bytes) -> Leaf | None:
+        """Check one leaf; returns it."""
         try:
             leaf = leaves.decode(entry)
         except MalformedProof as error:
@@ -212,7 +241,7 @@ class TreeCheck:
         self._recorded = max(self._recorded, leaf.recorded)
         self._repeats.add(leaf.id)
         self._chain(index, leaf)
-        return leaf.sealed
+        return leaf
 
     def _chain(self, index: int, leaf: Leaf) -> None:
         """Each entry names the last one of its chain: nothing of a chain can be left out or slipped in."""

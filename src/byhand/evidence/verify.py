@@ -9,7 +9,7 @@ The proof, for a whole log (the code below carries the same numbers):
     3  every entry hashes to its tile, the tiles to the root, and that root is the signed one
     4  every entry follows its chain's previous one, and recorded time never goes back
     5  every sealed payload is the one that its entry names
-    6  the store's own edge is the one its entries give (homes)
+    6  the store's own tree, chain heads and names are the ones its entries give (homes)
     7  what can be opened opens to what was committed to, and is sound in itself: ``records_check``
 
 Who is trusted: the verifier's own files and this program. Nothing that the log says about itself.
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from byhand.errors import BadSignature, MalformedProof, Unsound
 from byhand.evidence.policy import Policy
 from byhand.evidence.report import Report, found
-from byhand.evidence.sources import KeptTree, LogSource
+from byhand.evidence.sources import KeptLookups, KeptTree, LogSource
 from byhand.evidence.tree_check import TreeCheck
 from byhand.log import checkpoint as checkpoints, note as notes
 from byhand.log.checkpoint import Checkpoint
@@ -51,13 +51,14 @@ def verify_log(
     claimed_origin: str = "",
     remembered: Sequence[Remembered] = (),
     kept: KeptTree | None = None,
+    lookups: KeptLookups | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Check the log in ``source``.
 
     ``policy`` is what the verifier knows by itself; without one the keys that the log claims (``claimed_*``) are
     used to look for contradictions, and the report stays unauthenticated. ``kept`` is the store's own tree, which
-    may be ahead of its checkpoint.
+    may be ahead of its checkpoint, and ``lookups`` what it finds entries by.
     """
     report = Report(target)
     keys = policy.keys if policy is not None else tuple(claimed_keys)
@@ -67,7 +68,7 @@ def verify_log(
     old = _opened(remembered, report, keys)
     size = max(kept.size if kept is not None else 0, signed.size if signed is not None else 0)
     wanted = {one.size for _, one in old} | ({signed.size} if signed is not None else set())
-    check = TreeCheck(source, report, size, wanted=frozenset(wanted), progress=progress)
+    check = TreeCheck(source, report, size, lookups=lookups, wanted=frozenset(wanted), progress=progress)
     root = check.run()  # 3, 4, 5
     report.size = size = check.edge.size
     check.roots[size] = root
@@ -106,7 +107,7 @@ def _signed(
         named = any(one.name == report.origin for one in notes.parse(data).signatures)
         code = "key.changed" if named and not _same_key(data, keys) else "checkpoint.forged"
         report.add(found(code, "checkpoint", str(error)))
-        return claimed
+        return None if source.endless else claimed
     if policy is not None:
         _check_witnesses(report, data, policy)
     return opened.checkpoint

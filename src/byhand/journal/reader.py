@@ -13,7 +13,7 @@ from byhand.log import merkle
 from byhand.records import codec, leaf as leaves, parts
 from byhand.records.actor import PersonDetails
 from byhand.records.kinds import AnyRecord
-from byhand.records.leaf import Leaf
+from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.payload import BODY, PERSON_PREFIX, Section
 from byhand.store.entries import Entries
 
@@ -85,6 +85,21 @@ class Reader:
     def head(self, chain: str) -> int | None:
         """Index of the last entry of ``chain``."""
         return self._entries.head(chain)
+
+    def administration(self) -> int | None:
+        """Index of the administration chain's head, by the tree's row and by the chain's: they must agree."""
+        head, row = self._entries.head(ADMINISTRATION_CHAIN), self._entries.tree().administration
+        if head != row:
+            head, row = (
+                self._entries.head(ADMINISTRATION_CHAIN),
+                self._entries.tree().administration,
+            )  # one moved on
+        if head != row:
+            raise HomeRefused(
+                f"the administration chain ends at {head}, the tree says {row}",
+                advice="Run: byhand verify HOME",
+            )
+        return head
 
     def chain(self, name: str, *, after: int = -1) -> list[Stored]:
         """The entries of a chain behind index ``after``, oldest first, walked by their ``previous``."""

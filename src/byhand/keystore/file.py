@@ -128,19 +128,22 @@ class FileKeyStore:
     def data_keys(self, numbers: Sequence[int]) -> Mapping[int, bytes]:
         """The keys among ``numbers`` that still exist."""
         found: dict[int, bytes] = {}
-        connection = self._readers.get()
         for start in range(0, len(numbers), PARAMETERS_MAX):
             part = numbers[start : start + PARAMETERS_MAX]
             places = ",".join("?" * len(part))
             query = f"SELECT number, period, wrapped FROM data_key WHERE number IN ({places})"  # noqa: S608 - places only
-            for number, period, wrapped in connection.execute(query, part):
-                found[number] = _unwrap(self._open_period(connection, period), wrapped, number)
+            for number, period, wrapped in list(self._readers.rows(query, part)):
+                found[number] = _unwrap(self._open_period(period), wrapped, number)
         return found
 
-    def _open_period(self, connection: sqlite3.Connection, period: int) -> AESGCM:
+    def _open_period(self, period: int) -> AESGCM:
         if period not in self._periods:
-            (wrapped,) = connection.execute("SELECT wrapped FROM period WHERE id = ?", (period,)).fetchone()
-            self._periods[period] = AESGCM(_unwrap(self._wrapping, wrapped, period))
+            row = self._readers.row("SELECT wrapped FROM period WHERE id = ?", (period,))
+            if row is None:
+                raise HomeRefused(
+                    f"period {period} is missing from the key store", advice="Restore the keys."
+                )
+            self._periods[period] = AESGCM(_unwrap(self._wrapping, row[0], period))
         return self._periods[period]
 
     def close(self) -> None:
@@ -161,7 +164,7 @@ def _wrap(wrapping: AESGCM, key: bytes, number: int) -> bytes:
 def _unwrap(wrapping: AESGCM, wrapped: bytes, number: int) -> bytes:
     try:
         return wrapping.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], str(number).encode())
-    except InvalidTag as error:
+    except (InvalidTag, TypeError, ValueError) as error:
         raise HomeRefused(
             f"key {number} in the key store does not open",
             advice="The key store and its keys do not belong together.",

@@ -108,6 +108,18 @@ class Entries(Protocol):
         """The last entry of ``chain``."""
         ...
 
+    def places(self, names: Sequence[str]) -> Mapping[str, int]:
+        """Which entry took each of ``names``."""
+        ...
+
+    def heads(self) -> Iterator[tuple[str, int]]:
+        """Every chain with its last entry; streams."""
+        ...
+
+    def strays(self, size: int) -> Sequence[str]:
+        """Rows that no tree of ``size`` entries can have, as people name them; the first hundred."""
+        ...
+
     def published(self) -> bytes | None:
         """The last published checkpoint."""
         ...

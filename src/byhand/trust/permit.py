@@ -72,6 +72,11 @@ class Permit:
     redeemed_by: str | None = None
 
 
+def redemption_claim(permit: str) -> str:
+    """The name that a redemption takes in the log, once for ever."""
+    return f"redemption:{permit}"
+
+
 def check_issue(
     intent: Intent, approvals: Approvals, *, persons: Collection[str], now: str, permit_seconds: int
 ) -> None:

@@ -15,8 +15,10 @@ from byhand.store.entries import Row, Taken, Tile, TreeRow
 
 FILE_NAME = "log.db"
 PARAMETERS_MAX = 500  # SQLite allows 32,766 in one statement; a few hundred already costs nothing per name
+STRAYS_MAX = 100  # named one by one; more would only say the same
 ROWS_A_STATEMENT_MAX = 64  # powers of two up to here: seven statements a table stay prepared
 MIGRATIONS = "byhand.store.sqlite.migrations"
+TREE = "SELECT size, CAST(edge AS BLOB), recorded, administration FROM tree"
 
 
 def create(folder: Path, facts: Mapping[str, str]) -> None:
@@ -46,7 +48,7 @@ class SqliteEntries:
 
     def facts(self) -> dict[str, str]:
         """What was written about the home at its creation."""
-        facts = dict(self._readers.get().execute("SELECT key, value FROM home").fetchall())
+        facts = dict(self._readers.rows("SELECT key, value FROM home"))
         if not all(isinstance(one, str) for one in facts.values()):
             raise HomeRefused("what is written about the home is not text", advice="Restore the home.")
         return facts
@@ -103,39 +105,63 @@ class SqliteEntries:
 
     def tree(self) -> TreeRow:
         """The tree as last committed."""
-        return _tree(self._readers.get())
+        return _tree(self._readers.row(TREE))
 
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """``(index, leaf)`` in order."""
         query = (
             "SELECT idx, coalesce(CAST(leaf AS BLOB), x'') FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
         )
-        yield from self._readers.get().execute(query, (start, stop))
+        yield from self._readers.rows(query, (start, stop))
 
     def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """``(index, sealed payload)`` in order."""
         query = "SELECT idx, coalesce(CAST(sealed AS BLOB), x'') FROM payload WHERE idx >= ? AND idx < ? ORDER BY idx"
-        yield from self._readers.get().execute(query, (start, stop))
+        yield from self._readers.rows(query, (start, stop))
 
     def tile(self, level: int, number: int) -> bytes | None:
         """A full tile."""
         query = "SELECT coalesce(CAST(hashes AS BLOB), x'') FROM tile WHERE level = ? AND number = ?"
-        row = self._readers.get().execute(query, (level, number)).fetchone()
+        row = self._readers.row(query, (level, number))
         return row[0] if row else None
 
     def taken(self, name: str) -> Taken | None:
         """The entry that took ``name``."""
-        row = self._readers.get().execute("SELECT idx, mac FROM name WHERE name = ?", (name,)).fetchone()
+        row = self._readers.row("SELECT idx, mac FROM name WHERE name = ?", (name,))
         return Taken(*row) if row else None
+
+    def places(self, names: Sequence[str]) -> dict[str, int]:
+        """Which entry took each of ``names``."""
+        found: dict[str, int] = {}
+        for start in range(0, len(names), PARAMETERS_MAX):
+            part = names[start : start + PARAMETERS_MAX]
+            query = f"SELECT name, idx FROM name WHERE name IN ({','.join('?' * len(part))})"  # noqa: S608 - places only
+            found.update(self._readers.rows(query, part))
+        return found
+
+    def heads(self) -> Iterator[tuple[str, int]]:
+        """Every chain with its last entry."""
+        yield from self._readers.rows("SELECT name, head FROM chain")
+
+    def strays(self, size: int) -> list[str]:
+        """Rows that no tree of ``size`` entries can have, as people name them."""
+        query = (
+            "SELECT 'entry ' || idx FROM entry WHERE idx NOT BETWEEN 0 AND ?1 - 1 "
+            "UNION ALL SELECT 'payload ' || idx FROM payload WHERE idx NOT BETWEEN 0 AND ?1 - 1 "
+            "UNION ALL SELECT 'tile ' || level || '/' || number FROM tile "
+            "WHERE level NOT BETWEEN 0 AND 7 OR number NOT BETWEEN 0 AND (?1 >> (8 * (level + 1))) - 1 "
+            "UNION ALL SELECT 'name ' || name FROM name WHERE idx NOT BETWEEN 0 AND ?1 - 1 LIMIT ?2"
+        )
+        return [row[0] for row in self._readers.rows(query, (size, STRAYS_MAX))]
 
     def head(self, chain: str) -> int | None:
         """The last entry of ``chain``."""
-        row = self._readers.get().execute("SELECT head FROM chain WHERE name = ?", (chain,)).fetchone()
+        row = self._readers.row("SELECT head FROM chain WHERE name = ?", (chain,))
         return row[0] if row else None
 
     def published(self) -> bytes | None:
         """The last published checkpoint."""
-        row = self._readers.get().execute("SELECT CAST(note AS BLOB) FROM published").fetchone()
+        row = self._readers.row("SELECT CAST(note AS BLOB) FROM published")
         return row[0] if row else None
 
     def publish(self, size: int, note: bytes) -> None:
@@ -165,7 +191,7 @@ class _Transaction:
         self._connection = connection
 
     def tree(self) -> TreeRow:
-        return _tree(self._connection)
+        return _tree(self._connection.execute(TREE).fetchone())
 
     def taken(self, names: Sequence[str]) -> Mapping[str, Taken]:
         rows = self._among("SELECT name, idx, mac FROM name WHERE name IN", names)
@@ -226,8 +252,7 @@ class _Transaction:
             raise LogUnavailable(f"the tree moved from size {before.size} while it was locked")
 
 
-def _tree(connection: sqlite3.Connection) -> TreeRow:
-    row = connection.execute("SELECT size, CAST(edge AS BLOB), recorded, administration FROM tree").fetchone()
+def _tree(row: Any) -> TreeRow:
     if row is None:
         raise HomeRefused("the tree's row is missing", advice="Restore the home, or run: byhand verify HOME")
     size, _, recorded, administration = row  # SQLite keeps what type it is given, whatever the column says
