@@ -35,6 +35,10 @@ CHECKED_OTHERWISE = {
         "make demo\nexport",
     ): "typed below without its first line, in a home laid out as the demo's",
     ("README.md", "import byhand"): "run below beside a stand-in for the reader's own engine",
+    (
+        "docs/how-to/enrol-a-colleague.md",
+        "byhand login",
+    ): "keeps a session, so not for root: tests/cli/ordinary plays it on an account of its own",
     (TUTORIAL, "engine"): "needs the real engine: tests/journeys/test_tutorial.py types it there",
 }
 """Blocks that are not typed by ``test_what_a_page_tells_to_type_works``: page, beginning, reason."""
@@ -106,7 +110,8 @@ def pattern(expected: tuple[str, ...]) -> re.Pattern[str]:
 
 def script(page: str) -> tuple[str, list[Step]]:
     """One shell script that saves and types what the page says, and marks where each command ends."""
-    lines, typed = ["exec 2>&1"], []
+    lines = ["exec 2>&1"]
+    typed: list[Step] = []
     for block in blocks(page):
         if block.name is not None:
             lines.append(f"cat > {block.name} <<'END OF FILE'\n{block.body}END OF FILE")
@@ -176,13 +181,14 @@ def test_no_block_of_a_page_is_passed_over(page: Path) -> None:
     """Every block is typed, is saved and used, is only looked at, or is checked otherwise for a reason."""
     text = page.read_text(encoding="utf-8")
     commands = "\n".join(one.body for one in blocks(text) if one.info.startswith("console"))
+    imports = set(re.findall(r"^from (\w+) import", text, re.MULTILINE))
     over = [
         f"{page.name}:{one.line} {one.info}"
         for one in blocks(text)
         if not (
             one.info == "console"
             or one.info in UNTYPED
-            or (one.name is not None and one.name in commands)
+            or (one.name is not None and (one.name in commands or Path(one.name).stem in imports))
             or otherwise(page, one) is not None
         )
     ]
@@ -270,7 +276,8 @@ def test_the_five_minutes_of_readme_work(isolated: Path) -> None:
 def test_the_example_of_readme_works(isolated: Path) -> None:
     """The snippet runs as it stands: the breaker is overridden, and a receipt comes of it."""
     (isolated / "example.py").write_text(
-        f"{ENGINE}\n{of_readme('import byhand')}\nprint(act.outcome.result, engine.trading_state, act.receipt.proof[:9])\n"
+        f"{ENGINE}\n{of_readme('import byhand')}\n"
+        "print(act.outcome.result, engine.trading_state, act.receipt.proof[:9])\n"
     )
     shown = in_shell(f"exec 2>&1\n{DEMO_HOME}python example.py\n", isolated)
     assert shown.endswith("applied ACTIVE c2sp.org/\n"), shown
