@@ -12,6 +12,7 @@
     ├── Conflict               the same name was already used for something else
     │   ├── ClaimTaken         a claim (e.g. a permit's redemption) was taken by another entry
     │   ├── ChainMoved         somebody added to the chain since it was read
+    │   ├── TooLate            what was good until a time would be recorded after it
     │   └── IllegalTransition  the lifecycle of an intervention does not allow this record
     ├── LogUnavailable         the log could not be written: the act must not happen (exit 6)
     │   ├── HomeBusy           another process holds the home

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
@@ -54,7 +55,7 @@ class Machine:
         command = [sys.executable, "-W", "error", "-c", OVERRIDE]
         done = subprocess.run(
             [*command, str(self.stage.home), person, key, str(self.path)],
-            env=self.stage.player.environment() | SUDO | {"HOME": str(self.path.parent)},
+            env=dict(self.stage.environment) | SUDO | {"HOME": str(self.path.parent)},
             capture_output=True,
             text=True,
             check=True,
@@ -73,7 +74,7 @@ def machine(tmp_path: Path) -> Machine:
     path = tmp_path / "gateway.json"
     gateway = GatewayFile(path)
     gateway.write(**{STATE: "HALTED", MAX_NOTIONAL: 1_000_000})
-    return Machine(stages.prepare({}, tmp_path, story_file.points(path)), gateway, path)
+    return Machine(stages.prepare(os.environ, tmp_path, story_file.points(path)), gateway, path)
 
 
 def test_a_shared_account_without_a_personal_key_is_refused(machine: Machine) -> None:
@@ -126,7 +127,7 @@ def test_no_session_stays_behind_on_a_shared_account(machine: Machine) -> None:
         challenge, expires = home.sessions.challenge()
         envelope = sign_login(home.origin, stages.PERSON, challenge, expires, signer)
         token, identity = home.sessions.login(envelope, challenge)
-        file = SessionFile(home.origin, machine.stage.player.environment())
+        file = SessionFile(home.origin, machine.stage.environment)
         saved = SavedSession(
             origin=home.origin, token=token, person=identity.person, expires=identity.expires
         )

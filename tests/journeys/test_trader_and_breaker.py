@@ -50,10 +50,17 @@ class Played:
         return next(one for one in self.records(act) if isinstance(one, Outcome))
 
 
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment of somebody whose state and configuration lie in ``folder``."""
+    own = {"XDG_STATE_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config")}
+    return {**os.environ, **own}
+
+
 @pytest.fixture(scope="module")
 def played(engine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
     """The story, played once; the log remembered by a client afterwards."""
-    stage = stages.prepare({}, tmp_path_factory.mktemp("story"))
+    folder = tmp_path_factory.mktemp("story")
+    stage = stages.prepare(surroundings(folder), folder)
     with stage.opened() as home:
         old_note = home.journal.anchor()
     told = telling.play(engine_python, "byhand.demo.story_trader", stage.player, hear=lambda line: None)
@@ -177,7 +184,7 @@ def test_each_verifier_says_of_a_forgery_what_it_can_know(
     forgery: Forgery, played: Played, handed: stranger.Handed, tmp_path: Path
 ) -> None:
     """Every forgery is named by exactly those verifiers who hold something that contradicts it."""
-    copy = copy_home(played.stage.home, tmp_path / "copy")
+    copy = copy_home(played.stage.home, played.stage.environment, tmp_path / "copy")
     forgery.make(copy, Booty(handed.intent, played.old_note, OVERRIDE_NOTES, LIMIT_NOTES))
     reports = judge(played.stage, copy, handed.receipt)
     said = tuple(seen(reports[holds], named) for holds, named in zip(VERIFIERS, forgery.named, strict=True))
@@ -200,7 +207,7 @@ def test_with_key_and_anchor_forged_only_memory_names_it(
 ) -> None:
     """Without memory: consistent, signer not authenticated; known logs and a receipt name the fork."""
     forgery = next(one for one in FORGERIES if one.name == "anchor-too")
-    copy = copy_home(played.stage.home, tmp_path / "copy")
+    copy = copy_home(played.stage.home, played.stage.environment, tmp_path / "copy")
     forgery.make(copy, Booty(handed.intent, played.old_note, OVERRIDE_NOTES, LIMIT_NOTES))
     reports = judge(played.stage, copy, handed.receipt)
     without = reports["nothing"]
@@ -208,7 +215,7 @@ def test_with_key_and_anchor_forged_only_memory_names_it(
     assert seen(reports["known_logs"], "log.forked") == "log.forked"
     assert seen(reports["receipt"], "log.forked") == "log.forked"
     assert seen(reports["anchor"], "") == NOT_SEEN
-    with wiring.read_home(copy.home) as home:
+    with copy.read() as home:
         assert home.vault is not None
         texts = {
             record.declaration.justification.text
@@ -230,20 +237,20 @@ def test_a_home_with_another_history_does_not_open(
     for forgery in [
         one for one in FORGERIES if one.name in ("rolled-back", "own-key", "signed-intent", "log-key")
     ]:
-        copy = copy_home(played.stage.home, tmp_path / forgery.name)
+        copy = copy_home(played.stage.home, played.stage.environment, tmp_path / forgery.name)
         forgery.make(copy, Booty(handed.intent, played.old_note, OVERRIDE_NOTES, LIMIT_NOTES))
         with pytest.raises(HomeRefused):
-            wiring.open_home(copy.home)
+            wiring.open_home(copy.home, environment=copy.environment)
 
 
 def test_a_log_set_back_with_its_anchor_runs_on_and_memory_names_it(
     played: Played, handed: stranger.Handed, tmp_path: Path
 ) -> None:
     """The forger who also has the anchor gets a home that works, and a client that met the log does not fall for it."""
-    copy = copy_home(played.stage.home, tmp_path / "copy")
+    copy = copy_home(played.stage.home, played.stage.environment, tmp_path / "copy")
     forger.roll_back(copy, played.old_note)
     forger.forge_anchor(copy, played.old_note)
-    forged = Stage(played.stage.folder, copy.home)
+    forged = Stage(played.stage.folder, copy.home, {**played.stage.environment, **copy.environment})
     with forged.opened() as home:
         caller = forged.sign_in(home).caller()
         assert home.reading.search(caller, f"actor:{stages.PERSON}").rows == ()
@@ -258,10 +265,10 @@ def test_the_demo_never_removes_what_it_did_not_make(tmp_path: Path) -> None:
     home.mkdir()
     (home / "precious").write_text("data")
     with pytest.raises(Conflict, match="was not made by a demo"):
-        stages.prepare({"BYHAND_HOME": str(home)}, tmp_path)
+        stages.prepare(os.environ | {"BYHAND_HOME": str(home)}, tmp_path)
     assert (home / "precious").read_text() == "data"
-    first = stages.prepare({}, tmp_path)
-    second = stages.prepare({}, tmp_path)
+    first = stages.prepare(os.environ, tmp_path)
+    second = stages.prepare(os.environ, tmp_path)
     assert first == second
     with second.opened() as opened:
         assert opened.journal.reader.size == 4
@@ -269,13 +276,13 @@ def test_the_demo_never_removes_what_it_did_not_make(tmp_path: Path) -> None:
 
 def test_a_demo_that_was_stopped_is_replaced(tmp_path: Path) -> None:
     """Also one that left a home without its mark: the folder around it has one."""
-    stage = stages.prepare({}, tmp_path)
+    stage = stages.prepare(os.environ, tmp_path)
     (stage.home / stages.MARK).unlink()
-    assert stages.prepare({}, tmp_path) == stage
+    assert stages.prepare(os.environ, tmp_path) == stage
 
 
 def test_the_command_plays_it_all(engine_python: Path, tmp_path: Path, isolated: Path) -> None:
-    """``byhand demo`` ends with 0 in an empty folder, again in the same one, and leaves the reader's own alone."""
+    """``byhand demo`` ends with 0 in an empty folder, again in the same one, and leaves one log behind, not two."""
     for home in ("", str(tmp_path / "elsewhere" / "home")):
         done = subprocess.run(
             [str(telling.own_python()), "-W", "error", "-m", "byhand", "demo"],
@@ -288,13 +295,20 @@ def test_the_command_plays_it_all(engine_python: Path, tmp_path: Path, isolated:
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Everything was as the story says." in done.stdout
     assert (tmp_path / "elsewhere" / "home" / "log.db").exists()
-    assert list(isolated.rglob("*.anchor")) == []
-    assert list(isolated.rglob("known_logs")) == []
+    assert len(list(isolated.rglob("*.anchor"))) == 1
+    (known,) = isolated.rglob("known_logs")
+    assert known.read_text().count('"origin": "byhand.demo/') == 1
+
+
+def test_whoever_looks_at_the_home_afterwards_types_nothing_special(played: Played) -> None:
+    """``byhand verify`` says sound: anchor and memory are where byhand keeps them."""
+    report = verify_target(str(played.stage.home), Knowledge(environment=played.stage.environment))
+    assert (report.verdict, report.independence) == ("sound", ["remembered checkpoint", "anchored elsewhere"])
 
 
 def test_the_story_knows_when_something_goes_wrong(tmp_path: Path) -> None:
     """A story whose process ends badly ends with an expectation that did not hold."""
-    stage = stages.prepare({}, tmp_path)
+    stage = stages.prepare(os.environ, tmp_path)
     stage.key.unlink()
     file = str(tmp_path / "gateway.json")
     told = telling.play(

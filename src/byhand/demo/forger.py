@@ -8,14 +8,13 @@ entries, payloads, tiles and checkpoints are made with the journal's own rooms; 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,16 +44,24 @@ class Copy:
     home: Path
     anchors: Path
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the machine says on which the copy stands in the first home's place."""
+        return {"BYHAND_ANCHOR__FOLDER": str(self.anchors)}
 
-def copy_home(home: Path, place: Path) -> Copy:
+    def read(self) -> AbstractContextManager[wiring.ReadHome]:
+        """The copy, opened read-only, beside its own anchor."""
+        return wiring.read_home(self.home, environment=self.environment)
+
+
+def copy_home(home: Path, environment: Mapping[str, str], place: Path) -> Copy:
     """Copy the closed ``home`` and its anchor to ``place``, which must not exist; raises Conflict."""
     if place.exists():
         raise Conflict(f"{place} is there already")
     copy = Copy(place / "home", place / "anchors")
     shutil.copytree(home, copy.home)
-    with wiring.read_home(home) as first:
+    with wiring.read_home(home, environment=environment) as first:
         anchored = first.anchor.read()
-    (copy.home / wiring.SETTINGS_FILE).write_text(f"[anchor]\nfolder = {json.dumps(str(copy.anchors))}\n")
     if anchored is None:
         raise NotFound(f"{home} was never anchored on this machine")
     _anchor(copy, None, anchored.note)
@@ -62,7 +69,7 @@ def copy_home(home: Path, place: Path) -> Copy:
 
 
 def _anchor(copy: Copy, held: bytes | None, note: bytes) -> None:
-    with wiring.read_home(copy.home) as home:
+    with copy.read() as home:
         if not home.anchor.advance(held, Anchored(note, wiring.home_identity(copy.home))):
             raise Conflict(f"the anchor of {copy.home} is another one")
 
@@ -102,7 +109,7 @@ def delete_tail(copy: Copy, size: int) -> None:
 def roll_back(copy: Copy, note: bytes) -> None:
     """Cut the log back to an old checkpoint that the forger kept: nothing in the home contradicts it."""
     size = checkpoints.parse(notes.parse(note).text).size
-    with wiring.read_home(copy.home) as home:
+    with copy.read() as home:
         entries = [entry for _, entry in home.entries.leaves(0, size)]
     delete_tail(copy, size)
     with database(copy) as connection:
@@ -121,7 +128,7 @@ def rewrite_history(copy: Copy, rewrite: Rewrite) -> bytes:
     """
     entries, payloads = _computed_anew(copy, rewrite)
     edge, _ = RightEdge.empty().append([merkle.leaf_hash(entry) for entry in entries])
-    with wiring.read_home(copy.home) as home:
+    with copy.read() as home:
         if home.key is None:
             raise NotFound("the copy came without its keys")
         note = home.key.sign_checkpoint(edge.size, edge.root(), timestamp=int(time.time()))
@@ -142,7 +149,7 @@ def _computed_anew(copy: Copy, rewrite: Rewrite) -> tuple[list[bytes], list[byte
     entries: list[bytes] = []
     payloads: list[bytes] = []
     places: dict[str, str] = {}
-    with wiring.read_home(copy.home) as home:
+    with copy.read() as home:
         if home.vault is None:
             raise NotFound("the copy came without its keys")
         sealed_of = dict(home.entries.payloads(0, home.entries.tree().size))
@@ -203,7 +210,7 @@ def _write_tree(connection: sqlite3.Connection, entries: list[bytes], note: byte
 
 def forge_anchor(copy: Copy, note: bytes) -> None:
     """Let the copy's anchor hold the forged checkpoint too."""
-    with wiring.read_home(copy.home) as home:
+    with copy.read() as home:
         anchored = home.anchor.read()
     _anchor(copy, anchored.note if anchored is not None else None, note)
 

@@ -7,7 +7,7 @@ officers; the memory of a client that met the log; one receipt; the anchor besid
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,14 +77,15 @@ def _anchor_too(copy: Copy, booty: Booty) -> None:
     forger.forge_anchor(copy, forger.rewrite_history(copy, rewrite))
 
 
-def knowledge(stage: Stage, holds: str, receipt: Path) -> Knowledge:
-    """What a verifier brings who holds one thing only."""
+def knowledge(stage: Stage, holds: str, receipt: Path, environment: Mapping[str, str]) -> Knowledge:
+    """What a verifier brings who holds one thing only; ``environment`` says where anchors lie."""
     return Knowledge(
         policy=stage.policy if holds == "policy" else None,
         since=receipt if holds == "receipt" else None,
         known_logs=stage.known_logs,
         use_known_logs=holds == "known_logs",
         use_anchor=holds == "anchor",
+        environment=environment,
     )
 
 
@@ -95,7 +96,10 @@ def codes(report: Report) -> frozenset[str]:
 
 def judge(stage: Stage, copy: Copy, receipt: Path) -> dict[str, Report]:
     """What every verifier says of ``copy``."""
-    return {holds: verify_home(copy.home, knowledge(stage, holds, receipt)) for holds in VERIFIERS}
+    return {
+        holds: verify_home(copy.home, knowledge(stage, holds, receipt, copy.environment))
+        for holds in VERIFIERS
+    }
 
 
 def seen(report: Report, named: str) -> str:

@@ -96,7 +96,8 @@ def set_up(screen: Screen, environment: dict[str, str], *, engine: bool) -> Stag
             ]
         )
     screen.say(
-        f"The rest lies in {_short(stage.folder)}; your own homes, anchors and known logs are not touched."
+        f"The rest lies in {_short(stage.folder)}. The log's anchor and your memory of it are kept where byhand "
+        "always keeps them; the next demo takes its own out again."
     )
     return stage
 
@@ -141,7 +142,7 @@ def hand_over(screen: Screen, stage: Stage, intervention: str) -> Handed:
         handed = stranger.hand_over(stage, home, intervention)
         stages.remember(stage, home)
     stranger.export_log(stage, handed.folder)
-    informed = Knowledge(policy=stage.policy, known_logs=stage.known_logs)
+    informed = Knowledge(policy=stage.policy, environment=stage.environment)
     stranger_knows = Knowledge(policy=stage.policy, use_known_logs=False, use_anchor=False)
     nobody_knows = Knowledge(use_known_logs=False, use_anchor=False)
     _verified(screen, "the home", stage.home, informed, "sound")
@@ -189,7 +190,7 @@ def play_forger(screen: Screen, stage: Stage, handed: Handed, old_note: bytes) -
     booty = Booty(handed.intent, old_note, signed_text=OVERRIDE_NOTES, unsigned_text=LIMIT_NOTES)
     for holds in VERIFIERS:
         wanted = "sound" if holds in ("policy", "known_logs") else "consistent; signer not authenticated"
-        report = verify_target(str(stage.home), knowledge(stage, holds, handed.receipt))
+        report = verify_target(str(stage.home), knowledge(stage, holds, handed.receipt, stage.environment))
         screen.expect(f"the true home, before a verifier with {holds}", report.verdict, wanted)
     rows = [_forge(screen, stage, handed, booty, number) for number in range(len(FORGERIES))]
     screen.table(("what was forged", *(f"with {holds}" for holds in VERIFIERS)), rows)
@@ -202,7 +203,7 @@ def play_forger(screen: Screen, stage: Stage, handed: Handed, old_note: bytes) -
 
 def _forge(screen: Screen, stage: Stage, handed: Handed, booty: Booty, number: int) -> tuple[str, ...]:
     forgery = FORGERIES[number]
-    copy = copy_home(stage.home, stage.forgeries / forgery.name)
+    copy = copy_home(stage.home, stage.environment, stage.forgeries / forgery.name)
     forgery.make(copy, booty)
     reports = judge(stage, copy, handed.receipt)
     cells = tuple(seen(reports[holds], named) for holds, named in zip(VERIFIERS, forgery.named, strict=True))
@@ -226,10 +227,8 @@ def where_to_look(screen: Screen, stage: Stage, handed: Handed) -> None:
         ]
     )
     byhand = _short(Path(sys.executable).with_name("byhand"))
-    state = shlex.quote(str(stage.player.state))
     home, key = shlex.quote(str(stage.home)), shlex.quote(str(stage.key))
     screen.command(f"export BYHAND_HOME={home} BYHAND_PERSON={stages.PERSON} BYHAND_KEY={key}")
-    screen.command(f"export XDG_STATE_HOME={state} XDG_CONFIG_HOME={state}")
     for line in (
         "search 'state:applied'",
         f"show {handed.intervention}",

@@ -6,19 +6,18 @@ Everything lies in one folder of the demo's own. Only what an earlier demo made 
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from byhand import clock, wiring
-from byhand.client.known_logs import KnownLogs
+from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.client.signing import Signer, find_signer, make_key
 from byhand.client.speaking import sign_login
 from byhand.control.identity import Caller
@@ -26,7 +25,7 @@ from byhand.control.reasons import first_catalogue
 from byhand.demo.plot import BREAKER_POINT, LIMIT_POINT
 from byhand.demo.telling import Player, environment_without_byhand
 from byhand.embedded import Embedded
-from byhand.errors import Conflict
+from byhand.errors import ByhandError, Conflict
 from byhand.ids import new_record_id
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Point
 from byhand.signatures import dsse, sshsig
@@ -37,6 +36,7 @@ DISPLAY_NAME = "Mara Keller"
 MARK = "made-by-byhand-demo"
 MARK_TEXT = "The next `byhand demo` replaces this folder. Remove this file to keep it.\n"
 FOLDER = ".demo"
+ORIGINS = "byhand.demo/"
 NONCE_BYTES = 32
 BREAKER = Point(
     name=BREAKER_POINT,
@@ -66,10 +66,16 @@ LIMIT = Point(
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where everything of the demo lies."""
+    """Where everything of the demo lies.
+
+    Anchor and memory lie where byhand keeps them for everybody (``environment`` says where), so that whoever
+    looks at the home afterwards types nothing special. The next demo takes its own out of both.
+    """
 
     folder: Path
     home: Path
+    environment: Mapping[str, str]
+    """Without settings of byhand: a made home is what its own file says."""
 
     @property
     def key(self) -> Path:
@@ -77,14 +83,9 @@ class Stage:
         return self.folder / "keys" / PERSON
 
     @property
-    def anchors(self) -> Path:
-        """The demo's own anchors, apart from the reader's."""
-        return self.folder / "anchors"
-
-    @property
     def known_logs(self) -> Path:
         """What a client that met the log remembers of it."""
-        return self.folder / "state" / "byhand" / "known_logs"
+        return known_logs_path(self.environment)
 
     @property
     def policy(self) -> Path:
@@ -104,12 +105,12 @@ class Stage:
     @property
     def player(self) -> Player:
         """Mara, ready to act."""
-        return Player(self.home, PERSON, self.key, self.folder / "state")
+        return Player(self.home, PERSON, self.key, self.environment)
 
     @contextmanager
     def opened(self, *, start: bool = True) -> Iterator[wiring.Home]:
         """The home, opened; due work is done first."""
-        home = wiring.open_home(self.home, environment=environment_without_byhand(os.environ), start=start)
+        home = wiring.open_home(self.home, environment=self.environment, start=start)
         try:
             if start:
                 home.settle()
@@ -139,15 +140,18 @@ def prepare(
     """
     folder = current.resolve() / FOLDER
     chosen = environment.get("BYHAND_HOME")
-    stage = Stage(folder, Path(chosen).expanduser().absolute() if chosen else folder / "home")
-    for place in (folder, stage.home):
+    home = Path(chosen).expanduser().absolute() if chosen else folder / "home"
+    stage = Stage(folder, home, MappingProxyType(environment_without_byhand(environment)))
+    for place in (folder, home):
         _check_ours(place, folder)
-    for place in (stage.home, folder):
+    for earlier in {home, folder / "home"}:
+        _forget(earlier, stage)
+    for place in (home, folder):
         shutil.rmtree(place, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     (folder / MARK).write_text(MARK_TEXT)  # first of all: the next demo replaces one that is stopped here
     (folder / ".gitignore").write_text("*\n")
-    for place in (stage.key.parent, stage.anchors, stage.evidence, stage.forgeries):
+    for place in (stage.key.parent, stage.evidence, stage.forgeries):
         place.mkdir(mode=0o700)
     stage.home.parent.mkdir(parents=True, exist_ok=True)
     _make_home(stage, points)
@@ -164,13 +168,29 @@ def _check_ours(place: Path, folder: Path) -> None:
         )
 
 
+def _forget(home: Path, stage: Stage) -> None:
+    """Take an earlier demo's log out of anchors and memory: it is about to be removed."""
+    if not (home / wiring.LOG_FILE).is_file():
+        return
+    try:
+        with wiring.read_home(home, environment=stage.environment) as earlier:
+            origin, anchor = earlier.origin, earlier.anchor.path
+    except ByhandError:
+        return  # stopped half-way or spoilt by hand: what it left outside is one small file of its own name
+    if not origin.startswith(ORIGINS):
+        return
+    known = KnownLogs(stage.known_logs)
+    if known.get(origin) is not None:
+        known.forget(origin)
+    for file in (anchor, anchor.with_suffix(".lock")):
+        file.unlink(missing_ok=True)
+
+
 def _make_home(stage: Stage, points: Sequence[Point]) -> None:
     signer = make_key(stage.key, PERSON)
-    origin = f"byhand.demo/{secrets.token_hex(4)}"  # two demos are two logs, never one that forked
+    origin = f"{ORIGINS}{secrets.token_hex(4)}"  # two demos are two logs, never one that forked
     wiring.create_home(stage.home, origin)
     (stage.home / MARK).write_text(MARK_TEXT)
-    settings = stage.home / wiring.SETTINGS_FILE
-    settings.write_text(f"{settings.read_text()}\n[anchor]\nfolder = {json.dumps(str(stage.anchors))}\n")
     with stage.opened(start=False) as home:
         home.people.begin(_genesis(origin, signer), DISPLAY_NAME)
         home.journal.checkpointer.begin()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same story where no engine can be had: a gateway that obeys a file, read by a ``file:`` probe.
 
-Runs in a process of its own: ``python -m byhand.demo.story_file HOME PERSON KEY STATE FILE``.
+Runs in a process of its own: ``python -m byhand.demo.story_file HOME PERSON KEY FILE``.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def hand_over(stage: Stage, home: wiring.Home, intervention: str) -> Handed:
 
 def export_log(stage: Stage, folder: Path) -> int:
     """The whole log as a static folder that any tlog-tiles client can read; returns its size."""
-    with wiring.read_home(stage.home) as home:
+    with wiring.read_home(stage.home, environment=stage.environment) as home:
         note = home.entries.published()
         if note is None:
             raise NotFound("the log has no checkpoint yet")

@@ -91,14 +91,8 @@ class Player:
     home: Path
     person: str
     key: Path
-    state: Path
-    """Folder for state and configuration of this person, apart from the reader's own."""
-
-    def environment(self) -> dict[str, str]:
-        """The variables of a story's process: nothing of the reader's byhand reaches into it."""
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(BYHAND_VARIABLES)}
-        kept.pop("SSH_AUTH_SOCK", None)
-        return kept | {"XDG_STATE_HOME": str(self.state), "XDG_CONFIG_HOME": str(self.state)}
+    environment: Mapping[str, str]
+    """Variables of a story's process: no settings of the reader's byhand."""
 
     def configure(self) -> None:
         """Point the library of this process at the home."""
@@ -107,8 +101,8 @@ class Player:
 
 def player_from_arguments(arguments: Sequence[str]) -> tuple[Player, list[str]]:
     """The player named by a story's command line, and the arguments behind it."""
-    home, person, key, state, *rest = arguments
-    return Player(Path(home), person, Path(key), Path(state)), rest
+    home, person, key, *rest = arguments
+    return Player(Path(home), person, Path(key), os.environ), rest
 
 
 def play(python: Path, module: str, player: Player, *arguments: str, hear: Hear) -> list[Told]:
@@ -117,7 +111,7 @@ def play(python: Path, module: str, player: Player, *arguments: str, hear: Hear)
     Returns all of them; a story that ends badly ends with an expectation that did not hold.
     """
     command = [str(python), "-I", "-m", module]
-    command += [str(player.home), player.person, str(player.key), str(player.state), *arguments]
+    command += [str(player.home), player.person, str(player.key), *arguments]
     told: list[Told] = []
 
     def both(line: Told) -> None:
@@ -125,7 +119,7 @@ def play(python: Path, module: str, player: Player, *arguments: str, hear: Hear)
         hear(line)
 
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=player.environment(), encoding="utf-8"
+        command, stdout=subprocess.PIPE, text=True, env=dict(player.environment), encoding="utf-8"
     ) as process:
         patience = threading.Timer(STORY_SECONDS_MAX, process.kill)
         patience.start()
@@ -151,5 +145,9 @@ def own_python() -> Path:
 
 
 def environment_without_byhand(environment: Mapping[str, str]) -> dict[str, str]:
-    """``environment`` without settings of byhand, so that a made home is what its own file says."""
-    return {name: text for name, text in environment.items() if not name.startswith(BYHAND_VARIABLES)}
+    """``environment`` without the reader's byhand: its settings and the keys of an agent."""
+    return {
+        name: text
+        for name, text in environment.items()
+        if not name.startswith(BYHAND_VARIABLES) and name != "SSH_AUTH_SOCK"
+    }
