@@ -203,6 +203,7 @@ def _complete(one: Opened, person: str, signer: Signer, name: str | None) -> str
         home.journal.checkpointer.start()
     version, _ = home.reasons.catalogue()
     if version and keyring is not None:
+        remember(home)  # a crash right before that was the last step
         raise Conflict(f"the home at {home.path} is ready already", advice="Sign in with: byhand login")
     if keyring is not None:
         say("an unfinished home was found: it is completed")
