@@ -1,30 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The query language: ``field:value`` terms and free words, compiled to parameterised SQL over the index.
+"""The query language: ``field:value`` terms and free words, understood once, for every kind of index.
 
-target:MM-7 state:applied before:2026-11-23T03:00Z -actor:ada "index rebalance"
+target:MM-7 state:applied,failed before:2026-11-23T03:00Z -actor:ada "index rebalance"
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from byhand import clock
 from byhand.errors import Fault, Invalid
-from byhand.store.index import Condition
+from byhand.records.lifecycle import OPEN
+from byhand.store.index import Among, Condition, Moments, Within, Words
 
 QUERY_LENGTH_MAX = 2_000  # a question a person types; longer is a program, and programs page through exports
 TERMS_MAX = 32  # conditions of one search
+VALUES_MAX = 32  # values of one term; more is a list, and a list is better asked in parts
+BEGUN_LENGTH_MIN = 3  # letters before it stands for any ending: two begin a tenth of all words
+YEAR_MIN = 1970  # no record is older than the clocks that date it
+YEAR_MAX = 9998  # the last year that another one follows, as times are written
 TIERS = ("low", "medium", "high", "critical")
 PHASES = (
     "declared", "pending", "approved", "refused", "withdrawn", "permitted", "redeemed", "applied", "failed",
     "abandoned", "unknown", "lapsed", "void", "observed", "explained",
 )  # fmt: skip
-_TERM = re.compile(r'(-?)(?:([a-z_]+):)?(?:"([^"]*)"|(\S+))')
+OPEN_PHASES = "open"
+"""Stands for every state in which something may still follow."""
+NAMES = {"phase": "state", "tier": "risk", "code": "reason"}
+"""What columns of the index are called in queries, where it is not their own name."""
+_TERM = re.compile(r'(?P<minus>-?)(?:(?P<field>[A-Za-z_]+):)?(?:"(?P<quoted>[^"]*)"(?=\s|\Z)|(?P<plain>\S+))')
 _COMPARED = re.compile(r"(>=|<=|>|<)?(.*)\Z", re.DOTALL)
 _DATE = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?Z?)?\Z")
+_WORD = re.compile(r"[^\W_]+")
+_NO_TIME = "is no time: write 2026, 2026-11, 2026-11-23 or 2026-11-23T03:00Z (UTC)"
+Values: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the language: what it means, an example, and how its values are understood."""
+
+    meaning: str
+    example: str
+    understand: Callable[[Values, bool], Condition]
+    """From the values and whether they stood in quotation marks; raises ValueError saying what would do."""
 
 
 def compile_query(query: str) -> list[Condition]:
@@ -33,14 +57,13 @@ def compile_query(query: str) -> list[Condition]:
         raise Invalid("the query is too long", (Fault("", f"has more than {QUERY_LENGTH_MAX} characters"),))
     found: list[Fault] = []
     conditions: list[Condition] = []
-    for negated, field, quoted, plain in _TERM.findall(query):
-        value = quoted or plain
+    for term in _TERM.finditer(query):
         try:
-            condition = FIELDS[field](value) if field in FIELDS else _unknown(field, value)
+            condition = _understand(term)
         except ValueError as error:
-            found.append(Fault(f"{field}:" if field else value, str(error)))
+            found.append(Fault(term["field"] or term["plain"] or f'"{term["quoted"]}"', str(error)))
             continue
-        conditions.append(Condition(f"NOT ({condition.sql})", condition.values) if negated else condition)
+        conditions.append(condition._replace(negated=True) if term["minus"] else condition)
     if len(conditions) > TERMS_MAX:
         found.append(Fault("", f"has more than {TERMS_MAX} terms"))
     if found:
@@ -48,80 +71,101 @@ def compile_query(query: str) -> list[Condition]:
     return conditions
 
 
-def _unknown(field: str, value: str) -> Condition:
+def _understand(term: re.Match[str]) -> Condition:
+    field, quoted, plain = (term["field"] or "").lower(), term["quoted"], term["plain"] or ""
+    if plain.startswith('"'):
+        raise ValueError('the quotation mark is not closed: write "like this"')
+    if not field and plain.endswith(":") and plain[:-1].lower() in FIELDS:
+        raise ValueError(f"needs a value, e.g. {FIELDS[plain[:-1].lower()].example}")
     if not field:
-        return _words(value)
+        return _words(quoted if quoted is not None else plain, whole=quoted is not None)
+    if field not in FIELDS:
+        raise ValueError(_no_field(field))
+    values = (quoted,) if quoted is not None else tuple(plain.split(","))
+    if not all(values):
+        raise ValueError(f"needs a value, e.g. {FIELDS[field].example}")
+    if len(values) > VALUES_MAX:
+        raise ValueError(f"has more than {VALUES_MAX} values")
+    return FIELDS[field].understand(values, quoted is not None)
+
+
+def _no_field(field: str) -> str:
     near = difflib.get_close_matches(field, FIELDS, n=1)
-    hint = (
-        f"did you mean {near[0]}:?"
-        if near
-        else f"fields are {', '.join(f'{name}:' for name in sorted(FIELDS))}"
-    )
-    raise ValueError(f"is no field; {hint}")
+    if near:
+        return f"is no field; did you mean {near[0]}:?"
+    listed = ", ".join(f"{name}:" for name in sorted(FIELDS))
+    return f"is no field; fields are {listed}; to search for the text, put it in quotation marks"
 
 
-def _words(value: str) -> Condition:
-    """Words as a phrase, the last one perhaps only begun. Quoted for FTS5: nothing in it is an operator."""
-    words = re.findall(r"\w+", value)
+def _words(text: str, *, whole: bool) -> Words:
+    """Words that follow each other. Unless they stand in quotation marks, the last one may only be begun."""
+    words = tuple(_WORD.findall(text))
     if not words:
         raise ValueError("holds no word to search for")
-    phrase = " ".join(words)
-    return Condition("first IN (SELECT rowid FROM search WHERE search MATCH ?)", (f'"{phrase}"*',))
+    long_enough = len(words[-1]) >= BEGUN_LENGTH_MIN
+    if text.endswith("*") and not whole and not long_enough:
+        raise ValueError(f"needs at least {BEGUN_LENGTH_MIN} letters before the *")
+    return Words(words, begun=long_enough and not whole)
 
 
-def _text(*columns: str) -> Callable[[str], Condition]:
-    """Equal to one of ``columns``, or beginning with it before a ``*``."""
+def _text(column: str) -> Callable[[Values, bool], Condition]:
+    """Equal to a value, or beginning with what stands before a ``*``."""
 
-    def compiled(value: str) -> Condition:
-        if not value:
-            raise ValueError("needs a value")
-        if value.endswith("*"):
-            start = value[:-1]
-            sql = " OR ".join(f"substr({column}, 1, {len(start)}) = ?" for column in columns)
-            return Condition(sql, (start,) * len(columns))
-        return Condition(" OR ".join(f"{column} = ?" for column in columns), (value,) * len(columns))
+    def understood(values: Values, quoted: bool) -> Condition:
+        begins = tuple(value[:-1] for value in values if value.endswith("*") and not quoted)
+        exact = tuple(value for value in values if quoted or not value.endswith("*"))
+        return Among(column, exact, begins)
 
-    return compiled
+    return understood
 
 
-def _among(column: str, allowed: tuple[str, ...]) -> Callable[[str], Condition]:
-    """One of a fixed set of words."""
-
-    def compiled(value: str) -> Condition:
-        if value not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}")
-        return Condition(f"{column} = ?", (value,))
-
-    return compiled
+def _one_of(value: str, allowed: Values, example: str = "") -> ValueError:
+    near = difflib.get_close_matches(value, allowed, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return ValueError(f"must be one of {', '.join(allowed)}{example}{hint}")
 
 
-def _tier(value: str) -> Condition:
-    """A tier, or a comparison of tiers: ``risk:>=high``."""
+def _state(values: Values, _quoted: bool) -> Condition:
+    chosen: list[str] = []
+    for value in values:
+        if value == OPEN_PHASES:
+            chosen += sorted(OPEN)
+        elif value in PHASES:
+            chosen.append(value)
+        else:
+            raise _one_of(value, (*PHASES, OPEN_PHASES))
+    return Among("phase", tuple(dict.fromkeys(chosen)))
+
+
+def _tier(values: Values, _quoted: bool) -> Condition:
+    """Tiers, or comparisons of tiers: ``risk:>=high``."""
+    chosen = {tier for value in values for tier in _tiers(value)}
+    return Among("tier", tuple(tier for tier in TIERS if tier in chosen))
+
+
+def _tiers(value: str) -> Iterator[str]:
     match = _COMPARED.match(value)
     operator, name = (match[1] or "=", match[2]) if match else ("=", value)
     if name not in TIERS:
-        raise ValueError(f"must be one of {', '.join(TIERS)}, e.g. risk:>=high")
+        raise _one_of(name, TIERS, ", e.g. risk:>=high")
     place = TIERS.index(name)
-    chosen = [
-        tier
-        for number, tier in enumerate(TIERS)
-        if (operator in (">=", "<=", "=") and number == place)
-        or (operator in (">", ">=") and number > place)
-        or (operator in ("<", "<=") and number < place)
-    ]
-    return (
-        Condition(f"tier IN ({', '.join('?' * len(chosen))})", tuple(chosen))
-        if chosen
-        else Condition("0", ())
-    )
+    for number, tier in enumerate(TIERS):
+        if (
+            (operator in (">=", "<=", "=") and number == place)
+            or (operator in (">", ">=") and number > place)
+            or (operator in ("<", "<=") and number < place)
+        ):
+            yield tier
 
 
-def _span(value: str) -> tuple[str, str]:
+def span(value: str) -> tuple[str, str]:
     """The first moment of a year, month, day, minute or second, and the first one after it."""
     match = _DATE.match(value)
     if match is None:
-        raise ValueError("is no time: write 2026, 2026-11, 2026-11-23 or 2026-11-23T03:00Z (UTC)")
+        raise ValueError(_NO_TIME)
     year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
+    if not YEAR_MIN <= (year or 0) <= YEAR_MAX:
+        raise ValueError(f"is no time: years are {YEAR_MIN} to {YEAR_MAX}")
     try:
         start = datetime(year or 1, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=UTC)
     except ValueError as error:
@@ -137,34 +181,70 @@ def _span(value: str) -> tuple[str, str]:
     return clock.write(start), clock.write(end)
 
 
-def _at(value: str) -> Condition:
-    start, end = _span(value)
-    return Condition("declared < ? AND changed >= ?", (end, start))
+def _time(moments: Moments) -> Callable[[Values, bool], Condition]:
+    """A time, a comparison, or a span: ``2026-11``, ``>=2026-11-23``, ``2026-11-23..2026-11-25``."""
+
+    def understood(values: Values, _quoted: bool) -> Condition:
+        value = _single(values)
+        begin, dots, finish = value.partition("..")
+        if dots:
+            start, end = span(begin)[0] if begin else "", span(finish)[1] if finish else ""
+            if not (start or end):
+                raise ValueError(_NO_TIME)
+            if start and end and start >= end:
+                raise ValueError("ends before it begins")
+            return Within(moments, start, end)
+        match = _COMPARED.match(value)
+        operator, rest = (match[1], match[2]) if match else (None, value)
+        start, end = span(rest)
+        bounds = {">=": (start, ""), ">": (end, ""), "<": ("", start), "<=": ("", end)}
+        return Within(moments, *bounds.get(operator or "", (start, end)))
+
+    return understood
 
 
-def _before(value: str) -> Condition:
-    return Condition("declared < ?", (_span(value)[0],))
+def _single(values: Values) -> str:
+    if len(values) > 1:
+        raise ValueError("takes one time; for a span write 2026-11-23..2026-11-25")
+    return values[0]
 
 
-def _after(value: str) -> Condition:
-    return Condition("changed >= ?", (_span(value)[1],))
+def _before(values: Values, _quoted: bool) -> Condition:
+    return Within("declared", end=span(_single(values))[0])
 
 
-FIELDS: dict[str, Callable[[str], Condition]] = {
-    "actor": _text("person"),
-    "person": _text("person"),
-    "target": _text("target", "point", "system || '/' || type || '/' || target"),
-    "system": _text("system"),
-    "point": _text("point"),
-    "action": _text("action"),
-    "reason": _text("code"),
-    "environment": _text("environment"),
-    "state": _among("phase", PHASES),
-    "risk": _tier,
-    "tier": _tier,
-    "id": _text("id"),
-    "cause": _text("caused_by"),
-    "at": _at,
-    "before": _before,
-    "after": _after,
+def _after(values: Values, _quoted: bool) -> Condition:
+    return Within("changed", start=span(_single(values))[1])
+
+
+_ACTOR = Field("The person who acted, or whom a system's own feed names.", "actor:ada", _text("person"))
+_RISK = Field("The tier of risk of the point, then.", "risk:>=high", _tier)
+FIELDS: dict[str, Field] = {
+    "actor": _ACTOR,
+    "person": _ACTOR,
+    "target": Field(
+        "What was acted upon: its id, its point, or system/type/id.", "target:MM-7", _text("target")
+    ),
+    "system": Field("The system that the target is in.", "system:risk-gateway", _text("system")),
+    "type": Field("The kind of target.", "type:circuit_breaker", _text("type")),
+    "point": Field("The intervention point.", "point:mm7-breaker", _text("point")),
+    "action": Field("What was done, area.object.verb.", "action:trading.*", _text("action")),
+    "reason": Field("The code of the reason given.", "reason:FALSE_POSITIVE", _text("code")),
+    "environment": Field("Where the target runs.", "environment:production", _text("environment")),
+    "state": Field(
+        f"What came of it; `{OPEN_PHASES}` is every state that something may follow.",
+        "state:applied,failed",
+        _state,
+    ),
+    "risk": _RISK,
+    "tier": _RISK,
+    "id": Field("The intervention itself.", "id:019a5d0c*", _text("id")),
+    "cause": Field(
+        "The intervention that it was caused by, as a revert is.", "cause:019a5d0c*", _text("caused_by")
+    ),
+    "at": Field("Under way then: between its first and its last record.", "at:2026-11-23", _time("life")),
+    "before": Field("Declared before that time began.", "before:2026-11-23T03:00Z", _before),
+    "after": Field("Something was still recorded of it after that time ended.", "after:2026-11-22", _after),
+    "declared": Field("Declared then.", "declared:2026-11-01..2026-11-07", _time("declared")),
+    "changed": Field("Its last record is of then.", "changed:>=2026-11-23T02:00Z", _time("changed")),
 }

@@ -15,7 +15,7 @@ from byhand import clock
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.points import Points
-from byhand.control.query import compile_query
+from byhand.control.query import NAMES, compile_query
 from byhand.errors import Invalid, NotFound
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
@@ -28,7 +28,7 @@ from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Record
 from byhand.records.lifecycle import State
 from byhand.records.limits import NOTES_LENGTH_MAX, RECORDS_NAMED_MAX
-from byhand.store.index import InterventionRow
+from byhand.store.index import Condition, Facets, InterventionRow
 
 PAGE_MAX = 1_000  # rows a person can page through; more is an export
 CANDIDATES_MAX = 5  # ids listed when an abbreviation fits several
@@ -125,6 +125,15 @@ class Reading:
         self.leave(caller, "search", query=query, records=ids, count=len(ids))
         return Page(found.rows, found.following)
 
+    def facets(self, caller: Caller, query: str) -> Facets:
+        """How many interventions match, and how they are spread over states, persons, points and so on."""
+        conditions = compile_query(query)
+        self._indexer.catch_up()
+        found = self._index.facets(conditions)
+        self.leave(caller, "search", query=query, count=found.total)
+        named = (one._replace(column=NAMES.get(one.column, one.column)) for one in found.facets)
+        return found._replace(facets=tuple(named))
+
     def diff(self, caller: Caller, text: str) -> Changes:
         """Before against declared, and before against what was found."""
         shown = self.show(caller, text, operation="diff")
@@ -154,7 +163,7 @@ class Reading:
         self.leave(caller, "export", query=query)
         return self._lines(conditions, rows, form)
 
-    def _lines(self, conditions: list, rows: str, form: str) -> Iterator[str]:  # type: ignore[type-arg]
+    def _lines(self, conditions: list[Condition], rows: str, form: str) -> Iterator[str]:
         if form == "csv":
             yield _csv(list(standard.NAMES))
         before: int | None = None

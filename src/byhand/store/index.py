@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 
 class InterventionRow(NamedTuple):
@@ -48,11 +48,43 @@ class RecordRow(NamedTuple):
     recorded: str
 
 
-class Condition(NamedTuple):
-    """One condition of a search, compiled: SQL over the columns above, and its values."""
+FACETS = ("phase", "person", "action", "system", "point", "tier", "code", "environment", "day")
+"""What matches are counted by: columns of the row, and the day it was declared."""
+COLUMNS = ("phase", "person", "action", "system", "type", "target", "point", "tier", "code", "environment")
+"""What a condition on values may name. ``target`` also stands for the point and for system/type/target."""
+Moments: TypeAlias = Literal["declared", "changed", "life"]
 
-    sql: str
-    values: tuple[str | int, ...]
+
+class Among(NamedTuple):
+    """A column (or ``id``, ``caused_by``) has one of ``values``, or begins with one of ``begins``."""
+
+    column: str
+    values: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+    negated: bool = False
+
+
+class Within(NamedTuple):
+    """From ``start`` on and before ``end``, whole seconds of record time; empty: no such bound.
+
+    ``life`` lasts from ``declared`` to ``changed``, and need only touch the span.
+    """
+
+    moments: Moments
+    start: str = ""
+    end: str = ""
+    negated: bool = False
+
+
+class Words(NamedTuple):
+    """Words that follow each other in the free text; the last one may only be ``begun``."""
+
+    words: tuple[str, ...]
+    begun: bool = False
+    negated: bool = False
+
+
+Condition: TypeAlias = Among | Within | Words
 
 
 class Found(NamedTuple):
@@ -60,6 +92,23 @@ class Found(NamedTuple):
 
     rows: tuple[InterventionRow, ...]
     following: int | None
+
+
+class Facet(NamedTuple):
+    """How many matches have which value of one column: the most frequent ones, or the newest days."""
+
+    column: str
+    values: tuple[tuple[str, int], ...]
+    others: int
+    """How many further values there are."""
+
+
+class Facets(NamedTuple):
+    """How many match, and by what; ``at_least``: there are more, the newest were counted."""
+
+    total: int
+    at_least: bool
+    facets: tuple[Facet, ...]
 
 
 class IndexWriter(Protocol):
@@ -106,6 +155,10 @@ class IndexReader(Protocol):
 
     def search(self, conditions: Sequence[Condition], limit: int, before: int | None) -> Found:
         """Interventions that meet all conditions, newest first, below the place ``before``."""
+        ...
+
+    def facets(self, conditions: Sequence[Condition]) -> Facets:
+        """How many interventions meet all conditions, and how they are spread over the columns of FACETS."""
         ...
 
     def resolve(self, prefix: str, limit: int) -> list[str]:

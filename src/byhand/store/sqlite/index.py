@@ -10,7 +10,9 @@ from pathlib import Path
 
 from byhand.errors import HomeRefused, LogUnavailable
 from byhand.sqlite_file import connect, migrate
-from byhand.store.index import Condition, Found, InterventionRow, RecordRow
+from byhand.store.index import Condition, Facets, Found, InterventionRow, RecordRow
+from byhand.store.sqlite.rollups import Rollups
+from byhand.store.sqlite.search import PLACE, Searcher, terms
 
 FILE_NAME = "index.db"
 MIGRATIONS = "byhand.store.sqlite.migrations_index"
@@ -19,6 +21,9 @@ _COLUMNS = ", ".join(InterventionRow._fields)
 _PLACES = ", ".join("?" * len(InterventionRow._fields))
 _KEPT = ", ".join(
     f"{name} = excluded.{name}" for name in InterventionRow._fields if name not in ("id", "first")
+)
+_UPSERT = (
+    f"INSERT INTO intervention ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (first) DO UPDATE SET {_KEPT}"  # noqa: S608
 )
 
 
@@ -29,6 +34,8 @@ class SqliteIndex:
         self._path = folder / FILE_NAME
         self._lock = threading.RLock()
         self._connection = self._open()
+        self._searcher = Searcher(self._all)
+        self._rollups = Rollups(self._all)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -86,7 +93,6 @@ class SqliteIndex:
         texts: Sequence[tuple[str, str, str]],
     ) -> bool:
         """Write a batch, or nothing when the cursor is elsewhere."""
-        upsert = f"INSERT INTO intervention ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (first) DO UPDATE SET {_KEPT}"  # noqa: S608
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -95,14 +101,35 @@ class SqliteIndex:
                 )
                 if moved.rowcount == 1:
                     self._connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", records)
-                    self._connection.executemany(upsert, interventions)
+                    self._write_interventions(interventions)
                     self._connection.executemany("INSERT OR IGNORE INTO text VALUES (?, ?, ?)", texts)
-                self._connection.execute("COMMIT")
+                self._connection.execute(
+                    "COMMIT"
+                )  # a crash before it: the cursor has not moved, nor anything
             except sqlite3.Error as error:
+                raise LogUnavailable(f"the index cannot be written: {error}") from error
+            finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                raise LogUnavailable(f"the index cannot be written: {error}") from error
         return moved.rowcount == 1
+
+    def _write_interventions(self, rows: Sequence[InterventionRow]) -> None:
+        """The rows, and what they are found and counted by, which follows from them alone."""
+        before = self.interventions([row.id for row in rows])
+        gone, new = [], []
+        for row in rows:
+            was, now = before.get(row.id), (row.first, row.words, terms(row))
+            then = (was.first, was.words, terms(was)) if was is not None else None
+            if then == now:
+                continue
+            if then is not None:
+                gone.append(then)
+            new.append(now)
+        many = self._connection.executemany
+        many(_UPSERT, rows)
+        many("INSERT INTO search (search, rowid, words, terms) VALUES ('delete', ?, ?, ?)", gone)
+        many("INSERT INTO search (rowid, words, terms) VALUES (?, ?, ?)", new)
+        self._rollups.write(self._connection, before, rows)
 
     def clear(self) -> None:
         """Throw the file away."""
@@ -130,16 +157,25 @@ class SqliteIndex:
 
     def search(self, conditions: Sequence[Condition], limit: int, before: int | None) -> Found:
         """A page of interventions."""
-        clauses = [condition.sql for condition in conditions]
-        values: list[object] = [value for condition in conditions for value in condition.values]
-        if before is not None:
-            clauses.append("first < ?")
-            values.append(before)
-        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        query = f"SELECT {_COLUMNS} FROM intervention {where} ORDER BY first DESC LIMIT ?"  # noqa: S608
-        rows = [InterventionRow(*row) for row in self._all(query, (*values, limit + 1))]
-        following = rows[limit - 1].first if len(rows) > limit else None
-        return Found(tuple(rows[:limit]), following)
+        with self._lock:
+            places = [row[0] for row in self._searcher.find(conditions, PLACE, limit + 1, before)]
+            rows = self._at(places[:limit])
+        return Found(tuple(rows), places[limit - 1] if len(places) > limit else None)
+
+    def _at(self, places: Sequence[int]) -> list[InterventionRow]:
+        """The rows at ``places``, in their order."""
+        found: dict[int, InterventionRow] = {}
+        for start in range(0, len(places), PARAMETERS_MAX):
+            part = places[start : start + PARAMETERS_MAX]
+            query = f"SELECT {_COLUMNS} FROM intervention WHERE first IN ({','.join('?' * len(part))})"  # noqa: S608
+            rows = (InterventionRow(*row) for row in self._all(query, part))
+            found.update((row.first, row) for row in rows)
+        return [found[place] for place in places if place in found]
+
+    def facets(self, conditions: Sequence[Condition]) -> Facets:
+        """Counts of what matches."""
+        with self._lock:
+            return self._rollups.facets(conditions)
 
     def resolve(self, prefix: str, limit: int) -> list[str]:
         """Ids that begin with ``prefix``."""
