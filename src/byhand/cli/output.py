@@ -13,6 +13,7 @@ from byhand.cli.common import Common, OutputForm
 
 if TYPE_CHECKING:
     from rich.console import Console  # loaded where a table is drawn
+    from rich.text import Text
 from byhand.records.visible import visible
 
 WIDTH_BESIDE_TERMINAL = 160
@@ -66,6 +67,22 @@ def show_rows(
 def show_text(text: str) -> None:
     """Lines that are data as they are: keys, notes, proofs."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def show_lines(lines: Iterable[Text]) -> None:
+    """Lines of a picture, as they are."""
+    drawn = console(width=WIDTH_BESIDE_TERMINAL)
+    for line in lines:
+        drawn.print(line, soft_wrap=True)
+
+
+def can_draw(characters: str) -> bool:
+    """Whether standard output can show ``characters`` at all."""
+    try:
+        characters.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _json(value: object, *, indent: bool) -> None:

@@ -18,6 +18,7 @@ TOP: tuple[tuple[str, str], ...] = (
     ("conclude", "steps:conclude"),
     ("show", "reading:show"),
     ("search", "reading:search"),
+    ("timeline", "timeline:timeline"),
     ("diff", "reading:diff"),
     ("export", "reading:export"),
     ("evidence", "evidence:evidence"),

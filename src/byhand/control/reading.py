@@ -16,6 +16,7 @@ from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.points import Points
 from byhand.control.query import NAMES, compile_query
+from byhand.control.timeline import Timeline, Window, act_of, within
 from byhand.errors import Invalid, NotFound
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
@@ -133,6 +134,29 @@ class Reading:
         self.leave(caller, "search", query=query, count=found.total)
         named = (one._replace(column=NAMES.get(one.column, one.column)) for one in found.facets)
         return found._replace(facets=tuple(named))
+
+    def timeline(
+        self,
+        caller: Caller,
+        query: str,
+        window: Window | None = None,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        newest_first: bool = False,
+    ) -> Timeline:
+        """The newest acts that match, those in ``window`` only, in the order of time."""
+        whole = f"{query} {window.term}".strip() if window is not None else query
+        conditions = compile_query(whole)
+        if not 1 <= limit <= PAGE_MAX:
+            raise Invalid(f"a timeline holds 1 to {PAGE_MAX} acts")
+        self._indexer.catch_up()
+        found = self._index.search(conditions, limit, before)
+        told = (act_of(row, self._journal.reader.chain(row.id)) for row in found.rows)
+        acts = tuple(act for act in told if within(act, window))
+        self.leave(caller, "timeline", query=whole, records=tuple(act.id for act in acts), count=len(acts))
+        ordered = sorted(acts, key=lambda act: (act.time, act.index), reverse=newest_first)
+        return Timeline(tuple(ordered), window, found.following)
 
     def diff(self, caller: Caller, text: str) -> Changes:
         """Before against declared, and before against what was found."""

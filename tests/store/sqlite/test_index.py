@@ -222,6 +222,16 @@ def test_a_single_condition_is_answered_from_rollups(
         assert index.facets(conditions).total == len(expected)
 
 
+def test_no_value_at_all_is_had_by_none(filled: tuple[SqliteIndex, list[InterventionRow]]) -> None:
+    """A condition without alternatives finds nothing, and excludes nothing."""
+    index, _ = filled
+    for column in ("tier", "id"):
+        assert index.search([Among(column)], 10, None).rows == ()
+        assert len(index.search([Among(column, negated=True)], ROWS, None).rows) == ROWS
+        assert index.facets([Among(column)]).total == 0
+        assert index.facets([Among(column, negated=True)]).total == ROWS
+
+
 def test_more_matches_than_are_counted_are_said_to_be_more(
     filled: tuple[SqliteIndex, list[InterventionRow]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,13 +13,16 @@ from cyclopts import Parameter
 
 from byhand.cli.common import NOTHING_CHOSEN, OPTIONS, Common, RecordId
 from byhand.cli.opened import opened
-from byhand.cli.output import form_of, say, show as show_fields, show_rows
+from byhand.cli.output import can_draw, form_of, say, show as show_fields, show_rows
 from byhand.control.reading import Changes, Shown, as_builtins
 from byhand.errors import Invalid
 from byhand.journal.reader import Stored
 from byhand.records import standard
-from byhand.store.index import InterventionRow
+from byhand.store.index import Facets, InterventionRow
 
+FACET_LINES_MAX = 8  # of one facet in a table: nine facets fit two screens; JSON has all
+BAR_LENGTH = 20
+BAR, BAR_ASCII = "█", "#"
 COLUMNS = ("declared", "id", "person", "action", "target", "state", "reason")
 
 
@@ -73,34 +76,43 @@ def _line(stored: Stored) -> dict[str, object]:
 
 def search(
     *query: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    facets: bool = False,
     limit: int = 50,
     before: int | None = None,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Search interventions by `field:value` terms and words, newest first.
 
-    Fields: actor, target, system, point, action, reason, environment, state, risk (`risk:>=high`), id, cause,
-    at, before, after (times in UTC, as short as `2026-11`). A `-` before a term excludes; `*` at the end of a
-    value stands for any ending.
+    Fields: actor (or person), target, system, type, point, action, reason, environment, state (`state:open`),
+    risk (or tier; `risk:>=high`), id, cause; in UTC and as short as `2026-11`: at, before, after, declared,
+    changed (`declared:2026-11-01..2026-11-07`). Commas separate alternatives, a `-` before a term excludes, `*` at
+    the end of a value stands for any ending, quotation marks keep words together and letter for letter. Every
+    field with an example: docs/reference/query.md
 
     **Example**
 
     ```console
     $ byhand search 'target:MM-7 before:2026-11-23T03:00Z'
-    $ byhand search 'risk:>=high -state:applied at:2026-11 "index rebalance"'
+    $ byhand search 'risk:>=high -state:applied,lapsed at:2026-11 "index rebalance"'
+    $ byhand search --facets reason:FALSE_POSITIVE
     ```
 
     Parameters
     ----------
     query
         Terms and words; all must fit.
+    facets
+        How many there are, by state, person, action, system, point, risk, reason, environment and day.
     limit
         How many to show.
     before
         Go on where the last page ended.
     """
-    words = _query(query, ("--limit", "--before"))
+    words = query_of(query, ("--facets", "--limit", "--before"))
     with opened(common) as one:
+        if facets:
+            _show_facets(one.home.reading.facets(one.caller, words), common)
+            return
         page = one.home.reading.search(one.caller, words, limit=limit, before=before)
         rows = [_row(row) for row in page.rows]
         show_rows(rows, common, columns=COLUMNS, empty="nothing was found")
@@ -108,7 +120,38 @@ def search(
             say(f"there are more: --before {page.following}")
 
 
-def _query(words: Sequence[str], options: Sequence[str]) -> str:
+def _show_facets(found: Facets, common: Common) -> None:
+    listed = {
+        facet.column: {
+            "values": [{"value": value, "count": count} for value, count in facet.values],
+            "others": facet.others,
+        }
+        for facet in found.facets
+    }
+    if form_of(common) != "table":
+        show_fields({"total": found.total, "at_least": found.at_least, "facets": listed}, common)
+        return
+    show_rows(list(_facet_lines(found)), common, empty="nothing was found")
+    if found.at_least:
+        say(f"there are more than {found.total}: the newest {found.total} were counted")
+    elif found.total:
+        say(f"{found.total} intervention(s)")
+
+
+def _facet_lines(found: Facets) -> Iterator[dict[str, object]]:
+    """A line for each value: how often it occurs, and its share as a bar."""
+    bar = BAR if can_draw(BAR) else BAR_ASCII
+    for facet in found.facets:
+        for number, (value, count) in enumerate(facet.values[:FACET_LINES_MAX]):
+            share = bar * max(1, round(BAR_LENGTH * count / found.total))
+            name = "" if number else facet.column
+            yield {"by": name, "value": value, "count": count, "share": share}
+        left = max(0, len(facet.values) - FACET_LINES_MAX) + facet.others
+        if left:
+            yield {"by": "", "value": f"({left} more)", "count": None, "share": None}
+
+
+def query_of(words: Sequence[str], options: Sequence[str]) -> str:
     """The words as one query; raises Invalid for a misspelt option, which would exclude what it names."""
     for word in words:
         if word.startswith("--"):
@@ -197,7 +240,7 @@ def export(
     file
         Write there instead of standard output.
     """
-    words = _query(query, ("--format", "--rows", "--file"))
+    words = query_of(query, ("--format", "--rows", "--file"))
     with opened(common) as one:
         lines = one.home.reading.export(one.caller, words, rows=rows, form=format)
         if file is None:

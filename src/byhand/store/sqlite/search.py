@@ -126,6 +126,8 @@ class Searcher:
         for condition in conditions:
             if isinstance(condition, Within):
                 self._within(plan, condition)
+            elif isinstance(condition, Among) and not (condition.values or condition.begins):
+                plan.narrow([(0, END)] if condition.negated else [])  # none of no values
             elif isinstance(condition, Among) and condition.column in _BESIDE:
                 self._beside(plan, condition)
             else:
