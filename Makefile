@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 	if $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then echo $$name; break; fi; done)
 # uv installs into .venv only, from the lock only, and leaves itself in place (--inexact).
-SYNC := VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --no-default-groups --quiet
+SYNC := VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --no-default-groups --all-extras --quiet
 WORKERS ?= 2
 # Tests that kill, forge, or start real systems.
 SLOW := crash tamper journeys peers browser

@@ -1,23 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client's backend without a server: gate and journal in this process, for one signed-in person."""
+"""The client's backend without a server: gate, reading and journal in this process, for one signed-in person.
+
+The doors of a server use it too, one for each request: what is decided does not depend on who asked from where.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from byhand.client.contract import Attempt, Concluded, Declared, Identity, Permitted, PointView, Receipt
+from byhand.client.desk import (
+    Changes,
+    FieldDifference,
+    Found,
+    FoundRow,
+    LogIdentity,
+    Shown,
+    ShownEntry,
+)
+from byhand.control import reading
 from byhand.control.administration import AdministrationFold
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
+from byhand.control.reading import Reading
 from byhand.control.sessions import Sessions
 from byhand.errors import NotFound
+from byhand.evidence.bundle import make_bundle, sealed_payloads
 from byhand.journal.journal import Journal
+from byhand.journal.reader import Stored
+from byhand.records import standard
+from byhand.records.captured import Difference
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Outcome
+from byhand.records.leaf import ADMINISTRATION_CHAIN
+from byhand.store.index import InterventionRow
 
 
 class Embedded:
@@ -53,11 +73,13 @@ class Embedded:
         return self._sessions.identity(self._token)
 
     def point(self, name: str) -> PointView:
-        """The registered point."""
+        """The registered point; its MAC key is for whoever is signed in."""
+        self.caller()
         return self._views.registered(name)
 
     def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
         """The view of an unregistered target."""
+        self.caller()
         return self._views.unregistered(action, system, type_, id_, field)
 
     def declare(self, declaration: Declaration, statement: str | None) -> Declared:
@@ -84,6 +106,7 @@ class Embedded:
 
     def receipt(self, record: str) -> Receipt:
         """The receipt of a record, under an anchored checkpoint."""
+        self.caller()
         stored = self._journal.reader.find(record)
         if stored is None:
             raise NotFound(f"there is no record {record} in this log")
@@ -94,3 +117,104 @@ class Embedded:
     def close(self) -> None:
         """Close the home."""
         self._close()
+
+
+class EmbeddedDesk:
+    """See ``byhand.client.desk.Desk``. ``caller`` is asked at every call: a session may have ended."""
+
+    def __init__(self, journal: Journal, people: People, desk: Reading, caller: Callable[[], Caller]) -> None:
+        self._journal = journal
+        self._people = people
+        self._reading = desk
+        self._caller = caller
+
+    def resolve(self, text: str) -> str:
+        """The full id of a beginning."""
+        self._caller()
+        return self._reading.resolve(text)
+
+    def show(self, text: str, *, reason: str | None = None) -> Shown:
+        """Everything recorded about it."""
+        found = self._reading.show(self._caller(), text, reason=reason)
+        return Shown(
+            id=found.id,
+            state=found.state.phase if found.state is not None else None,
+            standard=dict(found.row),
+            entries=tuple(_entry(stored) for stored in found.entries),
+        )
+
+    def search(self, query: str, *, limit: int = 50, before: int | None = None) -> Found:
+        """Interventions that match."""
+        page = self._reading.search(self._caller(), query, limit=limit, before=before)
+        return Found(rows=tuple(_row(row) for row in page.rows), following=page.following)
+
+    def diff(self, text: str) -> Changes:
+        """Where the values differ."""
+        changes = self._reading.diff(self._caller(), text)
+        return Changes(
+            id=changes.id,
+            declared=_differences(changes.declared),
+            found=_differences(changes.found) if changes.found is not None else None,
+            outcome=changes.outcome,
+        )
+
+    def export(self, query: str, *, rows: str = "interventions", form: str = "csv") -> Iterator[str]:
+        """Lines of an export."""
+        return self._reading.export(self._caller(), query, rows=rows, form=form)
+
+    def evidence(self, text: str, *, persons: bool = False, reason: str | None = None) -> bytes:
+        """The bundle; its access record goes into the log first."""
+        found = self._reading.show(self._caller(), text, operation="evidence", reason=reason)
+        chains = [*found.entries, *self._journal.reader.chain(ADMINISTRATION_CHAIN)]
+        payloads = sealed_payloads(self._journal, {stored.index for stored in chains})
+        return make_bundle(self._journal, self._people.keyring(), found.id, payloads, persons=persons)
+
+    def prove(self, text: str) -> Receipt:
+        """The receipt of a record, or of an intervention's latest."""
+        found = self.resolve(text)
+        stored = self._journal.reader.find(found)
+        if stored is None:
+            raise NotFound(f"there is no record {found}", advice="Look for it with: byhand search")
+        head = self._journal.reader.head(found)
+        return self._journal.receipt(head if head is not None else stored.index)
+
+    def identity_of_log(self) -> LogIdentity:
+        """Name, keys and officers."""
+        keys = tuple(key.encode() for key in self._journal.key.verifiers)
+        officers = self._people.keyring().officers_fingerprint
+        return LogIdentity(origin=self._journal.origin, keys=keys, officers=officers)
+
+    def checkpoint(self) -> bytes:
+        """Signed and anchored now."""
+        return self._journal.anchor()
+
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """The proof between two sizes."""
+        return self._journal.reader.tree().consistency(old, new)
+
+
+def _entry(stored: Stored) -> ShownEntry:
+    record = stored.record
+    row = standard.row_of_record(stored.leaf.recorded, record) if record is not None else {}
+    return msgspec.convert({**reading.as_builtins(stored), "row": dict(row)}, ShownEntry)
+
+
+def _row(row: InterventionRow) -> FoundRow:
+    return FoundRow(
+        id=row.id,
+        index=row.first,
+        declared=row.declared,
+        changed=row.changed,
+        person=row.person,
+        action=row.action,
+        target=f"{row.system}/{row.type}/{row.target}",
+        environment=row.environment,
+        tier=row.tier,
+        state=row.phase,
+        reason=row.code,
+        point=row.point or None,
+    )
+
+
+def _differences(found: Sequence[Difference]) -> tuple[FieldDifference, ...]:
+    return tuple(FieldDifference(pointer=one.pointer, before=one.before, after=one.after) for one in found)

@@ -3,6 +3,7 @@
 
     ByhandError
     ├── Invalid                what was handed in is wrong (usage); names every fault at once
+    │   └── TooLarge           more bytes than are read
     ├── Refused                byhand understood and says no; the act must not happen
     │   ├── NotPermitted       no permit, or it is used up, void, expired or for another change
     │   ├── BeforeStateChanged the target no longer has the value the intent named
@@ -17,7 +18,8 @@
     ├── LogUnavailable         the log could not be written: the act must not happen (exit 6)
     │   ├── HomeBusy           another process holds the home
     │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
-    │   └── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
+    │   ├── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
+    │   └── Overloaded         more is asked of a server at once than it takes: come back later
     ├── ProbeFailed            a target's value could not be read
     ├── NotAsDeclared          the act is done and recorded, and the value found is not the declared one
     ├── CommandFailed          the command that was the act ended with another exit code than 0
@@ -76,6 +78,10 @@ class Invalid(ByhandError):
         self.faults = faults
         listed = "".join(f"\n  - {fault}" for fault in faults)
         super().__init__(message + listed, advice=advice)
+
+
+class TooLarge(Invalid):
+    """What was handed in has more bytes than are read."""
 
 
 class Refused(ByhandError):
@@ -172,6 +178,12 @@ class OutcomeUnknown(LogUnavailable):
     advice = "Do not act. Read the record again with: byhand show ID"
 
 
+class Overloaded(LogUnavailable):
+    """A server's lane is full. Nothing was recorded, nothing may be done; the same request is welcome later."""
+
+    advice = "Nothing was recorded. Try again in a moment."
+
+
 class ProbeFailed(ByhandError):
     """A target's value could not be read."""
 
@@ -255,3 +267,25 @@ class LogForked(Unsound):
 
 class BadSignature(Unsound):
     """A signature does not verify, or comes from a key that is not trusted for this statement."""
+
+
+def code_of(kind: type[ByhandError]) -> str:
+    """What an error is called outside Python: ``BeforeStateChanged`` is ``before-state-changed``."""
+    return "".join(f"-{one.lower()}" if one.isupper() else one for one in kind.__name__).lstrip("-")
+
+
+def _kinds(kind: type[ByhandError]) -> dict[str, type[ByhandError]]:
+    found = {code_of(kind): kind}
+    for one in kind.__subclasses__():
+        found |= _kinds(one)
+    return found
+
+
+def rebuilt(code: str, message: str, *, advice: str = "", faults: tuple[Fault, ...] = ()) -> ByhandError:
+    """The error that a server named ``code``, as if raised here; an unknown code is a plain ByhandError."""
+    kind = _kinds(ByhandError).get(code, ByhandError)
+    error = kind.__new__(kind)
+    ByhandError.__init__(error, message, advice=advice)
+    if isinstance(error, Invalid):
+        error.faults = faults
+    return error

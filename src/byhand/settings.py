@@ -51,12 +51,31 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where `byhand serve` listens."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Others than this machine's own need TLS, here or in a proxy before it."""
+    port: int = 8420
+    """Port to listen on."""
+    tls_certificate_file: str = ""
+    """Certificate chain (PEM); with it the server speaks HTTPS only."""
+    tls_key_file: str = ""
+    """Private key (PEM) of the certificate."""
+    behind_proxy: bool = False
+    """A proxy on this machine speaks TLS to the world and names the client's address."""
+    stop_seconds: int = 10
+    """How long requests that began may take to end when the server is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a home."""
 
     log: LogSettings = field(default_factory=LogSettings)
     anchor: AnchorSettings = field(default_factory=AnchorSettings)
     gate: GateSettings = field(default_factory=GateSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
 
 
 ENVIRONMENT_ONLY = frozenset({"anchor.folder"})
@@ -64,6 +83,8 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "log.heartbeat_idle_minutes": (1, 1_440),  # more than a day of silence proves nothing about being alive
     "log.checkpoint_seconds": (1, 60),  # an unsigned minute is the most that a rollback may hide in
     "gate.permit_seconds": (1, 600),  # a permit is for an act that is about to happen
+    "server.port": (0, 65_535),  # 0: any free one, which is said when it is known
+    "server.stop_seconds": (1, 300),  # longer and whoever stops it thinks it hangs
     "gate.intent_seconds": (10, 86_400),  # a reason given yesterday is no reason for today
 }
 

@@ -28,7 +28,7 @@ from byhand.control.reasons import Reasons
 from byhand.control.sessions import Sessions
 from byhand.control.settling import Settling
 from byhand.control.turns import Turns
-from byhand.embedded import Embedded
+from byhand.embedded import Embedded, EmbeddedDesk
 from byhand.errors import Conflict, HomeRefused, Invalid
 from byhand.journal.journal import Journal
 from byhand.journal.keeper import Keeper
@@ -158,10 +158,12 @@ def open_home(
     environment: Mapping[str, str] | None = None,
     step: Callable[[str], None] = no_step,
     start: bool = True,
+    server: bool = False,
 ) -> Home:
     """Open the home at ``path``; raises HomeRefused when it may not speak for its origin.
 
-    ``start=False`` leaves the start-up check to the caller (``init`` and ``doctor`` only).
+    ``start=False`` leaves the start-up check to the caller (``init`` and ``doctor`` only). ``server``: others act
+    here from their machines, so this machine's files and processes say nothing about their targets.
     """
     if not path.is_dir():
         raise HomeRefused(f"there is no home at {path}", advice="Make one with: byhand init")
@@ -176,7 +178,7 @@ def open_home(
     try:
         if start:
             journal.checkpointer.start()
-        return _put_together(path, settings, entries, journal, keys)
+        return _put_together(path, settings, entries, journal, keys, server=server)
     except BaseException:
         journal.close()
         raise
@@ -222,6 +224,8 @@ def _put_together(
     entries: sqlite_entries.SqliteEntries,
     journal: Journal,
     keys: key_files.FileKeyStore,
+    *,
+    server: bool,
 ) -> Home:
     administration = AdministrationFold(journal)
     people = People(journal, administration)
@@ -246,7 +250,9 @@ def _put_together(
         keys.secret(DECLARATION_MAC),
         settings.gate,
     )
-    settling = Settling(chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive)
+    settling = Settling(
+        chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive, read_here=not server
+    )
     reading = Reading(journal, indexer, index, points)
     findings = Findings(chains)
     return Home(
@@ -282,3 +288,8 @@ def open_backend(home: Home, token: str) -> Embedded:
         token,
         home.close,
     )
+
+
+def open_desk(home: Home, token: str) -> EmbeddedDesk:
+    """The reader's desk of an opened home, for whoever ``token`` stands for."""
+    return EmbeddedDesk(home.journal, home.people, home.reading, lambda: home.sessions.caller(token))

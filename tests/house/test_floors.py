@@ -25,6 +25,7 @@ IMPURE = {
 PLUG_IN_FOLDERS = ("probes", "connectors", "sinks", "detectors")
 IMPORT_NAMES = {"yaml": "pyyaml"}  # where the import is called otherwise than the distribution
 ENGINE_SIDE = {"src/byhand/demo/desk.py"}  # runs inside the engine's environment, never in byhand's
+EXTRA_OF = {"api": "server"}  # a room that is installed with an extra of its own
 IMPORT_MILLISECONDS_MAX = 60  # a shell prompt must not be felt to wait
 IMPORT_ROUNDS = 7  # the quickest counts: others may be using the machine
 OUTSIDE_ALLOWED: set[str] = set()  # what `import byhand` may load beside the standard library
@@ -57,16 +58,23 @@ def test_pure_rooms_name_no_input_or_output(modules: list[Any]) -> None:
 
 
 def test_every_library_is_declared(modules: list[Any]) -> None:
-    """What byhand imports of others is named in pyproject.toml, not brought along by chance."""
+    """What byhand imports of others is named in pyproject.toml: in the core, or in the extra of its room."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[^A-Za-z0-9_-]", name)[0].replace("-", "_") for name in project["dependencies"]}
-    imported = {
-        name
+    core = names_of(project["dependencies"])
+    extras = {room: names_of(project["optional-dependencies"][extra]) for room, extra in EXTRA_OF.items()}
+    undeclared = [
+        f"{module.name} imports {name}"
         for module in modules
         if module.name not in ENGINE_SIDE
-        for name in outside({found for found in module.imported() if found})
-    }
-    assert {IMPORT_NAMES.get(name, name) for name in imported} <= declared
+        for name in sorted(outside({found for found in module.imported() if found}))
+        if IMPORT_NAMES.get(name, name) not in core | extras.get(module.room, set())
+    ]
+    assert undeclared == []
+
+
+def names_of(requirements: list[str]) -> set[str]:
+    """The packages of a list of requirements, as Python spells them."""
+    return {re.split(r"[^A-Za-z0-9_-]", name)[0].replace("-", "_") for name in requirements}
 
 
 def is_main_guard(node: ast.AST) -> bool:

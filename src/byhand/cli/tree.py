@@ -25,6 +25,7 @@ TOP: tuple[tuple[str, str], ...] = (
     ("verify", "evidence:verify"),
     ("amend", "findings:amend"),
     ("review", "findings:review"),
+    ("serve", "serving:serve"),
     ("doctor", "doctor:doctor"),
     ("completion", "completion:completion"),
 )

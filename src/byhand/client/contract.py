@@ -104,6 +104,40 @@ class Attempt(Part, kw_only=True):
     window_ms: int = 0
 
 
+class DeclareRequest(Part, kw_only=True):
+    """What a client sends to declare: the declaration, and the person's signature over it."""
+
+    declaration: Declaration
+    statement: str | None = None
+
+
+class PermitRequest(Part, kw_only=True):
+    """What a client sends for a permit; with ``redeem`` it is used in the same commit."""
+
+    redeem: Attempt | None = None
+
+
+class Challenge(Part, kw_only=True):
+    """What is to be signed at a login, and until when."""
+
+    origin: str
+    challenge: str
+    expires: str
+
+
+class LoginRequest(Part, kw_only=True):
+    """The signed answer to a challenge (DSSE, JSON text)."""
+
+    statement: str
+
+
+class SignedIn(Part, kw_only=True):
+    """A session's token, shown once, and who it stands for."""
+
+    token: str
+    identity: Identity
+
+
 class Directory(Protocol):
     """Who I am and what I may override. Quick; may be retried."""
 

@@ -35,12 +35,16 @@ class Settling:
         due: Callable[[str], Iterable[str]],
         reverted: Callable[[str], bool],
         alive: Callable[[str], bool | None],
+        *,
+        read_here: bool = True,
     ) -> None:
+        """``read_here``: whether a probe that reads this machine's files reads what people acted on."""
         self._chains = chains
         self._views = views
         self._due = due
         self._reverted = reverted
         self._alive = alive
+        self._read_here = read_here
 
     def settle(self, now: str) -> int:
         """Settle everything that is due at ``now``; returns how many records that took."""
@@ -113,7 +117,7 @@ class Settling:
         except NotFound as error:
             return captured.unknown(str(error))
         redactor = Redactor(view.point.secrets, bytes.fromhex(view.mac_key), view.mac_key_id)
-        return redactor.value(_read(view.point.probe))
+        return redactor.value(_read(view.point.probe if self._read_here else None))
 
     @staticmethod
     def _overdue(chain: Chain, until: str) -> Finding | None:

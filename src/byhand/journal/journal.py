@@ -54,6 +54,11 @@ class Journal:
         self._process = os.getpid()
 
     @property
+    def writing(self) -> bool:
+        """Whether appends are taken."""
+        return self._sequencer.alive
+
+    @property
     def batches(self) -> int:
         """How many groups were committed by this process."""
         return self._sequencer.batches

@@ -58,6 +58,11 @@ class Sequencer:
         self._thread = threading.Thread(target=self._run, name="byhand-sequencer", daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the writer takes submissions."""
+        return not self._closed and self._thread.is_alive()
+
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Queue ``submissions``; their ``wake`` is called after the durable commit, or with their errors."""
         if self._closed or not self._thread.is_alive():

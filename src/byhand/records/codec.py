@@ -4,6 +4,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 import orjson
@@ -15,7 +20,7 @@ from byhand.records.intervention import Change, Declaration
 from byhand.records.kinds import SCHEMA_VERSION, AnyRecord
 
 _record: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
-_declaration = msgspec.json.Decoder(Declaration)
+PartType = TypeVar("PartType", bound=Part)
 
 
 class UnknownVersion(Part, kw_only=True):
@@ -72,20 +77,70 @@ def _older_or_newer(data: bytes, cause: Exception | None) -> AnyRecord | Unknown
 
 def parse_declaration(data: bytes) -> Declaration:
     """A declaration from outside, strictly; raises Invalid naming every fault."""
-    document = canonical.decode(data)
-    try:
-        declaration = _declaration.decode(data)
-    except msgspec.MsgspecError as error:
-        raise Invalid("this is not a declaration", _faults_of(document)) from error
+    declaration = parse(data, Declaration)
     validate(declaration)
     return declaration
 
 
-def _faults_of(document: object) -> tuple[Fault, ...]:
+def parse(
+    data: bytes,
+    kind: type[PartType],
+    *,
+    inside: Mapping[str, str] = MappingProxyType({"": ""}),
+    bytes_max: int = limits.RECORD_BYTES_MAX,
+) -> PartType:
+    """A part from outside, of exactly its form; raises Invalid naming every fault. Its rules are not judged yet.
+
+    What is written canonically, as our own client writes, cannot hold a key twice or a float, and is read in one
+    pass. Everything else is judged strictly. ``inside`` names the published definitions in it by their pointers;
+    an empty name stands for that of ``kind`` itself.
+    """
+    if len(data) <= bytes_max:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Invalid):
+            part: PartType = _decoder(kind).decode(data)
+            if parts.encode_part(part) == data:
+                return part
+    document = canonical.decode(data, bytes_max=bytes_max)
+    try:
+        part = _decoder(kind).decode(data)
+    except msgspec.MsgspecError as error:
+        found = _faults_of(document, {place: name or kind.__name__ for place, name in inside.items()})
+        raise Invalid(f"this is not of the form of {_words(kind)}", found or (_fault(error),)) from error
+    return part
+
+
+@cache
+def _decoder(kind: type[PartType]) -> msgspec.json.Decoder[PartType]:
+    return msgspec.json.Decoder(kind)
+
+
+def _words(kind: type[Part]) -> str:
+    name = "".join(f" {one.lower()}" if one.isupper() else one for one in kind.__name__).strip()
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _faults_of(document: object, inside: Mapping[str, str]) -> tuple[Fault, ...]:
     """Every fault by the published schema: a parser stops at the first, and people should try only once."""
     from byhand.records import schema  # only on this path: the validator takes its time to load
 
-    return tuple(schema.faults(document, "Declaration"))
+    found: list[Fault] = []
+    for place, name in inside.items():
+        part = document.get(place[1:]) if place and isinstance(document, dict) else document
+        if part is None and place:
+            continue  # that it is missing the parser says
+        found += [
+            Fault(f"{place}{fault.pointer}", fault.message, fault.advice)
+            for fault in schema.faults(part, name)
+        ]
+    return tuple(found)
+
+
+def _fault(error: Exception) -> Fault:
+    """What the parser says, with its place; what it quotes of the input is left out."""
+    message, _, place = str(error).partition(" - at `$")
+    pointer = place.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+    what = message.partition(" '")[0]
+    return Fault(pointer, f"is not as expected: {what[:1].lower()}{what[1:]}")
 
 
 def validate(part: Part) -> None:

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every door of the server, in one table: method, path, lane, handler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from byhand import errors, wiring
+from byhand.api import health, interventions, log, points, problems, reading, signing_in
+from byhand.api.door import Handler, House, door
+from byhand.api.lanes import Lanes
+from byhand.api.metrics import Metrics
+
+DOORS: tuple[tuple[str, str, str, Handler], ...] = (
+    ("POST", "/v1/login/challenge", "gate", signing_in.challenge),
+    ("POST", "/v1/login", "gate", signing_in.login),
+    ("DELETE", "/v1/login", "gate", signing_in.logout),
+    ("GET", "/v1/identity", "gate", signing_in.identity),
+    ("GET", "/v1/points", "gate", points.list_points),
+    ("GET", "/v1/points/{name}", "gate", points.point),
+    ("GET", "/v1/targets", "gate", points.target),
+    ("POST", "/v1/interventions", "gate", interventions.declare),
+    ("POST", "/v1/interventions/{id}/permit", "gate", interventions.permit),
+    ("POST", "/v1/interventions/{id}/redemption", "gate", interventions.redeem),
+    ("POST", "/v1/interventions/{id}/outcome", "gate", interventions.conclude),
+    ("GET", "/v1/interventions", "api", reading.search),
+    ("GET", "/v1/interventions/{id}", "api", reading.show),
+    ("GET", "/v1/interventions/{id}/differences", "api", reading.diff),
+    ("GET", "/v1/interventions/{id}/evidence", "api", reading.evidence),
+    ("GET", "/v1/records/{id}", "api", reading.show),
+    ("GET", "/v1/records/{id}/proof", "api", reading.prove),
+    ("GET", "/v1/ids/{id}", "api", reading.resolve),
+    ("GET", "/v1/export", "api", reading.export),
+    ("GET", "/v1/log", "api", log.identity_of_log),
+    ("GET", "/v1/log/consistency", "api", log.consistency),
+    ("POST", "/v1/log/checkpoint", "gate", log.fresh_checkpoint),
+    ("GET", "/log/checkpoint", "api", log.checkpoint),
+    ("GET", "/log/tile/{path:path}", "api", log.tile),
+    ("GET", "/readyz", "gate", health.ready),
+    ("GET", "/metrics", "api", health.metrics),
+)
+"""``/healthz`` alone stands outside of every lane: a full server is alive all the same."""
+
+
+def build(home: wiring.Home) -> Starlette:
+    """The server's application over an opened home; closes the home when the server ends."""
+    lanes = Lanes()
+    house = House(home, lanes, Metrics(home, lanes))
+    routes = [Route(path, door(lane, handler), methods=[method]) for method, path, lane, handler in DOORS]
+    routes.append(Route("/healthz", health.alive, methods=["GET"]))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        home.keep()
+        yield
+        lanes.close()  # what began is finished, and acknowledged in the log, before the log is closed
+        home.close()
+
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _no_such_door})
+    app.state.house = house
+    return app
+
+
+async def _no_such_door(request: Request, error: Exception) -> Response:
+    """404 and 405 in the form of every other problem."""
+    status = error.status_code if isinstance(error, HTTPException) else problems.OUR_FAULT
+    what = f"there is no {request.method} {request.url.path[:200]}"
+    answer = problems.problem(errors.NotFound(what, advice="See /openapi.json for what there is."))
+    answer.status_code = status
+    return answer

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One way through every door: a place in its lane, who is asking, the answer or a problem, and a count of it."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from byhand import wiring
+from byhand.api import problems
+from byhand.api.lanes import Lane, Lanes
+from byhand.api.metrics import Metrics
+from byhand.embedded import Embedded, EmbeddedDesk
+from byhand.errors import ByhandError, Fault, Invalid, LoginRequired
+from byhand.records import parts
+from byhand.records.base import Part
+
+JSON = "application/json"
+BEARER = "bearer "
+TOKEN_LENGTH_MAX = 256  # ours have at most 54 characters; anything longer is no token
+NOT_KEPT = {"Cache-Control": "no-store"}  # answers name persons: no proxy keeps them
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What stands behind the doors."""
+
+    home: wiring.Home
+    lanes: Lanes
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way."""
+
+    request: Request
+    house: House
+    lane: Lane
+
+    @property
+    def home(self) -> wiring.Home:
+        """The opened home."""
+        return self.house.home
+
+    def token(self) -> str:
+        """The bearer token; raises LoginRequired."""
+        header = self.request.headers.get("authorization", "")
+        if header[: len(BEARER)].lower() != BEARER or len(header) > len(BEARER) + TOKEN_LENGTH_MAX:
+            raise LoginRequired("this request carries no token", advice="byhand login --url URL")
+        return header[len(BEARER) :].strip()
+
+    def backend(self) -> Embedded:
+        """The gate, for whoever the token stands for; nobody is looked up yet."""
+        return wiring.open_backend(self.home, self.token())
+
+    def desk(self) -> EmbeddedDesk:
+        """The reader's desk, likewise."""
+        return wiring.open_desk(self.home, self.token())
+
+    async def run(self, work: Callable[[], Answer]) -> Answer:
+        """``work``'s answer, from a thread of this lane."""
+        return await self.lane.run(work)
+
+    def word(self, name: str, default: str = "") -> str:
+        """A query parameter; raises Invalid when it stands twice."""
+        found = self.request.query_params.getlist(name)
+        if len(found) > 1:
+            raise Invalid("the query is not understood", (Fault(f"/{name}", "stands twice", "send it once"),))
+        return found[0] if found else default
+
+    def number(self, name: str, *, high: int) -> int | None:
+        """A whole number among the query parameters, at most ``high``; raises Invalid."""
+        text = self.word(name)
+        if not text:
+            return None
+        if not text.isascii() or not text.isdecimal() or int(text) > high:
+            fault = Fault(f"/{name}", f"is no whole number up to {high}")
+            raise Invalid("the query is not understood", (fault,))
+        return int(text)
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def door(lane: str, handler: Handler) -> Endpoint:
+    """``handler`` behind the lane of that name."""
+
+    @functools.wraps(handler)
+    async def endpoint(request: Request) -> Response:
+        house: House = request.app.state.house
+        place: Lane = getattr(house.lanes, lane)
+        began = time.perf_counter()
+        try:
+            with place.place():
+                answer = await handler(Call(request, house, place))
+        except ByhandError as error:
+            answer = problems.problem(error)
+        except Exception as error:  # noqa: BLE001 - told in full to whoever runs the server
+            answer = problems.unexpected(error)
+        house.metrics.answered(handler.__name__, answer.status_code, time.perf_counter() - began)
+        return answer
+
+    return endpoint
+
+
+def shown(part: Part, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A part as the answer."""
+    return Response(parts.encode_part(part), status, {**NOT_KEPT, **(headers or {})}, JSON)

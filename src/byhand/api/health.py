@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the server lives, whether it can record acts, and its figures. For load balancers and Prometheus."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from byhand.api.door import Call
+from byhand.errors import LogUnavailable
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def alive(_: Request) -> Response:
+    """GET /healthz: the process answers. Says nothing about the log."""
+    return PlainTextResponse("ok\n")
+
+
+async def ready(call: Call) -> Response:
+    """GET /readyz: the log can be written; else 503 with the reason."""
+
+    def look() -> None:
+        _ = call.home.journal.reader.size  # raises LogUnavailable when the store cannot be read
+        if not call.home.journal.writing:
+            raise LogUnavailable("the log cannot be written: its writer has ended")
+
+    await call.run(look)
+    return PlainTextResponse("ready\n")
+
+
+async def metrics(call: Call) -> Response:
+    """GET /metrics: figures in Prometheus' text form."""
+    return Response(await call.run(call.house.metrics.text), 200, None, PROMETHEUS)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bounded lanes, so that a storm of readers or feeds never keeps an act from its gate.
+
+Each lane has so many places; whoever finds none is told at once to come back, and nothing is queued without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from byhand.errors import Overloaded
+
+RETRY_AFTER_SECONDS = 1  # a lane's places turn over many times a second; longer would only idle the client
+
+Answer = TypeVar("Answer")
+
+
+class Lane:
+    """One kind of work: at most ``places`` requests inside, of which ``threads`` run outside the loop at once."""
+
+    def __init__(self, name: str, *, places: int, threads: int) -> None:
+        self.name = name
+        self.places = places
+        self.inside = 0
+        self.turned_away = 0
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"byhand-{name}")
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the lane; raises Overloaded when there is none. Only for the event loop's own thread."""
+        if self.inside >= self.places:
+            self.turned_away += 1
+            raise Overloaded(f"this server has {self.places} requests of this kind at once already")
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+    async def run(self, work: Callable[[], Answer]) -> Answer:
+        """``work``'s answer, from a thread of the lane. Work that began is finished, whoever still waits for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def close(self) -> None:
+        """Finish what began, then end the threads."""
+        self._pool.shutdown(wait=True)
+
+
+class Lanes:
+    """The lanes of a server."""
+
+    def __init__(self) -> None:
+        self.gate = Lane(
+            "gate", places=1_024, threads=16
+        )  # acts and their outcomes: the last to be turned away
+        self.api = Lane("api", places=64, threads=4)  # readers: each may fold and open many records
+        self.feeds = Lane("feeds", places=64, threads=2)  # batches of up to a mebibyte each: 64 MiB at most
+        self.all = (self.gate, self.api, self.feeds)
+
+    def close(self) -> None:
+        """End all of them."""
+        for lane in self.all:
+            lane.close()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures for whoever keeps the server running, in Prometheus' text form. They name nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from byhand import wiring
+from byhand.api.lanes import Lanes
+
+SECONDS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    1.0,
+    5.0,
+)  # an act waits milliseconds, a reader less
+
+
+class Metrics:
+    """The figures of one server."""
+
+    def __init__(self, home: wiring.Home, lanes: Lanes) -> None:
+        self._registry = CollectorRegistry()
+        self._answers = Counter(
+            "byhand_http_answers", "Answers by door and status.", ["door", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "byhand_http_seconds",
+            "Seconds until the answer.",
+            ["door"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._registry.register(_State(home, lanes))
+
+    def answered(self, door: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        self._answers.labels(door, str(status)).inc()
+        self._seconds.labels(door).observe(seconds)
+
+    def text(self) -> bytes:
+        """The page."""
+        return generate_latest(self._registry)
+
+
+class _State(Collector):
+    """What is read when somebody asks, instead of being counted along."""
+
+    def __init__(self, home: wiring.Home, lanes: Lanes) -> None:
+        self._home = home
+        self._lanes = lanes
+
+    def collect(self) -> Iterator[Metric]:
+        """The log's size, what waits, and how full the lanes are."""
+        size = self._home.journal.reader.size
+        yield GaugeMetricFamily("byhand_log_entries", "Entries in the log.", value=size)
+        lag = size - self._home.index.cursor()
+        yield GaugeMetricFamily(
+            "byhand_index_lag_entries", "Entries that the index does not know yet.", value=lag
+        )
+        inside = GaugeMetricFamily("byhand_lane_inside", "Requests inside a lane.", labels=["lane"])
+        away = CounterMetricFamily(
+            "byhand_lane_turned_away", "Requests that found no place.", labels=["lane"]
+        )
+        for lane in self._lanes.all:
+            inside.add_metric([lane.name], lane.inside)
+            away.add_metric([lane.name], lane.turned_away)
+        yield inside
+        yield away

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors as RFC 9457 problem details: every fault at once, with its JSON pointer and advice, never a secret."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+from starlette.responses import Response
+
+from byhand import errors
+from byhand.api.lanes import RETRY_AFTER_SECONDS
+
+MEDIA_TYPE = "application/problem+json"
+TYPE = "https://byhand.dev/problems/"
+STATUS: dict[type[errors.ByhandError], int] = {
+    errors.TooLarge: 413,
+    errors.Invalid: 400,
+    errors.LoginRequired: 401,
+    errors.BeforeStateChanged: 409,
+    errors.Refused: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.LogUnavailable: 503,
+}
+"""The nearest class in an error's line of ancestors decides; whatever is not here is our own fault."""
+OUR_FAULT = 500
+logger = logging.getLogger("byhand.api")
+
+
+def status_of(error: errors.ByhandError) -> int:
+    """The HTTP status of an error."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), OUR_FAULT)
+
+
+def problem(error: errors.ByhandError) -> Response:
+    """The answer that tells a client what went wrong, and what to do."""
+    status = status_of(error)
+    body: dict[str, object] = {
+        "type": TYPE + errors.code_of(type(error)),
+        "title": type(error).__name__,
+        "status": status,
+        "detail": _detail(error),
+    }
+    if error.advice:
+        body["advice"] = error.advice
+    if isinstance(error, errors.Invalid):
+        body["faults"] = [
+            {"pointer": fault.pointer, "message": fault.message, "advice": fault.advice}
+            for fault in error.faults
+        ]
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, errors.LoginRequired):
+        headers["WWW-Authenticate"] = 'Bearer realm="byhand"'
+    if isinstance(error, errors.LogUnavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def _detail(error: errors.ByhandError) -> str:
+    """The sentence without the list of faults, which stands beside it."""
+    return str(error).partition("\n")[0]
+
+
+def unexpected(error: Exception) -> Response:
+    """A fault of ours: told in full to whoever runs the server, and to the client that it was one."""
+    logger.error("a request failed", exc_info=error)
+    failure = errors.LogUnavailable("the server failed", advice="Whoever runs it finds the cause in its log.")
+    answer = problem(failure)
+    answer.status_code = OUR_FAULT
+    return answer

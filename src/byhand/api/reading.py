@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading over HTTP. Every door here but ``resolve`` leaves an access record before it shows anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from starlette.responses import Response, StreamingResponse
+
+from byhand.api.door import NOT_KEPT, Call, shown
+from byhand.client.desk import Found
+from byhand.errors import Fault, Invalid
+from byhand.records.base import Part
+from byhand.records.limits import INTEGER_MAX
+
+PAGE_MAX = 1_000
+PAGE = 50  # a screenful; more is asked for
+LINES_TOGETHER = 256  # lines of an export handed to the network at once
+FORMS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+
+
+class Resolved(Part, kw_only=True):
+    """The full id of a beginning."""
+
+    id: str
+
+
+async def search(call: Call) -> Response:
+    """GET /v1/interventions: what a query finds, newest first, in pages."""
+    desk, query = call.desk(), call.word("q")
+    limit = call.number("limit", high=PAGE_MAX) or PAGE
+    before = call.number("cursor", high=INTEGER_MAX)
+    found: Found = await call.run(lambda: desk.search(query, limit=limit, before=before))
+    return shown(found)
+
+
+async def show(call: Call) -> Response:
+    """GET /v1/interventions/{id} and /v1/records/{id}: everything recorded about it."""
+    desk, text = call.desk(), str(call.request.path_params["id"])
+    reason = call.word("why") or None
+    return shown(await call.run(lambda: desk.show(text, reason=reason)))
+
+
+async def diff(call: Call) -> Response:
+    """GET /v1/interventions/{id}/differences."""
+    desk, text = call.desk(), str(call.request.path_params["id"])
+    return shown(await call.run(lambda: desk.diff(text)))
+
+
+async def resolve(call: Call) -> Response:
+    """GET /v1/ids/{text}: the full id of an unambiguous beginning."""
+    desk, text = call.desk(), str(call.request.path_params["id"])
+    return shown(await call.run(lambda: Resolved(id=desk.resolve(text))))
+
+
+async def evidence(call: Call) -> Response:
+    """GET /v1/interventions/{id}/evidence: the bundle, plaintext from then on."""
+    desk, text = call.desk(), str(call.request.path_params["id"])
+    reason, persons = call.word("why") or None, call.word("persons") == "true"
+    bundle = await call.run(lambda: desk.evidence(text, persons=persons, reason=reason))
+    name = "".join(one for one in text if one.isalnum() or one == "-")
+    headers = {**NOT_KEPT, "Content-Disposition": f'attachment; filename="{name}.zip"'}
+    return Response(bundle, 200, headers, "application/zip")
+
+
+async def prove(call: Call) -> Response:
+    """GET /v1/records/{id}/proof: the receipt, under an anchored checkpoint."""
+    text = str(call.request.path_params["id"])
+    if call.word("exact") == "true":
+        backend = call.backend()
+        return shown(await call.run(lambda: backend.receipt(text)))
+    desk = call.desk()
+    return shown(await call.run(lambda: desk.prove(text)))
+
+
+async def export(call: Call) -> Response:
+    """GET /v1/export: the standard view of what a query finds, as a stream."""
+    desk, query = call.desk(), call.word("q")
+    form, rows = call.word("format", "csv"), call.word("rows", "interventions")
+    if form not in FORMS:
+        fault = Fault("/format", f"must be one of {', '.join(FORMS)}")
+        raise Invalid("the query is not understood", (fault,))
+    lines = await call.run(lambda: desk.export(query, rows=rows, form=form))
+    first = await call.run(
+        lambda: _some(lines)
+    )  # so that a query that fails is a problem, not half an answer
+    return StreamingResponse(_rest(first, lines), 200, NOT_KEPT, FORMS[form])
+
+
+def _some(lines: Iterator[str]) -> str:
+    return "".join(line for _, line in zip(range(LINES_TOGETHER), lines, strict=False))
+
+
+def _rest(first: str, lines: Iterator[str]) -> Iterator[str]:
+    while first:
+        yield first
+        first = _some(lines)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing in over HTTP: a challenge, its answer signed with the person's own key, and a token for a while."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from byhand.api import bodies
+from byhand.api.door import Call, shown
+from byhand.client.contract import Challenge, LoginRequest, SignedIn
+from byhand.records import codec
+from byhand.records.limits import STATEMENT_LENGTH_MAX
+
+NOTHING = 204
+LOGIN_BYTES_MAX = 2 * STATEMENT_LENGTH_MAX  # one statement, its quotes escaped
+
+
+async def challenge(call: Call) -> Response:
+    """POST /v1/login/challenge: something fresh to sign."""
+    text, expires = await call.run(call.home.sessions.challenge)
+    return shown(Challenge(origin=call.home.origin, challenge=text, expires=expires))
+
+
+async def login(call: Call) -> Response:
+    """POST /v1/login: the signed answer; the token comes back once."""
+    data = await bodies.read(call.request, bytes_max=LOGIN_BYTES_MAX)
+    wanted = codec.parse(data, LoginRequest, inside={}, bytes_max=LOGIN_BYTES_MAX)
+    token, identity = await call.run(lambda: call.home.sessions.login(wanted.statement))
+    return shown(SignedIn(token=token, identity=identity))
+
+
+async def logout(call: Call) -> Response:
+    """DELETE /v1/login: end the session."""
+    token = call.token()
+    await call.run(lambda: call.home.sessions.logout(token))
+    return Response(status_code=NOTHING)
+
+
+async def identity(call: Call) -> Response:
+    """GET /v1/identity: who the token stands for."""
+    backend = call.backend()
+    return shown(await call.run(backend.identity))

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``byhand serve``: this home's gate and log for other machines."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from byhand import wiring
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import settings_of
+from byhand.cli.output import say
+from byhand.errors import Invalid
+
+
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
+    """Serve this home over HTTP: gate, reading, and the log under /log/. Stops in order at Ctrl-C or SIGTERM.
+
+    Listens on this machine alone unless told otherwise; a wider address needs TLS (`server.tls_certificate_file`
+    and `server.tls_key_file` in byhand.toml) or a proxy before it (`server.behind_proxy`).
+
+    **Example**
+
+    ```console
+    $ byhand serve
+    $ byhand serve --port 9000
+    $ byhand run mm7-breaker --url http://127.0.0.1:9000 --new ACTIVE -- deskctl set-state MM-7 ACTIVE
+    ```
+
+    Parameters
+    ----------
+    host
+        Address to listen on. Default: server.host, 127.0.0.1.
+    port
+        Port to listen on; 0 is any free one. Default: server.port, 8420.
+    """
+    try:
+        from byhand.api.server import check, serve as run
+    except ModuleNotFoundError as error:
+        raise Invalid(
+            f"the server's libraries are not installed: {error.name}", advice="pip install 'byhand[server]'"
+        ) from error
+    home = wiring.open_home(settings_of(common).home, server=True)
+    given: dict[str, Any] = {
+        name: value for name, value in (("host", host), ("port", port)) if value is not None
+    }
+    settings = dataclasses.replace(home.settings.server, **given)
+    try:
+        check(settings)
+        home.settle()
+        run(home, settings, started=lambda url: say(f"byhand serves {home.origin} at {url}"))
+    finally:
+        home.close()
