@@ -7,6 +7,7 @@ The doors of a server use it too, one for each request: what is decided does not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -27,21 +28,33 @@ from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.reading import Reading
-from byhand.control.sessions import Sessions
 from byhand.errors import NotFound
 from byhand.evidence.bundle import make_bundle, sealed_payloads
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.records import standard
 from byhand.records.captured import Difference
+from byhand.records.credentials import Scope
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Outcome
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.store.index import InterventionRow
 
 
+class Who(Protocol):
+    """The credential behind a request, looked at anew at every call: it may have ended meanwhile."""
+
+    def caller(self, scope: Scope) -> Caller:
+        """The person behind it, for what ``scope`` covers; raises LoginRequired, Refused."""
+        ...
+
+    def identity(self) -> Identity:
+        """Who it stands for; raises LoginRequired."""
+        ...
+
+
 class Embedded:
-    """See ``byhand.client.contract.Backend``. ``token`` is a session's; it is checked at every call."""
+    """See ``byhand.client.contract.Backend``."""
 
     def __init__(
         self,
@@ -50,8 +63,7 @@ class Embedded:
         gate: Gate,
         views: PointViews,
         people: People,
-        sessions: Sessions,
-        token: str,
+        who: Who,
         close: Callable[[], None],
     ) -> None:
         self.origin = journal.origin
@@ -60,26 +72,25 @@ class Embedded:
         self._gate = gate
         self._views = views
         self._people = people
-        self._sessions = sessions
-        self._token = token
+        self._who = who
         self._close = close
 
-    def caller(self) -> Caller:
+    def caller(self, scope: Scope = "act") -> Caller:
         """The signed-in person; raises LoginRequired when the session has ended or its key was revoked."""
-        return self._sessions.caller(self._token)
+        return self._who.caller(scope)
 
     def identity(self) -> Identity:
         """The signed-in person."""
-        return self._sessions.identity(self._token)
+        return self._who.identity()
 
     def point(self, name: str) -> PointView:
         """The registered point; its MAC key is for whoever is signed in."""
-        self.caller()
+        self.caller("redeem")
         return self._views.registered(name)
 
     def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
         """The view of an unregistered target."""
-        self.caller()
+        self.caller("redeem")
         return self._views.unregistered(action, system, type_, id_, field)
 
     def declare(self, declaration: Declaration, statement: str | None) -> Declared:
@@ -90,23 +101,25 @@ class Embedded:
 
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit."""
-        return self._administration.deciding(lambda _: self._gate.permit(self.caller(), intervention, redeem))
+        return self._administration.deciding(
+            lambda _: self._gate.permit(self.caller("redeem"), intervention, redeem)
+        )
 
     def redeem(self, intervention: str, attempt: Attempt) -> Permitted:
         """Use the permit."""
         return self._administration.deciding(
-            lambda _: self._gate.redeem(self.caller(), intervention, attempt)
+            lambda _: self._gate.redeem(self.caller("redeem"), intervention, attempt)
         )
 
     def conclude(self, intervention: str, outcome: Outcome) -> Concluded:
         """Record how it ended."""
         return self._administration.deciding(
-            lambda _: self._gate.conclude(self.caller(), intervention, outcome)
+            lambda _: self._gate.conclude(self.caller("redeem"), intervention, outcome)
         )
 
     def receipt(self, record: str) -> Receipt:
         """The receipt of a record, under an anchored checkpoint."""
-        self.caller()
+        self.caller("redeem")
         stored = self._journal.reader.find(record)
         if stored is None:
             raise NotFound(f"there is no record {record} in this log")
@@ -127,6 +140,7 @@ class EmbeddedDesk:
         self._people = people
         self._reading = desk
         self._caller = caller
+        """Asked at every call."""
 
     def resolve(self, text: str) -> str:
         """The full id of a beginning."""

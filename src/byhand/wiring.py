@@ -13,12 +13,16 @@ from pathlib import Path
 
 from byhand import clock, settings as settings_room
 from byhand.anchor.file import FileAnchor
+from byhand.client.contract import Identity
 from byhand.client.executor import executor_alive
 from byhand.control.administration import AdministrationFold
 from byhand.control.chains import Chains
+from byhand.control.credentials import Credentials
 from byhand.control.findings import Findings
 from byhand.control.gate import Gate
+from byhand.control.identity import Caller
 from byhand.control.indexing import Indexer
+from byhand.control.observing import Observing
 from byhand.control.people import People
 from byhand.control.permits import Permits
 from byhand.control.point_views import PointViews
@@ -37,6 +41,7 @@ from byhand.journal.sequencer import no_step
 from byhand.journal.vault import Vault
 from byhand.keystore import file as key_files
 from byhand.keystore.contract import DECLARATION_MAC, LOG_SIGNING, LOG_SIGNING_ML_DSA, REDACTION_MAC
+from byhand.records.credentials import Scope
 from byhand.settings import Settings
 from byhand.store.sqlite import entries as sqlite_entries
 from byhand.store.sqlite.index import SqliteIndex
@@ -64,6 +69,7 @@ class Home:
     points: Points
     reasons: Reasons
     sessions: Sessions
+    credentials: Credentials
     index: SqliteIndex
     indexer: Indexer
     views: PointViews
@@ -71,6 +77,7 @@ class Home:
     settling: Settling
     reading: Reading
     findings: Findings
+    observing: Observing
     keeper: Keeper | None = None
 
     @property
@@ -233,7 +240,9 @@ def _put_together(
     reasons = Reasons(administration)
     index = SqliteIndex(path)
     indexer = Indexer(journal, index)
-    sessions = Sessions(journal, people, SqliteState(path))
+    state = SqliteState(path)
+    sessions = Sessions(journal, people, state)
+    credentials = Credentials(journal, administration, people, sessions, state)
     chains = Chains(journal)
     views = PointViews(
         journal.origin, points, reasons, keys.secret(REDACTION_MAC), settings.gate.intent_seconds
@@ -266,6 +275,7 @@ def _put_together(
         points,
         reasons,
         sessions,
+        credentials,
         index,
         indexer,
         views,
@@ -273,23 +283,39 @@ def _put_together(
         settling,
         reading,
         findings,
+        Observing(journal, credentials, people),
     )
 
 
-def open_backend(home: Home, token: str) -> Embedded:
-    """The client's backend over an opened home, for whoever ``token`` stands for; it closes the home."""
-    return Embedded(
-        home.journal,
-        home.administration,
-        home.gate,
-        home.views,
-        home.people,
-        home.sessions,
-        token,
-        home.close,
-    )
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whoever holds ``credential``: see ``byhand.embedded.Who``."""
+
+    credentials: Credentials
+    credential: str
+    on_behalf_of: str | None = None
+    address: str | None = None
+
+    def caller(self, scope: Scope) -> Caller:
+        """The person behind it."""
+        return self.credentials.caller(
+            self.credential, scope=scope, on_behalf_of=self.on_behalf_of, address=self.address
+        )
+
+    def identity(self) -> Identity:
+        """Who it stands for."""
+        return self.credentials.identity(self.credential)
 
 
-def open_desk(home: Home, token: str) -> EmbeddedDesk:
-    """The reader's desk of an opened home, for whoever ``token`` stands for."""
-    return EmbeddedDesk(home.journal, home.people, home.reading, lambda: home.sessions.caller(token))
+def open_backend(
+    home: Home, credential: str, *, on_behalf_of: str | None = None, address: str | None = None
+) -> Embedded:
+    """The client's backend over an opened home, for whoever ``credential`` stands for; it closes the home."""
+    bearer = Bearer(home.credentials, credential, on_behalf_of, address)
+    return Embedded(home.journal, home.administration, home.gate, home.views, home.people, bearer, home.close)
+
+
+def open_desk(home: Home, credential: str, *, address: str | None = None) -> EmbeddedDesk:
+    """The reader's desk of an opened home, for whoever ``credential`` stands for."""
+    bearer = Bearer(home.credentials, credential, address=address)
+    return EmbeddedDesk(home.journal, home.people, home.reading, lambda: bearer.caller("read"))

@@ -166,3 +166,8 @@ def prepared(folder: Path) -> Server:
 def _coverage(environ: Mapping[str, str]) -> dict[str, str]:
     """What lets a process of ours be measured."""
     return {name: text for name, text in environ.items() if name.startswith("COVERAGE_")}
+
+
+def other(value: str) -> str:
+    """The value that the point's state may be changed to."""
+    return "ACTIVE" if value == "HALTED" else "HALTED"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from real_server import ADA, Client, Server
+from real_server import ADA, Client, Server, other
 
 from byhand import wiring
 from byhand.client.contract import Attempt
@@ -20,10 +20,6 @@ from byhand.ids import new_record_id
 from byhand.journal.reader import Reader
 from byhand.records import captured
 from byhand.records.kinds import Access
-
-
-def other(value: str) -> str:
-    return "ACTIVE" if value == "HALTED" else "HALTED"
 
 
 def test_an_override_is_declared_permitted_carried_out_and_read_back(server: Server, ada: Client) -> None:

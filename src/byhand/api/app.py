@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from byhand import errors, wiring
-from byhand.api import health, interventions, log, points, problems, reading, signing_in
+from byhand.api import health, interventions, log, observations, points, problems, reading, signing_in
 from byhand.api.door import Handler, House, door
 from byhand.api.lanes import Lanes
 from byhand.api.metrics import Metrics
@@ -30,6 +30,7 @@ DOORS: tuple[tuple[str, str, str, Handler], ...] = (
     ("POST", "/v1/interventions/{id}/permit", "gate", interventions.permit),
     ("POST", "/v1/interventions/{id}/redemption", "gate", interventions.redeem),
     ("POST", "/v1/interventions/{id}/outcome", "gate", interventions.conclude),
+    ("POST", "/v1/observations", "feeds", observations.observe),
     ("GET", "/v1/interventions", "api", reading.search),
     ("GET", "/v1/interventions/{id}", "api", reading.show),
     ("GET", "/v1/interventions/{id}/differences", "api", reading.diff),

@@ -23,6 +23,7 @@ from byhand.records.base import Part
 
 JSON = "application/json"
 BEARER = "bearer "
+ON_BEHALF_OF = "byhand-on-behalf-of"
 TOKEN_LENGTH_MAX = 256  # ours have at most 54 characters; anything longer is no token
 NOT_KEPT = {"Cache-Control": "no-store"}  # answers name persons: no proxy keeps them
 
@@ -51,6 +52,11 @@ class Call:
         """The opened home."""
         return self.house.home
 
+    @property
+    def address(self) -> str | None:
+        """Where the request came from, as the network or the proxy before us says."""
+        return self.request.client.host if self.request.client is not None else None
+
     def token(self) -> str:
         """The bearer token; raises LoginRequired."""
         header = self.request.headers.get("authorization", "")
@@ -60,11 +66,12 @@ class Call:
 
     def backend(self) -> Embedded:
         """The gate, for whoever the token stands for; nobody is looked up yet."""
-        return wiring.open_backend(self.home, self.token())
+        behalf = self.request.headers.get(ON_BEHALF_OF)
+        return wiring.open_backend(self.home, self.token(), on_behalf_of=behalf, address=self.address)
 
     def desk(self) -> EmbeddedDesk:
         """The reader's desk, likewise."""
-        return wiring.open_desk(self.home, self.token())
+        return wiring.open_desk(self.home, self.token(), address=self.address)
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
         """``work``'s answer, from a thread of this lane."""

@@ -15,6 +15,7 @@ from byhand.cli.opened import Opened
 from byhand.cli.output import say
 from byhand.client.contract import Acknowledgement
 from byhand.client.signing import Signer
+from byhand.control import credentials
 from byhand.errors import BadSignature, Conflict, Invalid, Refused, Unsound
 from byhand.records import codec
 from byhand.records.kinds import Administration
@@ -96,6 +97,8 @@ def _submit(one: Opened, proposal: Proposal) -> Acknowledgement:
     record = msgspec.structs.replace(record, statements=(text,))
     if record.action == administration.REASONS_SET:
         return one.home.reasons.submit(one.caller, record)
+    if record.action in credentials.ACTIONS:
+        return one.home.credentials.submit(one.caller, record)
     return one.home.points.submit(one.caller, record)
 
 

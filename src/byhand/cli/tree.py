@@ -49,12 +49,33 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             ("list", "persons:list_persons"),
             ("add", "persons:add"),
             ("countersign", "persons:countersign"),
+            ("link", "credentials:link_account"),
+            ("unlink", "credentials:unlink_account"),
+            ("links", "credentials:list_links"),
         ),
     ),
     (
         "key",
         "The keys that speak for persons.",
         (("list", "persons:list_keys"), ("add", "persons:add_key"), ("revoke", "persons:revoke_key")),
+    ),
+    (
+        "token",
+        "Tokens: less than a person, for a while.",
+        (
+            ("create", "credentials:create_token"),
+            ("list", "credentials:list_tokens"),
+            ("revoke", "credentials:revoke_token"),
+        ),
+    ),
+    (
+        "workload",
+        "What acts for persons: pipelines, feeds, integrations.",
+        (
+            ("list", "credentials:list_workloads"),
+            ("set", "credentials:set_workload"),
+            ("retire", "credentials:retire_workload"),
+        ),
     ),
     (
         "reason",

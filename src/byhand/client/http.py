@@ -72,9 +72,11 @@ class Answer(NamedTuple):
 class Line:
     """The connection to one server. Thread-safe; a forked process makes its own."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, *, on_behalf_of: str | None = None) -> None:
+        """``on_behalf_of``: the account (``issuer:account``) for whose person a workload uses a permit."""
         self.url = checked(url)
         self.token = token
+        self.on_behalf_of = on_behalf_of
         self._client: httpx.Client | None = None
 
     def client(self) -> httpx.Client:
@@ -133,9 +135,7 @@ class Line:
     def _once(self, method: str, path: str, content: bytes | None, words: Mapping[str, str]) -> Answer:
         import httpx
 
-        headers = {"Accept-Encoding": "identity"}
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
+        headers = self._headers()
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -146,6 +146,14 @@ class Line:
         except httpx.HTTPError as error:
             raise self._broken(method, error) from error
         return _checked(answer.status_code, answer.headers.get("content-type", ""), body, method)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept-Encoding": "identity"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if self.on_behalf_of is not None:
+            headers["Byhand-On-Behalf-Of"] = self.on_behalf_of
+        return headers
 
     def _body(self, answer: httpx.Response) -> bytes:
         body = bytearray()
@@ -165,9 +173,8 @@ class Line:
         """The lines of a long answer, as they come; raises what the server names."""
         import httpx
 
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token is not None else {}
         try:
-            with self.client().stream("GET", path, params=words, headers=headers) as answer:
+            with self.client().stream("GET", path, params=words, headers=self._headers()) as answer:
                 if answer.status_code != httpx.codes.OK:
                     _checked(answer.status_code, answer.headers.get("content-type", ""), answer.read(), "GET")
                 yield from answer.iter_text()

@@ -24,6 +24,7 @@ from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
 from byhand.records import codec
 from byhand.records.actor import PersonDetails
+from byhand.records.credentials import Token, Workload
 from byhand.records.intervention import Times
 from byhand.records.kinds import Administration, Point, Reason
 from byhand.records.leaf import ADMINISTRATION_CHAIN
@@ -44,6 +45,11 @@ class Administrated:
     """Points as they were when they were retired; a name that is registered again leaves this list."""
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     catalogue: int = 0
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Persons by account (``issuer:account``)."""
+    tokens: Mapping[str, Token] = field(default_factory=dict)
+    """Tokens in force by digest; whether one has expired is asked when it is used."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Display names of persons, as far as they had not been erased when they were read."""
     rejected: tuple[tuple[int, str], ...] = ()
@@ -56,6 +62,7 @@ class Administrated:
 
 
 Answer = TypeVar("Answer")
+Held = TypeVar("Held")
 Check = Callable[[Administrated], None]
 """Raises when a change cannot be made in the state given."""
 
@@ -212,18 +219,35 @@ def _with(now: Administrated, record: Administration) -> Administrated:
     point = record.point
     if point is not None and (record.action == trust.POINT_SET or point.name in now.points):
         points = {**now.points, point.name: point}
-        return dataclasses.replace(now, points=points, retired=_without(now.retired, point.name))
+        return dataclasses.replace(now, points=points, retired=_but(now.retired, point.name))
     if record.action == trust.POINT_RETIRE and record.subject in now.points:
         retired = {**now.retired, record.subject: now.points[record.subject]}
-        return dataclasses.replace(now, points=_without(now.points, record.subject), retired=retired)
+        return dataclasses.replace(now, points=_but(now.points, record.subject), retired=retired)
     if record.action == trust.REASONS_SET:
         reasons = {**now.reasons, **{reason.code: reason for reason in record.reasons}}
         return dataclasses.replace(now, reasons=reasons, catalogue=now.catalogue + 1)
+    return _with_credential(now, record)
+
+
+def _with_credential(now: Administrated, record: Administration) -> Administrated:
+    workload, link, token = record.workload, record.link, record.token
+    if workload is not None:
+        return dataclasses.replace(now, workloads={**now.workloads, workload.name: workload})
+    if record.action == trust.WORKLOAD_RETIRE:
+        return dataclasses.replace(now, workloads=_but(now.workloads, record.subject))
+    if link is not None:
+        links = _but(now.links, record.subject)
+        linked = {record.subject: link.person} if record.action == trust.ACCOUNT_LINK else {}
+        return dataclasses.replace(now, links={**links, **linked})
+    if token is not None:
+        tokens = _but(now.tokens, token.digest)
+        issued = {token.digest: token} if record.action == trust.TOKEN_ISSUE else {}
+        return dataclasses.replace(now, tokens={**tokens, **issued})
     return now
 
 
-def _without(points: Mapping[str, Point], name: str) -> Mapping[str, Point]:
-    return {other: point for other, point in points.items() if other != name} if name in points else points
+def _but(held: Mapping[str, Held], name: str) -> Mapping[str, Held]:
+    return {other: one for other, one in held.items() if other != name} if name in held else held
 
 
 def _rejected(now: Administrated, index: int, why: str) -> Administrated:

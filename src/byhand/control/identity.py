@@ -25,6 +25,8 @@ class Caller(Part, kw_only=True):
     session: str | None = None
     address: str | None = None
     display_name: str | None = None
+    via: Via | None = None
+    """What carried the request, as far as the server itself knows."""
 
     def actor(
         self, *, signed_by: SignedBy = "server", via: Via | None = None, details: str | None = None
@@ -35,7 +37,7 @@ class Caller(Part, kw_only=True):
             details=details,
             authentication=self.authentication,
             roles=self.roles,
-            via=via,
+            via=self.via or via,
             signed_by=signed_by,
         )
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from types import MappingProxyType
@@ -123,16 +123,25 @@ def _faults_of(document: object, inside: Mapping[str, str]) -> tuple[Fault, ...]
     """Every fault by the published schema: a parser stops at the first, and people should try only once."""
     from byhand.records import schema  # only on this path: the validator takes its time to load
 
-    found: list[Fault] = []
-    for place, name in inside.items():
-        part = document.get(place[1:]) if place and isinstance(document, dict) else document
-        if part is None and place:
-            continue  # that it is missing the parser says
-        found += [
-            Fault(f"{place}{fault.pointer}", fault.message, fault.advice)
-            for fault in schema.faults(part, name)
-        ]
-    return tuple(found)
+    return tuple(
+        Fault(f"{pointer}{fault.pointer}", fault.message, fault.advice)
+        for place, name in inside.items()
+        for pointer, part in _at(document, place)
+        for fault in schema.faults(part, name)
+    )
+
+
+def _at(document: object, place: str) -> Iterator[tuple[str, object]]:
+    """What stands at ``place`` (``""``, ``/name`` or ``/name/*``); that it is missing the parser says."""
+    name, _, each = place[1:].partition("/")
+    if not place:
+        yield "", document
+        return
+    part = document.get(name) if isinstance(document, dict) else None
+    if each and isinstance(part, list):
+        yield from ((f"/{name}/{number}", one) for number, one in enumerate(part))
+    elif part is not None and not each:
+        yield place, part
 
 
 def _fault(error: Exception) -> Fault:

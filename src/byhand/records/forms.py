@@ -9,6 +9,7 @@ from typing import NamedTuple
 from byhand.records import limits
 from byhand.records.actor import Authentication
 from byhand.records.base import Part
+from byhand.records.credentials import AccountLink, Token, Workload
 from byhand.records.intervention import (
     Automation,
     Change,
@@ -73,6 +74,19 @@ NOTES = Form(
     limits.NOTES_LENGTH_MAX,
     advice="the rest goes in the ticket",
 )
+LABEL = Form(f"is longer than {limits.NAME_LENGTH_MAX} characters", limits.NAME_LENGTH_MAX)
+WORKLOAD = Form(
+    "is no name of a workload",
+    limits.PERSON_LENGTH_MAX,
+    limits.PERSON_FORM,
+    advice="use a-z 0-9 . _ @ + -, e.g. buildbot-prod",
+)
+ISSUER = Form(
+    "is no name of a system that has accounts",
+    limits.PERSON_LENGTH_MAX,
+    limits.ISSUER_FORM,
+    advice="use a-z 0-9 . -, e.g. buildbot or git.example",
+)
 TEXT = Form(f"is longer than {limits.STRING_LENGTH_MAX} characters")
 PATCH = Form(
     f"is longer than {limits.PATCH_LENGTH_MAX} characters", limits.PATCH_LENGTH_MAX, advice="leave it out"
@@ -122,6 +136,16 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
     OverriddenDecision: {"rule": NAME, "made_at": TIME},
     Authentication: {"when": TIME},
     Times: {"occurred": TIME, "observed": TIME, "received": TIME},
+    Token: {
+        "id": NAME,
+        "owner": PERSON,
+        "digest": DIGEST,
+        "expires": TIME,
+        "workload": NAME,
+        "label": LABEL,
+    },
+    Workload: {"name": WORKLOAD, "owner": PERSON, "issuer": ISSUER},
+    AccountLink: {"issuer": ISSUER, "account": NAME, "person": PERSON},
     CapturedValue: {"text": CAPTURED, "digest": DIGEST, "media_type": NAME},
     Masked: {"pointer": POINTER, "mac": DIGEST, "key": NAME},
 }

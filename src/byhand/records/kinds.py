@@ -7,6 +7,7 @@ from typing import Literal
 
 from byhand.records.actor import Actor
 from byhand.records.base import Part
+from byhand.records.credentials import AccountLink, Token, Workload
 from byhand.records.intervention import (
     Decision,
     Declaration,
@@ -190,6 +191,9 @@ class Administration(Record, kw_only=True, tag="administration"):
     point: Point | None = None
     reasons: tuple[Reason, ...] = ()
     catalogue: int | None = None
+    workload: Workload | None = None
+    link: AccountLink | None = None
+    token: Token | None = None
     note: str | None = None
     statements: tuple[str, ...] = ()
     """DSSE envelopes (JSON text): keyring statements and administration statements."""

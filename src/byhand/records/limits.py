@@ -32,6 +32,7 @@ UTC_OFFSET_MINUTES_MAX = 14 * 60  # Kiribati; nobody lives further from Greenwic
 # -- forms, as regular expressions over the whole text: the rules and the published schema share them
 
 PERSON_FORM = r"[a-z0-9](?:[a-z0-9._@+-]*[a-z0-9])?"
+ISSUER_FORM = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)?"
 ACTION_FORM = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){2,7}"
 CODE_FORM = r"[A-Z][A-Z0-9_]*"
 DIGEST_FORM = r"[0-9a-f]{64}"

@@ -39,6 +39,14 @@ class State(Protocol):
         """Forget one session, or every session and challenge that has expired."""
         ...
 
+    def note_use(self, token: str, used: str, address: str) -> None:
+        """Remember when and from where a token was used last."""
+        ...
+
+    def uses(self) -> dict[str, tuple[str, str]]:
+        """When and from where each token was used last."""
+        ...
+
     def close(self) -> None:
         """Give back files."""
         ...

@@ -4,18 +4,22 @@
 0  the record says what its action needs, nothing beside it, and stands in the administration chain
 1  a keyring change carries one keyring statement of its own kind, about its subject; the keyring's own rules
    lead that back to the genesis officers
-2  every other change carries one administration statement over exactly this record, signed by as many
+2  a token's record carries one administration statement over exactly it, signed by the token's owner; to revoke
+   one, any officer may sign instead
+3  every other change carries one administration statement over exactly this record, signed by as many
    officers as a change to the keyring takes: two, or one while the home is on trial
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import msgspec
 
 from byhand.errors import BadSignature, Unsound
 from byhand.records import parts
+from byhand.records.credentials import ID_LENGTH, AccountLink
 from byhand.records.intervention import Times
 from byhand.records.kinds import Administration
 from byhand.signatures import dsse
@@ -29,19 +33,42 @@ POINT_SET = "administration.point.set"
 POINT_MODE = "administration.point.mode"
 POINT_RETIRE = "administration.point.retire"
 REASONS_SET = "administration.reason.set"
+WORKLOAD_SET = "administration.workload.set"
+WORKLOAD_RETIRE = "administration.workload.retire"
+ACCOUNT_LINK = "administration.account.link"
+ACCOUNT_UNLINK = "administration.account.unlink"
+TOKEN_ISSUE = "administration.token.issue"  # noqa: S105 - the name of an action
+TOKEN_REVOKE = "administration.token.revoke"  # noqa: S105 - the name of an action
 KEYRING_ACTIONS: dict[str, type[statements.Genesis | statements.Enrolment | statements.Revocation]] = {
     HOME_CREATE: statements.Genesis,
     PERSON_ENROL: statements.Enrolment,
     KEY_REVOKE: statements.Revocation,
 }
 """Each keyring change, and the kind of statement that makes it."""
-ACTIONS = (*KEYRING_ACTIONS, POINT_SET, POINT_MODE, POINT_RETIRE, REASONS_SET)
+TOKEN_ACTIONS = (TOKEN_ISSUE, TOKEN_REVOKE)
+ACTIONS = (
+    *KEYRING_ACTIONS,
+    POINT_SET,
+    POINT_MODE,
+    POINT_RETIRE,
+    REASONS_SET,
+    WORKLOAD_SET,
+    WORKLOAD_RETIRE,
+    ACCOUNT_LINK,
+    ACCOUNT_UNLINK,
+    *TOKEN_ACTIONS,
+)
 _NEEDED: dict[str, frozenset[str]] = {
     POINT_SET: frozenset({"point"}),
     POINT_MODE: frozenset({"point"}),
     REASONS_SET: frozenset({"reasons"}),
+    WORKLOAD_SET: frozenset({"workload"}),
+    ACCOUNT_LINK: frozenset({"link"}),
+    ACCOUNT_UNLINK: frozenset({"link"}),
+    TOKEN_ISSUE: frozenset({"token"}),
+    TOKEN_REVOKE: frozenset({"token"}),
 }
-_ABOUT_A_CHANGE = ("point", "reasons", "catalogue")
+_ABOUT_A_CHANGE = ("point", "reasons", "catalogue", "workload", "link", "token")
 _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 
 
@@ -86,7 +113,10 @@ def check_record(
         return _keyring_after(envelope, record, index, keyring, origin, officers_fingerprint)
     if keyring is None:
         raise Unsound("an administration stands before the officers were named")
-    checks.check_administration(  # 2
+    if record.action in TOKEN_ACTIONS:  # 2
+        _check_token(envelope, record, index, keyring, origin)
+        return keyring
+    checks.check_administration(  # 3
         envelope,
         origin=origin,
         record_id=record.id,
@@ -109,8 +139,46 @@ def _check_shape(record: Administration) -> None:
         raise Unsound(f"{record.action} belongs to no intervention and amends nothing")
     if record.action in KEYRING_ACTIONS and record.note is not None:
         raise Unsound(f"{record.action} carries a note, which its statement does not cover")
-    if record.point is not None and record.point.name != record.subject:
-        raise Unsound(f"{record.action} is about {record.subject} but carries another point")
+    for kind, name in _carried(record):
+        if name != record.subject:
+            raise Unsound(f"{record.action} is about {record.subject} but carries another {kind}")
+
+
+def _carried(record: Administration) -> Iterator[tuple[str, str]]:
+    """What the record carries that has a name of its own."""
+    if record.point is not None:
+        yield "point", record.point.name
+    if record.workload is not None:
+        yield "workload", record.workload.name
+    if record.link is not None:
+        yield "account", account_name(record.link)
+    if record.token is not None:
+        yield "token", record.token.id
+
+
+def account_name(link: AccountLink) -> str:
+    """An account in one word: ``issuer:account``."""
+    return f"{link.issuer}:{link.account}"
+
+
+def _check_token(
+    envelope: dsse.Envelope, record: Administration, index: int, keyring: Keyring, origin: str
+) -> None:
+    """A token is its owner's own affair; a lost one is revoked by whoever is awake."""
+    token = record.token
+    if token is None or token.id != token.digest[:ID_LENGTH]:
+        raise Unsound(f"{record.action} names a token by what is not its digest")
+    signing = checks.check_own_administration(
+        envelope,
+        origin=origin,
+        record_id=record.id,
+        change_sha256=administration_digest(record),
+        keyring=keyring,
+        at_index=index,
+    )
+    by_officer = record.action == TOKEN_REVOKE and statements.OFFICER in signing.roles
+    if signing.person != token.owner and not by_officer:
+        raise BadSignature(f"{record.action} is signed by {signing.person}; the token is {token.owner}'s")
 
 
 def _keyring_after(

@@ -119,6 +119,28 @@ def check_administration(
     return keys
 
 
+def check_own_administration(
+    envelope: dsse.Envelope,
+    *,
+    origin: str,
+    record_id: str,
+    change_sha256: str,
+    keyring: Keyring,
+    at_index: int,
+) -> EnrolledKey:
+    """The key of the one person who signed this change for themselves; raises BadSignature, Invalid."""
+    change = statements.read(envelope, statements.Administration, origin=origin)
+    _check_same("administration", "record", change.record, record_id)
+    _check_same("administration", "change", change.change, change_sha256)
+    keys = _signing_keys(envelope, change.namespace, keyring, at_index)
+    persons = {key.person for key in keys}
+    if persons != {change.person}:
+        raise errors.BadSignature(
+            f"The administration speaks for {change.person}; {', '.join(sorted(persons))} signed it."
+        )
+    return keys[0]
+
+
 def _check_same(kind: str, field: str, signed: str, given: str) -> None:
     if signed != given:
         raise errors.BadSignature(

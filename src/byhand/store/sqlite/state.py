@@ -72,6 +72,14 @@ class SqliteState:
             self._run("DELETE FROM session WHERE expires <= ?", (expired_at,))
             self._run("DELETE FROM challenge WHERE expires <= ?", (expired_at,))
 
+    def note_use(self, token: str, used: str, address: str) -> None:
+        """Remember a use."""
+        self._run("INSERT OR REPLACE INTO token_use VALUES (?, ?, ?)", (token, used, address))
+
+    def uses(self) -> dict[str, tuple[str, str]]:
+        """The last uses."""
+        return {row[0]: (row[1], row[2]) for row in self._run("SELECT * FROM token_use", ()).fetchall()}
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The feeds' door: batches of canonical observations from authenticated workloads."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from byhand.api import bodies
+from byhand.api.door import Call, shown
+from byhand.api.interventions import CREATED
+from byhand.client.contract import Acknowledgement
+from byhand.records import codec
+from byhand.records.base import Part
+from byhand.records.kinds import Observation
+from byhand.records.limits import BATCH_BYTES_MAX
+
+
+class ObservationBatch(Part, kw_only=True):
+    """What a workload sends."""
+
+    observations: tuple[Observation, ...]
+
+
+class Acknowledged(Part, kw_only=True):
+    """Where they stand in the log now, in the order in which they came."""
+
+    acknowledgements: tuple[Acknowledgement, ...]
+
+
+async def observe(call: Call) -> Response:
+    """POST /v1/observations: record a batch, together or not at all."""
+    token = call.token()
+    data = await bodies.read(call.request, bytes_max=BATCH_BYTES_MAX)
+
+    def accept() -> Acknowledged:
+        batch = codec.parse(
+            data, ObservationBatch, inside={"/observations/*": "Observation"}, bytes_max=BATCH_BYTES_MAX
+        )
+        return Acknowledged(acknowledgements=call.home.observing.accept(token, batch.observations))
+
+    return shown(await call.run(accept), CREATED)

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens of persons, workloads and their tokens, and which account of which system is whose."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from byhand import clock
+from byhand.cli import signing
+from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.opened import Opened, opened
+from byhand.cli.output import say, show, show_rows
+from byhand.errors import Invalid, NotFound
+from byhand.ids import new_record_id
+from byhand.records.base import Part
+from byhand.records.credentials import (
+    ID_LENGTH,
+    SECRET_BYTES,
+    TOKEN_DAYS_DEFAULT,
+    AccountLink,
+    Scope,
+    Token,
+    Workload,
+    token_digest,
+    token_text,
+)
+from byhand.records.kinds import SCHEMA_VERSION, Administration
+from byhand.trust import administration
+
+SECONDS_A_DAY = 86_400
+ScopeChoice = Literal["act", "read", "redeem", "observe"]
+Scopes = Annotated[tuple[ScopeChoice, ...], Parameter(name="--scope", negative=())]
+
+
+def _change(action: str, subject: str, **what: Part) -> Administration:
+    return Administration(id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=subject, **what)  # type: ignore[arg-type]
+
+
+def _settle(one: Opened, record: Administration, proposal: Path | None, done: str) -> int:
+    _, code = signing.settle(one, [signing.change(one, record)], proposal)
+    if code == 0:
+        say(done)
+    return code
+
+
+def create_token(
+    *,
+    scope: Scopes = (),
+    workload: str | None = None,
+    days: int = TOKEN_DAYS_DEFAULT,
+    label: str = "",
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Make a token of your own, or of a workload that you answer for. It is shown once, and kept nowhere.
+
+    A token can do less than you: what its scopes say, until it ends, and it never signs. Scopes: `act` (your own
+    interventions), `read`; for workloads `redeem` (use permits of the persons behind its accounts), `observe`.
+
+    **Example**
+
+    ```console
+    $ byhand token create --scope read --days 7 --label "weekly report"
+    $ byhand token create --workload buildbot-prod --output json
+    ```
+
+    Parameters
+    ----------
+    scope
+        What it is for; may be repeated. Default: act and read; for a workload, all that the workload may.
+    workload
+        The workload that will carry it.
+    days
+        When it ends; at most 90.
+    label
+        What it is for, in your words.
+    """
+    text = token_text(os.urandom(SECRET_BYTES))
+    digest = token_digest(text)
+    with opened(common) as one:
+        token = Token(
+            id=digest[:ID_LENGTH],
+            owner=one.caller.person,
+            digest=digest,
+            scopes=scope or _scopes(one, workload),
+            expires=clock.after(clock.now(), seconds=days * SECONDS_A_DAY),
+            workload=workload,
+            label=label,
+        )
+        record = _change(administration.TOKEN_ISSUE, token.id, token=token)
+        code = _settle(one, record, None, "Keep it where only its bearer can read it; it is not shown again.")
+        if code == 0:
+            show(
+                {"token": text, "id": token.id, "scopes": list(token.scopes), "expires": token.expires},
+                common,
+            )
+        return code
+
+
+def _scopes(one: Opened, workload: str | None) -> tuple[Scope, ...]:
+    if workload is None:
+        return ("act", "read")
+    known = one.home.credentials.current().workloads.get(workload)
+    if known is None:
+        raise NotFound(f"there is no workload {workload!r}", advice="See: byhand workload list")
+    return known.scopes
+
+
+def list_tokens(*, common: Common = NOTHING_CHOSEN) -> None:
+    """List the tokens that are in force: whose, for what, until when, last used when and from where.
+
+    **Example**
+
+    ```console
+    $ byhand token list
+    ```
+    """
+    with opened(common) as one:
+        one.backend.identity()
+        rows = [
+            {
+                "id": token.id,
+                "owner": token.owner,
+                "workload": token.workload,
+                "scopes": list(token.scopes),
+                "expires": token.expires,
+                "used": used or None,
+                "address": address or None,
+                "label": token.label or None,
+            }
+            for token, used, address in one.home.credentials.tokens()
+        ]
+        show_rows(rows, common, empty="there are no tokens")
+
+
+def revoke_token(id_: Annotated[str, Parameter(name="ID")], /, *, common: Common = NOTHING_CHOSEN) -> int:
+    """Revoke a token: your own, or as an officer anybody's. It is good for nothing from then on.
+
+    **Example**
+
+    ```console
+    $ byhand token revoke 5f1d93c0a7e2
+    ```
+
+    Parameters
+    ----------
+    id_
+        The token's id, as `byhand token list` shows it.
+    """
+    with opened(common) as one:
+        found = [token for token, _, _ in one.home.credentials.tokens() if token.id == id_]
+        if not found:
+            raise NotFound(f"there is no token {id_[:ID_LENGTH]!r}", advice="See: byhand token list")
+        record = _change(administration.TOKEN_REVOKE, found[0].id, token=found[0])
+        return _settle(one, record, None, f"{found[0].id} is revoked")
+
+
+def set_workload(
+    name: str,
+    /,
+    *,
+    scope: Scopes = ("redeem",),
+    issuer: str = "",
+    kind: Literal["pipeline", "integration", "agent"] = "pipeline",
+    owner: str | None = None,
+    proposal: Path | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Register something that acts for persons: a pipeline, a feed. It is never itself the actor.
+
+    **Example**
+
+    ```console
+    $ byhand workload set buildbot-prod --issuer buildbot --scope redeem --scope observe
+    ```
+
+    Parameters
+    ----------
+    name
+        How it is called in records.
+    scope
+        What its tokens may be for: redeem, observe; may be repeated.
+    issuer
+        The system whose accounts it speaks for, e.g. buildbot.
+    kind
+        What it is.
+    owner
+        The person who answers for it. Default: you.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        workload = Workload(
+            name=name, owner=owner or one.caller.person, kind=kind, scopes=tuple(scope), issuer=issuer
+        )
+        record = _change(administration.WORKLOAD_SET, name, workload=workload)
+        return _settle(one, record, proposal, f"{name} is registered")
+
+
+def list_workloads(*, common: Common = NOTHING_CHOSEN) -> None:
+    """List the workloads that are registered.
+
+    **Example**
+
+    ```console
+    $ byhand workload list
+    ```
+    """
+    with opened(common) as one:
+        one.backend.identity()
+        rows = [
+            {
+                "name": workload.name,
+                "kind": workload.kind,
+                "owner": workload.owner,
+                "scopes": list(workload.scopes),
+                "issuer": workload.issuer or None,
+            }
+            for _, workload in sorted(one.home.credentials.current().workloads.items())
+        ]
+        show_rows(rows, common, empty="there are no workloads")
+
+
+def retire_workload(name: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
+    """Retire a workload: its tokens are good for nothing from then on.
+
+    **Example**
+
+    ```console
+    $ byhand workload retire buildbot-prod
+    ```
+
+    Parameters
+    ----------
+    name
+        The workload.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        record = _change(administration.WORKLOAD_RETIRE, name)
+        return _settle(one, record, proposal, f"{name} is retired")
+
+
+def link_account(
+    person: str, account: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN
+) -> int:
+    """Say that an account of another system is a person's.
+
+    **Example**
+
+    ```console
+    $ byhand person link ada.lovelace buildbot:ada@example.com
+    ```
+
+    Parameters
+    ----------
+    person
+        The person.
+    account
+        issuer:account, e.g. buildbot:ada@example.com.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        link = AccountLink(person=person, **_account(account))
+        record = _change(administration.ACCOUNT_LINK, account, link=link)
+        return _settle(one, record, proposal, f"{account} is {person}'s")
+
+
+def unlink_account(account: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
+    """Say that an account is nobody's any more.
+
+    **Example**
+
+    ```console
+    $ byhand person unlink buildbot:ada@example.com
+    ```
+
+    Parameters
+    ----------
+    account
+        issuer:account.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        person = one.home.credentials.current().links.get(account)
+        if person is None:
+            raise NotFound(f"the account {account} is linked to nobody", advice="See: byhand person links")
+        link = AccountLink(person=person, **_account(account))
+        record = _change(administration.ACCOUNT_UNLINK, account, link=link)
+        return _settle(one, record, proposal, f"{account} is nobody's")
+
+
+def list_links(*, common: Common = NOTHING_CHOSEN) -> None:
+    """List the accounts of other systems that are linked to persons.
+
+    **Example**
+
+    ```console
+    $ byhand person links
+    ```
+    """
+    with opened(common) as one:
+        one.backend.identity()
+        links = sorted(one.home.credentials.current().links.items())
+        show_rows([{"account": account, "person": person} for account, person in links], common)
+
+
+def _account(text: str) -> dict[str, str]:
+    issuer, colon, account = text.partition(":")
+    if not colon or not issuer or not account:
+        raise Invalid(
+            f"{text!r} names no account", advice="Write issuer:account, e.g. buildbot:ada@example.com"
+        )
+    return {"issuer": issuer, "account": account}

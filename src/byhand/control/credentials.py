@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credential -> person: a session, a personal token, or a workload's token with the account it acts for.
+
+A token can never do more than its owner, and never signs. A workload is nobody: it uses a permit, or reports,
+for the person behind an account of its own system, and that person must be the one who declared.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from byhand import clock
+from byhand.client.contract import Acknowledgement, Identity
+from byhand.control.administration import Administrated, AdministrationFold
+from byhand.control.identity import Caller
+from byhand.control.people import People
+from byhand.control.sessions import Sessions
+from byhand.errors import Fault, Invalid, LoginRequired, NotFound, Refused
+from byhand.journal.journal import Journal
+from byhand.records.actor import Authentication, Via
+from byhand.records.credentials import (
+    TOKEN_DAYS_MAX,
+    WORKLOAD_SCOPES,
+    Scope,
+    Token,
+    check_token,
+    is_token,
+    token_digest,
+)
+from byhand.records.kinds import Administration
+from byhand.store.state import State
+from byhand.trust import administration as trust
+
+METHOD = "token"
+SECONDS_A_DAY = 86_400
+USE_NOTED_SECONDS = 60  # last use is kept to the minute: a busy token must not write at every request
+ACTIONS = (
+    trust.WORKLOAD_SET,
+    trust.WORKLOAD_RETIRE,
+    trust.ACCOUNT_LINK,
+    trust.ACCOUNT_UNLINK,
+    *trust.TOKEN_ACTIONS,
+)
+
+
+class Credentials:
+    """Everybody's credentials at one home. Thread-safe."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        administration: AdministrationFold,
+        people: People,
+        sessions: Sessions,
+        state: State,
+    ) -> None:
+        self._journal = journal
+        self._administration = administration
+        self._people = people
+        self._sessions = sessions
+        self._state = state
+        self._noted: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    # -- who is asking
+
+    def caller(
+        self,
+        credential: str,
+        *,
+        scope: Scope = "act",
+        on_behalf_of: str | None = None,
+        address: str | None = None,
+    ) -> Caller:
+        """The person behind ``credential``, for what ``scope`` covers.
+
+        ``on_behalf_of``: ``issuer:account``, which a workload must name. Raises LoginRequired when the credential
+        is unknown, ended or revoked; Refused when it is not for this, or no person stands behind the account.
+        """
+        if not is_token(credential):
+            if on_behalf_of is not None:
+                raise Refused("a person acts in their own name", advice="Leave out on-behalf-of.")
+            return self._sessions.caller(credential)
+        token = self.token(credential, scope=scope)
+        person, via = token.owner, Via(kind="token", id=token.id)
+        if token.workload is not None:
+            person, via = self._behind(token.workload, on_behalf_of)
+        elif on_behalf_of is not None:
+            raise Refused(
+                "this token acts for its owner alone", advice="A workload's token is needed for that."
+            )
+        self._note_use(token, address)
+        return Caller(
+            person=person,
+            credential=token.id,
+            authentication=Authentication(method=METHOD, when=clock.now(), credential=token.id),
+            via=via,
+            address=address,
+            display_name=self._people.display_name(person),
+        )
+
+    def token(self, credential: str, *, scope: Scope) -> Token:
+        """The token in force, which covers ``scope``; raises LoginRequired, Refused."""
+        try:
+            check_token(credential)
+        except Invalid as error:
+            raise LoginRequired(str(error), advice=error.advice) from error
+        now = self._administration.current()
+        token = now.tokens.get(token_digest(credential))
+        if token is None:
+            raise LoginRequired("this token is not known here, or was revoked", advice="byhand token create")
+        if token.expires <= clock.now():
+            raise LoginRequired(f"this token ended at {token.expires}", advice="byhand token create")
+        if token.owner not in self._people.keyring().persons_at(self._journal.reader.size):
+            raise LoginRequired("the person behind this token is enrolled no more")
+        if scope not in _in_force(token, now):
+            raise Refused(
+                f"this token is not for that: it covers {', '.join(token.scopes)}, not {scope}",
+                advice="Sign in, or use a token with that scope.",
+            )
+        return token
+
+    def _behind(self, workload: str, on_behalf_of: str | None) -> tuple[str, Via]:
+        """The person behind an account of the workload's own system."""
+        now = self._administration.current()
+        if on_behalf_of is None:
+            raise Refused(
+                f"{workload} is no person: it acts for somebody",
+                advice="Name the account that asked: Byhand-On-Behalf-Of: ISSUER:ACCOUNT",
+            )
+        issuer = on_behalf_of.partition(":")[0]
+        if issuer != now.workloads[workload].issuer:
+            raise Refused(
+                f"{workload} speaks for accounts of {now.workloads[workload].issuer or 'nobody'} only"
+            )
+        person = now.links.get(on_behalf_of)
+        if person is None or person not in self._people.keyring().persons_at(self._journal.reader.size):
+            raise Refused(
+                f"no person stands behind the account {on_behalf_of}",
+                advice=f"An officer links it: byhand person link PERSON {on_behalf_of}",
+            )
+        return person, Via(kind="pipeline", id=workload)
+
+    def identity(self, credential: str) -> Identity:
+        """Who the credential stands for; raises LoginRequired. A workload is shown by its owner."""
+        if not is_token(credential):
+            return self._sessions.identity(credential)
+        now = self._administration.current()
+        check_token(credential)
+        token = now.tokens.get(token_digest(credential))
+        if token is None or token.expires <= clock.now():
+            raise LoginRequired("this token is not known here, or has ended")
+        return Identity(
+            person=token.owner, credential=token.id, expires=token.expires, trial=self._people.trial()
+        )
+
+    def _note_use(self, token: Token, address: str | None) -> None:
+        moment = clock.now()
+        with self._lock:
+            last = self._noted.get(token.id, "")
+            if last and clock.after(last, seconds=USE_NOTED_SECONDS) > moment:
+                return
+            self._noted[token.id] = moment
+        self._state.note_use(token.id, moment, address or "")
+
+    # -- what there is
+
+    def tokens(self) -> list[tuple[Token, str, str]]:
+        """Tokens that were not revoked, with when and from where each was last used (empty: never)."""
+        used = self._state.uses()
+        listed = sorted(self._administration.current().tokens.values(), key=lambda token: token.expires)
+        return [(token, *used.get(token.id, ("", ""))) for token in listed]
+
+    def current(self) -> Administrated:
+        """Workloads and links in force."""
+        return self._administration.current()
+
+    def linked(self, issuer: str, account: str) -> str | None:
+        """The person behind an account, if one is linked."""
+        return self._administration.current().links.get(f"{issuer}:{account}")
+
+    # -- changes
+
+    def submit(self, caller: Caller, record: Administration) -> Acknowledgement:
+        """Record a change of workloads, links or tokens; raises Invalid naming every fault, Refused."""
+        if record.action not in ACTIONS:
+            raise Invalid("this changes no credential", (Fault("/action", "is not about credentials"),))
+        return self._administration.submit(caller, record, check=lambda now: self._check(record, now))
+
+    def _check(self, record: Administration, now: Administrated) -> None:
+        faults: list[Fault] = []
+        persons = (
+            now.keyring.persons_at(self._journal.reader.size) if now.keyring is not None else frozenset()
+        )
+        for pointer, person in _persons(record):
+            if person not in persons:
+                faults.append(Fault(pointer, f"{person} is not enrolled", "see: byhand person list"))
+        if record.action == trust.WORKLOAD_RETIRE and record.subject not in now.workloads:
+            raise NotFound(f"there is no workload {record.subject!r}", advice="See: byhand workload list")
+        if record.action == trust.ACCOUNT_UNLINK and record.subject not in now.links:
+            raise NotFound(f"the account {record.subject} is linked to nobody")
+        if record.link is not None and not record.link.issuer:
+            faults.append(Fault("/link/issuer", "is missing", "name the account's system, e.g. buildbot"))
+        if record.workload is not None:
+            faults += _workload_faults(record)
+        if record.action == trust.TOKEN_ISSUE and record.token is not None:
+            faults += _token_faults(record.token, now)
+        revoked = record.token if record.action == trust.TOKEN_REVOKE else None
+        if revoked is not None and now.tokens.get(revoked.digest) != revoked:
+            raise NotFound("there is no such token", advice="See: byhand token list")
+        if faults:
+            raise Invalid("this change cannot be made", tuple(faults))
+
+
+def _in_force(token: Token, now: Administrated) -> frozenset[Scope]:
+    """The scopes of a token: a workload's are its workload's too, as it is now; a retired one has none.
+
+    Whoever may act may use the permit as well.
+    """
+    if token.workload is None:
+        return frozenset(token.scopes) | (frozenset({"redeem"}) if "act" in token.scopes else frozenset())
+    workload = now.workloads.get(token.workload)
+    return frozenset(token.scopes) & frozenset(workload.scopes) if workload is not None else frozenset()
+
+
+def _persons(record: Administration) -> list[tuple[str, str]]:
+    found = [("/workload/owner", record.workload.owner)] if record.workload is not None else []
+    if record.link is not None and record.action == trust.ACCOUNT_LINK:
+        found.append(("/link/person", record.link.person))
+    if record.token is not None and record.action == trust.TOKEN_ISSUE:
+        found.append(("/token/owner", record.token.owner))
+    return found
+
+
+def _workload_faults(record: Administration) -> list[Fault]:
+    workload = record.workload
+    if workload is None:
+        return []
+    faults = [
+        Fault("/workload/scopes", f"{scope} is a person's, not a workload's", "use redeem, observe")
+        for scope in sorted(set(workload.scopes) - WORKLOAD_SCOPES)
+    ]
+    if "redeem" in workload.scopes and not workload.issuer:
+        faults.append(
+            Fault("/workload/issuer", "is missing", "say whose accounts it acts for, e.g. buildbot")
+        )
+    return faults
+
+
+def _token_faults(token: Token, now: Administrated) -> list[Fault]:
+    faults: list[Fault] = []
+    moment = clock.now()
+    if not moment < token.expires <= clock.after(moment, seconds=TOKEN_DAYS_MAX * SECONDS_A_DAY):
+        faults.append(Fault("/token/expires", f"must lie within {TOKEN_DAYS_MAX} days", "give --days"))
+    if not token.scopes:
+        faults.append(Fault("/token/scopes", "is empty", "say what it is for"))
+    if token.digest in now.tokens:
+        faults.append(Fault("/token/digest", "is known already", "make another"))
+    allowed: frozenset[Scope] = frozenset({"act", "read"})
+    if token.workload is not None:
+        workload = now.workloads.get(token.workload)
+        if workload is None:
+            return [*faults, Fault("/token/workload", f"there is no workload {token.workload}")]
+        if workload.owner != token.owner:
+            faults.append(Fault("/token/owner", f"{workload.owner} answers for {token.workload}"))
+        allowed = frozenset(workload.scopes)
+    for scope in sorted(set(token.scopes) - allowed):
+        advice = f"it may be for {', '.join(sorted(allowed))}"
+        faults.append(Fault("/token/scopes", f"{scope} is not for this token", advice))
+    return faults
