@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/reference from the code: errors, limits, settings, record kinds, reasons, probes, commands.
+"""Writes docs/reference from the code: errors, limits, settings, record kinds, reasons, probes, queries, commands.
 
 ``python docs/generate.py`` writes; ``--check`` writes nothing and exits 1 when a page is not up to date.
 """
@@ -162,6 +162,30 @@ def probes_page() -> str:
     )
 
 
+def query_page() -> str:
+    """The language of search, timeline and export: every field with an example."""
+    from byhand.control import query
+
+    names: dict[int, list[str]] = {}
+    for name, field in query.FIELDS.items():
+        names.setdefault(id(field), []).append(f"`{name}:`")
+    fields = {id(field): field for field in query.FIELDS.values()}
+    rows = [(", ".join(names[key]), field.meaning, f"`{field.example}`") for key, field in fields.items()]
+    written = [(f"`{form}`", meaning) for form, meaning in query.FORMS]
+    return (
+        "# Queries\n\nWhat `byhand search`, `timeline` and `export` are asked. Terms stand in any order; all must fit. "
+        "[Find what was changed by hand](../how-to/find-what-was-changed-by-hand.md) uses them.\n\n"
+        "## Fields\n\n"
+        + table(("field", "meaning", "example"), rows)
+        + "\n## Terms\n\n"
+        + table(("written", "means"), written)
+        + f"\nThe states are {', '.join(f'`{name}`' for name in query.PHASES)}; the tiers of risk "
+        f"{', '.join(f'`{name}`' for name in query.TIERS)}.\n\n"
+        "A term that is not understood is an error, and all such terms are named at once. Times are UTC, and those "
+        "at which the log recorded it.\n"
+    )
+
+
 def commands_page() -> str:
     """Every command, as the command line itself describes it."""
     app = importlib.import_module("byhand.cli").app
@@ -174,6 +198,7 @@ PAGES = {
     "kinds.md": kinds_page,
     "limits.md": limits_page,
     "probes.md": probes_page,
+    "query.md": query_page,
     "reasons.md": reasons_page,
     "settings.md": settings_page,
 }

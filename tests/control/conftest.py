@@ -14,12 +14,15 @@ import msgspec
 import pytest
 
 from byhand import clock, wiring
+from byhand.client.contract import Attempt
 from byhand.client.signing import Signer, load_key_file
 from byhand.control.identity import Caller
 from byhand.control.reasons import first_catalogue
 from byhand.ids import new_record_id
+from byhand.records import captured, codec
 from byhand.records.actor import Authentication
-from byhand.records.kinds import SCHEMA_VERSION, Administration, Point
+from byhand.records.intervention import Change, Declaration, Justification
+from byhand.records.kinds import SCHEMA_VERSION, Access, Administration, Outcome, Point
 from byhand.signatures import dsse, sshsig
 from byhand.trust import administration as trust, statements
 
@@ -174,3 +177,77 @@ def office(empty_office: Office) -> Office:
     """A trial home: ada is its one officer, the shipped reason codes are in force."""
     empty_office.begin()
     return empty_office
+
+
+# -- what is read
+
+ACTION = "trading.limit.raise"
+
+
+class Archive:
+    """A home where Ada raised limits at three targets."""
+
+    def __init__(self, office: Any) -> None:
+        self.office = office
+        self.home: wiring.Home = office.home
+        self.ada = office.caller("ada")
+        for name, tier in (("alpha", "low"), ("beta", "medium"), ("gamma", "high")):
+            point = Point(
+                name=name,
+                action=ACTION,
+                system="risk-gateway",
+                type="limits",
+                id=name.upper(),
+                owner="ada",
+                tier=tier,  # type: ignore[arg-type]
+                mode="enforce",
+            )
+            office.register(point)
+
+    def raise_limit(self, point: str, text: str, old: Any = 1, new: Any = 2, found: Any = ...) -> str:
+        declared = Declaration(
+            record=new_record_id(),
+            person="ada",
+            action=ACTION,
+            point=point,
+            change=Change(original=captured.capture(old), new=captured.capture(new)),
+            expires=clock.after(clock.now(), seconds=600),
+            justification=Justification(code="SYSTEM_ERROR_RECOVERY", text=text),
+        )
+        statement = self.office.pens.sign(
+            statements.Intent(
+                origin=self.home.origin,
+                record=declared.record,
+                declaration=codec.declaration_digest(declared),
+                person="ada",
+                nonce=secrets.token_hex(32),
+                expires=declared.expires,
+            ),
+            "ada",
+        )
+        self.home.gate.declare(self.ada, declared, statement)
+        before = captured.capture(old)
+        self.home.gate.permit(self.ada, declared.record, Attempt(attempt="1", executor="t", before=before))
+        outcome = Outcome(
+            id=new_record_id(),
+            schema=SCHEMA_VERSION,
+            intervention=declared.record,
+            result="applied",
+            found=captured.capture(new if found is ... else found),
+            attempt="1",
+        )
+        self.home.gate.conclude(self.ada, declared.record, outcome)
+        return declared.record
+
+    def accesses(self) -> list[Access]:
+        scanned = self.home.journal.reader.scan(0)
+        return [one.record for one in scanned if isinstance(one.record, Access)]
+
+    def found(self, query: str, **options: Any) -> list[str]:
+        return [row.id for row in self.home.reading.search(self.ada, query, **options).rows]
+
+
+@pytest.fixture
+def archive(office: Any) -> Archive:
+    """An archive in an office of this test's own."""
+    return Archive(office)

@@ -6,97 +6,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-import secrets
 import sqlite3
+from importlib import resources
 from typing import Any
 
 import msgspec
 import pytest
 
-from byhand import clock, wiring
-from byhand.client.contract import Attempt
-from byhand.control.query import compile_query
+from byhand import clock
+from byhand.control import indexing
 from byhand.errors import IllegalTransition, Invalid, LogUnavailable, NotFound
 from byhand.ids import new_record_id
-from byhand.records import captured, codec
-from byhand.records.intervention import Change, Declaration, Justification
-from byhand.records.kinds import SCHEMA_VERSION, Access, Finding, Outcome, Point
+from byhand.records import captured
+from byhand.records.kinds import SCHEMA_VERSION, Finding, Outcome
 from byhand.records.standard import NAMES
-from byhand.trust import statements
-
-ACTION = "trading.limit.raise"
 
 
-class Archive:
-    """A home where Ada raised limits at three targets."""
-
-    def __init__(self, office: Any) -> None:
-        self.office = office
-        self.home: wiring.Home = office.home
-        self.ada = office.caller("ada")
-        for name, tier in (("alpha", "low"), ("beta", "medium"), ("gamma", "high")):
-            point = Point(
-                name=name,
-                action=ACTION,
-                system="risk-gateway",
-                type="limits",
-                id=name.upper(),
-                owner="ada",
-                tier=tier,  # type: ignore[arg-type]
-                mode="enforce",
-            )
-            office.register(point)
-
-    def raise_limit(self, point: str, text: str, old: Any = 1, new: Any = 2, found: Any = ...) -> str:
-        declared = Declaration(
-            record=new_record_id(),
-            person="ada",
-            action=ACTION,
-            point=point,
-            change=Change(original=captured.capture(old), new=captured.capture(new)),
-            expires=clock.after(clock.now(), seconds=600),
-            justification=Justification(code="SYSTEM_ERROR_RECOVERY", text=text),
-        )
-        statement = self.office.pens.sign(
-            statements.Intent(
-                origin=self.home.origin,
-                record=declared.record,
-                declaration=codec.declaration_digest(declared),
-                person="ada",
-                nonce=secrets.token_hex(32),
-                expires=declared.expires,
-            ),
-            "ada",
-        )
-        self.home.gate.declare(self.ada, declared, statement)
-        before = captured.capture(old)
-        self.home.gate.permit(self.ada, declared.record, Attempt(attempt="1", executor="t", before=before))
-        outcome = Outcome(
-            id=new_record_id(),
-            schema=SCHEMA_VERSION,
-            intervention=declared.record,
-            result="applied",
-            found=captured.capture(new if found is ... else found),
-            attempt="1",
-        )
-        self.home.gate.conclude(self.ada, declared.record, outcome)
-        return declared.record
-
-    def accesses(self) -> list[Access]:
-        scanned = self.home.journal.reader.scan(0)
-        return [one.record for one in scanned if isinstance(one.record, Access)]
-
-    def found(self, query: str, **options: Any) -> list[str]:
-        return [row.id for row in self.home.reading.search(self.ada, query, **options).rows]
-
-
-@pytest.fixture
-def archive(office: Any) -> Archive:
-    """An archive in an office of this test's own."""
-    return Archive(office)
-
-
-def test_search_finds_by_field_word_and_time_newest_first(archive: Archive) -> None:
+def test_search_finds_by_field_word_and_time_newest_first(archive: Any) -> None:
     """Every kind of term, alone and together; a minus turns it round."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     two = archive.raise_limit("beta", "Gateway restarted with an empty cache")
@@ -123,11 +49,24 @@ def test_search_finds_by_field_word_and_time_newest_first(archive: Archive) -> N
         (f"at:{year}", [three, two, one]),
         (f"id:{one}", [one]),
         ("system:risk-gateway environment:production point:gam*", [three]),
+        ("state:applied,failed type:limits", [three, two, one]),
+        ("state:open", []),
+        ("-state:open target:ALPHA,GAMMA", [three, one]),
+        ("risk:>critical", []),
+        ("-risk:>critical person:ada", [three, two, one]),
+        (f"declared:{year} changed:{year}..", [three, two, one]),
+        (f"-declared:{year}", []),
+        (f"-before:{tomorrow}", []),
+        ('"dropped order"', []),
+        ("dropped order*", [one]),
+        (f"id:{three}*,{one}", [three, one]),
+        (f"-id:{three}", [two, one]),
+        ("cause:*", []),
     ):
         assert archive.found(query) == expected, query
 
 
-def test_pages_follow_each_other_without_gap_or_repeat(archive: Archive) -> None:
+def test_pages_follow_each_other_without_gap_or_repeat(archive: Any) -> None:
     """The cursor of one page begins the next."""
     all_of_them = [archive.raise_limit("alpha", f"Number {n} of the replayed orders") for n in range(5)]
     first = archive.home.reading.search(archive.ada, "", limit=2)
@@ -138,26 +77,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(archive: Archive) -> None
     assert third.following is None
 
 
-@pytest.mark.parametrize(
-    ("query", "hint"),
-    [
-        ("actr:ada", "did you mean actor"),
-        ("state:done", "must be one of"),
-        ("risk:severe", "must be one of"),
-        ("before:yesterday", "is no time"),
-        ("at:2026-13", "is no time"),
-        ("!!!", "no word"),
-        ("x" * 3_000, "characters"),
-        (" ".join(["a"] * 40), "terms"),
-    ],
-)
-def test_a_query_that_is_not_understood_says_what_would_be(query: str, hint: str) -> None:
-    """Unknown fields get the nearest one, values the allowed ones."""
-    with pytest.raises(Invalid, match=hint):
-        compile_query(query)
-
-
-def test_a_query_is_data_never_sql_or_operators(archive: Archive) -> None:
+def test_a_query_is_data_never_sql_or_operators(archive: Any) -> None:
     """Quotes, wildcards and operators of SQL and full-text search are only characters."""
     archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     for query in (
@@ -174,7 +94,7 @@ def test_a_query_is_data_never_sql_or_operators(archive: Archive) -> None:
             continue
 
 
-def test_every_read_leaves_one_access_record_before_anything_is_shown(archive: Archive) -> None:
+def test_every_read_leaves_one_access_record_before_anything_is_shown(archive: Any) -> None:
     """Show, search, diff, export: who, what, how many - and none of them twice."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     reading, ada = archive.home.reading, archive.ada
@@ -189,7 +109,35 @@ def test_every_read_leaves_one_access_record_before_anything_is_shown(archive: A
     assert (searched.query, searched.records, searched.count) == ("target:ALPHA", (one,), 1)
 
 
-def test_reading_an_access_record_leaves_one_more_and_no_more(archive: Archive) -> None:
+def test_facets_count_what_search_finds_and_leave_one_access_record(archive: Any) -> None:
+    """By the names of the query language; the access record says how many there were, and names none."""
+    for number, point in enumerate(("alpha", "beta", "alpha")):
+        archive.raise_limit(point, f"Number {number} of the replayed orders")
+    found = archive.home.reading.facets(archive.ada, "action:trading.*")
+    assert (found.total, found.at_least) == (3, False)
+    counts = {facet.column: dict(facet.values) for facet in found.facets}
+    today = clock.now()[:10]
+    assert counts == {
+        "state": {"applied": 3},
+        "person": {"ada": 3},
+        "action": {"trading.limit.raise": 3},
+        "system": {"risk-gateway": 3},
+        "point": {"alpha": 2, "beta": 1},
+        "risk": {"low": 2, "medium": 1},
+        "reason": {"SYSTEM_ERROR_RECOVERY": 3},
+        "environment": {"production": 3},
+        "day": {today: 3},
+    }
+    (access,) = archive.accesses()
+    assert (access.operation, access.query, access.count) == ("search", "action:trading.*", 3)
+    assert access.records == ()
+    assert archive.home.reading.facets(archive.ada, "orders -point:beta").total == 2
+    with pytest.raises(Invalid):
+        archive.home.reading.facets(archive.ada, "actr:ada")
+    assert len(archive.accesses()) == 2
+
+
+def test_reading_an_access_record_leaves_one_more_and_no_more(archive: Any) -> None:
     """Who reads the readers is on record as well; it does not go on for ever."""
     archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     archive.home.reading.search(archive.ada, "")
@@ -198,7 +146,7 @@ def test_reading_an_access_record_leaves_one_more_and_no_more(archive: Archive) 
     assert [a.operation for a in archive.accesses()] == ["search", "show"]
 
 
-def test_nothing_is_shown_when_the_access_cannot_be_recorded(archive: Archive) -> None:
+def test_nothing_is_shown_when_the_access_cannot_be_recorded(archive: Any) -> None:
     """A log that cannot be written cannot be read by persons either."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     writer = archive.home.entries._writer
@@ -207,13 +155,15 @@ def test_nothing_is_shown_when_the_access_cannot_be_recorded(archive: Archive) -
     for read in (
         lambda: archive.home.reading.show(archive.ada, one),
         lambda: archive.home.reading.search(archive.ada, ""),
+        lambda: archive.home.reading.facets(archive.ada, ""),
+        lambda: archive.home.reading.timeline(archive.ada, ""),
         lambda: archive.home.reading.export(archive.ada, ""),
     ):
         with pytest.raises(LogUnavailable):
             read()
 
 
-def test_ids_may_be_cut_short_while_they_fit_one(archive: Archive) -> None:
+def test_ids_may_be_cut_short_while_they_fit_one(archive: Any) -> None:
     """An unambiguous beginning is enough; an ambiguous one lists what fits; too short a one is refused."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     two = archive.raise_limit("alpha", "Once more, the gateway dropped them again")
@@ -229,7 +179,7 @@ def test_ids_may_be_cut_short_while_they_fit_one(archive: Archive) -> None:
         reading.resolve("ffffffff")
 
 
-def test_diff_shows_where_values_differ(archive: Archive) -> None:
+def test_diff_shows_where_values_differ(archive: Any) -> None:
     """Declared and found, pointer by pointer."""
     one = archive.raise_limit(
         "alpha", "Two limits at once, as agreed", {"a": 1, "b": 2}, {"a": 5, "b": 2}, {"a": 5, "b": 3}
@@ -240,7 +190,7 @@ def test_diff_shows_where_values_differ(archive: Archive) -> None:
     assert {d.pointer for d in changes.found} == {"/a", "/b"}
 
 
-def test_exports_have_exactly_the_seven_names(archive: Archive) -> None:
+def test_exports_have_exactly_the_seven_names(archive: Any) -> None:
     """CSV and NDJSON, a row an intervention or a row a record; cells are no formulas."""
     archive.raise_limit("alpha", '=HYPERLINK("http://evil") was in the ticket')
     archive.raise_limit("beta", "Gateway restarted, commas, and\nnew lines", "=1+1", "@SUM(A1)")
@@ -256,7 +206,7 @@ def test_exports_have_exactly_the_seven_names(archive: Archive) -> None:
         reading.export(ada, "", form="xlsx")
 
 
-def test_a_correction_stands_beside_the_original(archive: Archive) -> None:
+def test_a_correction_stands_beside_the_original(archive: Any) -> None:
     """Amend and review add findings; the intent's bytes stay, and a review says right or wrong."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     entry = archive.home.journal.reader.find(one)
@@ -287,7 +237,7 @@ def test_a_correction_stands_beside_the_original(archive: Archive) -> None:
 # -- the index
 
 
-def test_the_index_may_be_deleted_or_damaged_at_any_time(archive: Archive) -> None:
+def test_the_index_may_be_deleted_or_damaged_at_any_time(archive: Any) -> None:
     """It is built again from the log, and finds what it found."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     assert archive.found("") == [one]
@@ -303,7 +253,48 @@ def test_the_index_may_be_deleted_or_damaged_at_any_time(archive: Archive) -> No
         second.close()
 
 
-def test_an_index_of_a_longer_log_is_thrown_away(archive: Archive) -> None:
+def test_an_index_that_an_older_byhand_wrote_is_built_again(archive: Any) -> None:
+    """It finds by the new fields what the old tables held under others."""
+    one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
+    assert archive.found("type:limits") == [one]
+    archive.home.index.close()
+    path = archive.home.path / "index.db"
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"index.db{suffix}").unlink(missing_ok=True)
+    script = resources.files("byhand.store.sqlite.migrations_index").joinpath("0001_index.sql")
+    with sqlite3.connect(path) as old:
+        old.executescript(script.read_text("utf-8"))
+        old.execute("UPDATE cursor SET next = ?", (archive.home.journal.reader.size,))
+        old.execute("PRAGMA user_version = 1")
+    old.close()
+    second = archive.office.open()
+    assert [row.id for row in second.reading.search(archive.ada, "type:limits morning").rows] == [one]
+    assert second.reading.facets(archive.ada, "").total == 1
+    second.close()
+
+
+def test_a_crash_between_two_batches_is_harmless(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was indexed stays, the rest follows at the next opening, and nothing is counted twice."""
+    ids = [archive.raise_limit("alpha", f"Number {n} of the replayed orders") for n in range(4)]
+    archive.home.indexer.rebuild()
+    archive.home.index.clear()
+    monkeypatch.setattr(indexing, "BATCH", 5)  # less than two interventions: one is cut in two
+
+    def die(done: int) -> None:
+        if done > 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        archive.home.indexer.catch_up(die)
+    archive.home.index.close()
+    second = archive.office.open()
+    found = second.reading.search(archive.ada, "state:applied")
+    assert [row.id for row in found.rows] == ids[::-1]
+    assert dict(second.reading.facets(archive.ada, "").facets[0].values) == {"applied": 4}
+    second.close()
+
+
+def test_an_index_of_a_longer_log_is_thrown_away(archive: Any) -> None:
     """It belongs to another log, or to one that was rolled back: it is never believed."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     archive.found("")
@@ -313,7 +304,7 @@ def test_an_index_of_a_longer_log_is_thrown_away(archive: Archive) -> None:
     assert archive.found("") == [one]
 
 
-def test_a_forged_index_opens_no_gate(archive: Archive) -> None:
+def test_a_forged_index_opens_no_gate(archive: Any) -> None:
     """What the index says of an intervention decides nothing: the gate reads the log."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     archive.found("")
@@ -328,7 +319,7 @@ def test_a_forged_index_opens_no_gate(archive: Archive) -> None:
         archive.home.gate.conclude(archive.ada, one, outcome)
 
 
-def test_two_homes_index_one_log_without_getting_in_each_others_way(archive: Archive) -> None:
+def test_two_homes_index_one_log_without_getting_in_each_others_way(archive: Any) -> None:
     """Whoever is faster moves the cursor; the other goes on from there."""
     second = archive.office.open()
     ids = []
@@ -340,7 +331,7 @@ def test_two_homes_index_one_log_without_getting_in_each_others_way(archive: Arc
     second.close()
 
 
-def test_an_erased_body_is_said_to_be_erased(archive: Archive) -> None:
+def test_an_erased_body_is_said_to_be_erased(archive: Any) -> None:
     """A destroyed key leaves the entry, its proof and the rest of the intervention readable."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     stored = archive.home.journal.reader.find(one)

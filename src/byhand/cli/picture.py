@@ -18,18 +18,19 @@ if TYPE_CHECKING:
 AXIS_WIDTH_MIN = 12  # characters: a shorter axis tells no more than the times beside it
 AXIS_WIDTH_MAX = 72  # beyond it the eye loses the line on the way to the name
 TIME_WIDTH_MIN = 10  # characters: a day stands above the times
-TICK_WIDTH_MIN = 12  # characters between two ticks, so that their labels do not touch
+TICK_GAP_MIN = 3  # characters between the labels of two ticks, so that they do not touch
 PERSON_WIDTH_MAX = 16  # a login name; longer ones are cut
 TARGET_WIDTH_MAX = 30  # the end of it tells one from the other, so the beginning is cut
 CHANGE_WIDTH_MAX = 30  # two words and an arrow; byhand show has all of it
 CUT_WIDTH_MIN = 8  # characters below which a cut column says nothing
 PAD_SECONDS = 1  # on both sides of a single moment
 GAP = "  "
+MONTH = 2_592_000
 STEPS = (
     1, 5, 10, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
-    1_209_600, 2_592_000, 7_776_000, 31_536_000,
+    MONTH, 3 * MONTH, 12 * MONTH, 120 * MONTH,
 )  # fmt: skip
-"""Seconds between two ticks."""
+"""Seconds between two ticks; from a month on in months of thirty days."""
 
 
 class Mark(NamedTuple):
@@ -89,19 +90,31 @@ class Axis:
     def ticks(self) -> list[tuple[int, str]]:
         """Characters with a tick, and what is written there: round times, as many as fit."""
         length = (self._end - self._start).total_seconds()
-        fitting = (step for step in STEPS if length / step * TICK_WIDTH_MIN <= self.width)
+        fitting = (
+            step
+            for step in STEPS
+            if length / step * (len(_label(self._start, step)) + TICK_GAP_MIN) <= self.width
+        )
         step = next(fitting, STEPS[-1])
-        first = -(-int(self._start.timestamp()) // step) * step
-        moments = (first + step * number for number in range(self.width))
-        times = (datetime.fromtimestamp(moment, UTC) for moment in moments)
-        within = (time for time in times if self._start <= time < self._end)
+        within = (time for time in self._round(step) if self._start <= time < self._end)
         return [(self.place(clock.write(time)), _label(time, step)) for time in within]
+
+    def _round(self, step: int) -> Iterator[datetime]:
+        """Times that ``step`` divides; whole months and years where it is as long."""
+        if step < MONTH:
+            first = int(self._start.timestamp()) // step * step
+            yield from (datetime.fromtimestamp(first + step * n, UTC) for n in range(self.width + 1))
+            return
+        months = step // MONTH
+        first = (self._start.year * 12 + self._start.month - 1) // months * months
+        for month in range(first, first + months * (self.width + 1), months):
+            yield datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
 def _label(time: datetime, step: int) -> str:
     if step >= 86_400:  # noqa: PLR2004 - a day
         return f"{time:%Y-%m-%d}"
-    if (time.hour, time.minute, time.second) == (0, 0, 0):
+    if step >= 60 and (time.hour, time.minute) == (0, 0):  # noqa: PLR2004 - a minute
         return f"{time:%m-%d}"
     return f"{time:%H:%M}" if step >= 60 else f"{time:%H:%M:%S}"  # noqa: PLR2004 - a minute
 

@@ -248,3 +248,16 @@ FIELDS: dict[str, Field] = {
     "declared": Field("Declared then.", "declared:2026-11-01..2026-11-07", _time("declared")),
     "changed": Field("Its last record is of then.", "changed:>=2026-11-23T02:00Z", _time("changed")),
 }
+FORMS = (
+    ("MM-7", "These words, anywhere in action, target, values, reason and notes; the last may only be begun."),
+    ('"index rebalance"', "Exactly these words, one after the other."),
+    ("target:MM-7", "The field has exactly this value, capitals and all."),
+    ("target:MM-*", "It begins like this."),
+    ("state:applied,failed", "It has one of these values."),
+    ('target:"a, b*"', "In quotation marks commas and stars are letters like any other."),
+    ("-state:applied", "Everything but that."),
+    ("risk:>=high", "Tiers and times can be compared: `>` `>=` `<` `<=`."),
+    ("at:2026-11", "A time as short as it is meant: a year, month, day, minute or second."),
+    ("declared:2026-11-01..2026-11-07", "From one to the other, both included; either may be left out."),
+)  # fmt: skip
+"""How terms are written, for the documentation; each of them is a query."""
