@@ -61,6 +61,7 @@ class Bench:
     backend: Embedded
     signer: signing.Signer
     folder: Path
+    token: str = ""
 
     def sign(self, statement: statements.Statement) -> str:
         """The statement, signed by the officer."""
@@ -96,6 +97,10 @@ class Bench:
                 expires=declaration.expires,
             )
         )
+
+    def signed(self, record: Administration) -> Administration:
+        """A change to the home, signed by its officer."""
+        return _signed(self, record)
 
     def trip(self, point: str, *, signed: bool) -> str:
         """Declare, permit and redeem, conclude: three acknowledgements."""
@@ -140,7 +145,7 @@ def _begin(bench: Bench) -> None:
     challenge, expires = home.sessions.challenge()
     login = statements.Login(origin=home.origin, person="ada", challenge=challenge, expires=expires)
     token, _ = home.sessions.login(bench.sign(login), challenge)
-    bench.backend = open_backend(home, token)
+    bench.token, bench.backend = token, open_backend(home, token)
     caller = bench.backend.caller()
     home.reasons.submit(caller, _signed(bench, first_catalogue()))
     for tier in ("medium", "high"):

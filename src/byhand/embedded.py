@@ -99,6 +99,10 @@ class Embedded:
             lambda _: self._gate.declare(self.caller(), declaration, statement)
         )
 
+    async def declare_async(self, declaration: Declaration, statement: str | None) -> Declared:
+        """As ``declare``, for a server's event loop."""
+        return await self._gate.declare_async(self.caller, declaration, statement)
+
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit."""
         return self._administration.deciding(

@@ -67,6 +67,8 @@ def test_nobody_elses_account_uses_it(server: Server, ada: Client, token: str) -
             HttpBackend(line).permit(intervention, attempt)
         line.close()
     ada.backend.permit(intervention, attempt)
+    place = steps.RegisteredPoint(POINT)
+    steps.conclude_only(ada.backend, intervention, "abandoned", place, attempt=attempt.attempt)
 
 
 def test_a_workload_declares_nothing_and_reads_nothing(server: Server, token: str) -> None:

@@ -30,7 +30,7 @@ async def declare(call: Call) -> Response:
         data, DeclareRequest, inside={"/declaration": "Declaration"}, bytes_max=bodies.GATE_BYTES_MAX
     )
     with _within("/declaration"):
-        declared = await call.run(lambda: backend.declare(wanted.declaration, wanted.statement))
+        declared = await backend.declare_async(wanted.declaration, wanted.statement)
     return shown(declared, CREATED, {"Location": f"/v1/interventions/{declared.intervention}"})
 
 

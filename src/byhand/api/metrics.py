@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -43,11 +44,13 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_State(home, lanes))
+        self._counted = cache(lambda door, status: self._answers.labels(door, str(status)))
+        self._timed = cache(self._seconds.labels)
 
     def answered(self, door: str, status: int, seconds: float) -> None:
         """One request was answered."""
-        self._answers.labels(door, str(status)).inc()
-        self._seconds.labels(door).observe(seconds)
+        self._counted(door, status).inc()
+        self._timed(door).observe(seconds)
 
     def text(self) -> bytes:
         """The page."""

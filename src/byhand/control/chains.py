@@ -114,6 +114,14 @@ class Chains:
     def begin(self, entry: Entry) -> Acknowledgement:
         """Append the first record of an intervention."""
         (acknowledgement,) = self._journal.append([entry])
+        return self._begun(entry, acknowledgement)
+
+    async def begin_async(self, entry: Entry) -> Acknowledgement:
+        """As ``begin``, for a caller on an event loop."""
+        (acknowledgement,) = await self._journal.append_async([entry])
+        return self._begun(entry, acknowledgement)
+
+    def _begun(self, entry: Entry, acknowledgement: Acknowledgement) -> Acknowledgement:
         record = entry.record
         chain = Chain((Link(acknowledgement, record),), lifecycle.fold([record]))
         self._remember(str(record.intervention), chain)

@@ -7,13 +7,14 @@ Every method returns only after the durable commit. On any error no permit is gi
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import NoReturn
 
 import msgspec
 
 from byhand import clock
-from byhand.client.contract import Attempt, Concluded, Declared, Permitted, PointView
-from byhand.control.administration import AdministrationFold
+from byhand.client.contract import Acknowledgement, Attempt, Concluded, Declared, Permitted, PointView
+from byhand.control.administration import RACES_MAX, AdministrationFold
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -23,7 +24,9 @@ from byhand.control.reasons import Reasons, text_digest
 from byhand.errors import (
     BadSignature,
     ByhandError,
+    ChainMoved,
     ClaimTaken,
+    Conflict,
     Fault,
     Invalid,
     NotPermitted,
@@ -34,7 +37,8 @@ from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
 from byhand.records import captured, codec, parts
 from byhand.records.intervention import Decision, Declaration, Governance, Target, Times
-from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome
+from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Intent, Outcome
+from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
 from byhand.trust import checks
@@ -81,13 +85,47 @@ class Gate:
             lambda now: self._declare(caller, declaration, statement, now.expected)
         )
 
+    async def declare_async(
+        self, who: Callable[[], Caller], declaration: Declaration, statement: str | None = None
+    ) -> Declared:
+        """As ``declare``, for a caller on an event loop: judged there, only the durable commit is waited for.
+
+        ``who`` is asked on the very state that the intent is judged on. Decided anew when that state, or the text's
+        first use, was overtaken meanwhile, as often as any decision is.
+        """
+        for last in (False,) * (RACES_MAX - 1) + (True,):
+            entry = self._administration.deciding(
+                lambda now: self._judged(who(), declaration, statement, now.expected)
+            )
+            try:
+                if entry is None:
+                    return self._declared(*self._chains.get(declaration.record).intent)
+                return self._declared(await self._chains.begin_async(entry), entry.record)
+            except ClaimTaken:
+                continue
+            except ChainMoved as moved:
+                if last or moved.chain != ADMINISTRATION_CHAIN:
+                    raise
+        raise Refused("the same text is being declared over and over", advice="Declare again in a moment.")
+
     def _declare(
         self, caller: Caller, declaration: Declaration, statement: str | None, administration: int | None
     ) -> Declared:
+        entry = self._judged(caller, declaration, statement, administration)
+        if entry is None:
+            return self._declared(*self._chains.get(declaration.record).intent)
+        try:
+            return self._declared(self._chains.begin(entry), entry.record)
+        except ClaimTaken:  # the same text was declared this very moment: judge anew, knowing that
+            return self._declare(caller, declaration, statement, administration)
+
+    def _judged(
+        self, caller: Caller, declaration: Declaration, statement: str | None, administration: int | None
+    ) -> Entry | None:
+        """What is to be appended; ``None`` when it is in the log already. Raises what is wrong with it."""
         declared = parts.encode_part(declaration)
-        known = self._journal.known(declaration.record, declared)  # 0
-        if known is not None:
-            return self._declared(self._chains.get(declaration.record))
+        if self._journal.known(declaration.record, declared) is not None:  # 0
+            return None
         codec.validate(declaration)  # 1
         if declaration.person != caller.person:  # 2
             raise Refused(f"{caller.person} cannot declare in the name of {declaration.person}")
@@ -102,7 +140,7 @@ class Gate:
         record = self._intent(caller, declaration, view, statement, flags, objections, details)
         people = {details: caller.details()}
         claims = self._text_claims(declaration)
-        entry = Entry(
+        return Entry(
             record,
             people=people,
             claims=claims,
@@ -111,11 +149,6 @@ class Gate:
             before=declaration.expires,
             declaration=declared,
         )
-        try:
-            self._chains.begin(entry)
-        except ClaimTaken:  # the same text was declared this very moment: judge anew, knowing that
-            return self._declare(caller, declaration, statement, administration)
-        return self._declared(self._chains.get(declaration.record))
 
     def _text_claim(self, person: str, digest: str) -> str:
         """The name under which a person's text is taken once; keyed, so that names do not give texts away."""
@@ -238,8 +271,9 @@ class Gate:
         )
 
     @staticmethod
-    def _declared(chain: Chain) -> Declared:
-        acknowledgement, intent = chain.intent
+    def _declared(acknowledgement: Acknowledgement, intent: AnyRecord) -> Declared:
+        if not isinstance(intent, Intent):
+            raise Conflict(f"{intent.id} is no intent")
         return Declared(
             acknowledgement=acknowledgement,
             intervention=intent.id,

@@ -9,6 +9,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 
 from byhand.client.contract import Acknowledgement
 from byhand.control.administration import Administrated, AdministrationFold
@@ -50,6 +51,7 @@ SHIPPED: tuple[Reason, ...] = (
     ),
     Reason(code="DATA_CORRECTION", summary="A wrong value is put right"),
 )
+FITS_REMEMBERED = 4_096  # a hundred codes against the actions of a day; each is asked at every declaration
 
 
 class Reasons:
@@ -137,7 +139,12 @@ def first_catalogue() -> Administration:
 
 def justifies(reason: Reason, action: str) -> bool:
     """Whether ``reason`` is bound to ``action``; ``*`` in a pattern stands for any text, dots too."""
-    return any(fnmatch.fnmatchcase(action, pattern) for pattern in reason.actions)
+    return _fits(reason.actions, action)
+
+
+@lru_cache(FITS_REMEMBERED)
+def _fits(patterns: tuple[str, ...], action: str) -> bool:
+    return any(fnmatch.fnmatchcase(action, pattern) for pattern in patterns)
 
 
 def _allowed(reason: Reason, point: Point) -> bool:

@@ -42,6 +42,8 @@ def _judge(part: Part, pointer: str, found: Faults) -> None:
     kind = type(part)
     for name in part.__struct_fields__:
         value = getattr(part, name)
+        if value is None:
+            continue  # most fields of most parts
         at = f"{pointer}/{name}"
         if isinstance(value, str):
             form_fault(value, forms.of(kind, name), at, found)
