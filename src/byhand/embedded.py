@@ -11,24 +11,41 @@ from typing import Protocol
 
 import msgspec
 
-from byhand.client.contract import Attempt, Concluded, Declared, Identity, Permitted, PointView, Receipt
+from byhand.client.contract import (
+    Acknowledgement,
+    Attempt,
+    Concluded,
+    Declared,
+    FindingRequest,
+    Identity,
+    Permitted,
+    PointView,
+    Receipt,
+)
 from byhand.client.desk import (
     Changes,
+    Facet,
+    Facets,
+    FacetValue,
     FieldDifference,
     Found,
     FoundRow,
+    Intended,
     LogIdentity,
     Shown,
     ShownEntry,
+    Timeline,
 )
-from byhand.control import reading
+from byhand.control import reading, timeline as timelines
 from byhand.control.administration import AdministrationFold
+from byhand.control.chains import Chains
+from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.reading import Reading
-from byhand.errors import NotFound
+from byhand.errors import NotFound, Refused
 from byhand.evidence.bundle import make_bundle, sealed_payloads
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
@@ -38,7 +55,7 @@ from byhand.records.credentials import Scope
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Outcome
 from byhand.records.leaf import ADMINISTRATION_CHAIN
-from byhand.store.index import InterventionRow
+from byhand.store.index import Facet as FoundFacet, InterventionRow
 
 
 class Who(Protocol):
@@ -137,18 +154,48 @@ class Embedded:
 
 
 class EmbeddedDesk:
-    """See ``byhand.client.desk.Desk``. ``caller`` is asked at every call: a session may have ended."""
+    """See ``byhand.client.desk.Desk``. Who it is is asked at every call: a session may have ended."""
 
-    def __init__(self, journal: Journal, people: People, desk: Reading, caller: Callable[[], Caller]) -> None:
+    def __init__(
+        self, journal: Journal, people: People, desk: Reading, findings: Findings, chains: Chains, who: Who
+    ) -> None:
         self._journal = journal
         self._people = people
         self._reading = desk
-        self._caller = caller
-        """Asked at every call."""
+        self._findings = findings
+        self._chains = chains
+        self._who = who
+
+    def _caller(self) -> Caller:
+        return self._who.caller("read")
+
+    def intended(self, intervention: str) -> Intended:
+        """One's own intent."""
+        caller = self._who.caller("redeem")
+        chain = self._chains.get(intervention)
+        _, intent = chain.intent
+        if caller.person != intent.declaration.person:
+            raise Refused(
+                f"the intent is {intent.declaration.person}'s",
+                advice=f"Read it with: byhand show {intervention}",
+            )
+        redeemed = chain.permit("redeemed")
+        return Intended(intent=intent, attempt=redeemed[1].attempt if redeemed is not None else None)
+
+    def conclude_afterwards(self, finding: FindingRequest) -> Acknowledgement:
+        """A correction beside the original, or hindsight."""
+        caller, about, record = self._who.caller("act"), finding.intervention, finding.record
+        if finding.type == "amendment":
+            return self._findings.amend(
+                caller, about, finding.summary, field=finding.field, value=finding.value, record=record
+            )
+        return self._findings.review(
+            caller, about, finding.verdict or "", finding.summary, led_to=finding.led_to, record=record
+        )
 
     def resolve(self, text: str) -> str:
         """The full id of a beginning."""
-        self._caller()
+        self._who.caller("redeem")
         return self._reading.resolve(text)
 
     def show(self, text: str, *, reason: str | None = None) -> Shown:
@@ -165,6 +212,29 @@ class EmbeddedDesk:
         """Interventions that match."""
         page = self._reading.search(self._caller(), query, limit=limit, before=before)
         return Found(rows=tuple(_row(row) for row in page.rows), following=page.following)
+
+    def facets(self, query: str) -> Facets:
+        """How many match, and by what."""
+        found = self._reading.facets(self._caller(), query)
+        return Facets(
+            total=found.total, at_least=found.at_least, facets=tuple(_facet(one) for one in found.facets)
+        )
+
+    def timeline(
+        self,
+        query: str,
+        *,
+        around: str | None = None,
+        window: str | None = None,
+        limit: int = 50,
+        before: int | None = None,
+        newest_first: bool = False,
+    ) -> Timeline:
+        """Acts in the order of time."""
+        chosen = timelines.window_of(around, window or timelines.WINDOW) if around is not None else None
+        return self._reading.timeline(
+            self._caller(), query, chosen, limit=limit, before=before, newest_first=newest_first
+        )
 
     def diff(self, text: str) -> Changes:
         """Where the values differ."""
@@ -209,6 +279,11 @@ class EmbeddedDesk:
     def consistency(self, old: int, new: int) -> Sequence[bytes]:
         """The proof between two sizes."""
         return self._journal.reader.tree().consistency(old, new)
+
+
+def _facet(found: FoundFacet) -> Facet:
+    values = tuple(FacetValue(value=value, count=count) for value, count in found.values)
+    return Facet(by=found.column, values=values, others=found.others)
 
 
 def _entry(stored: Stored) -> ShownEntry:

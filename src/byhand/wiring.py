@@ -73,6 +73,7 @@ class Home:
     index: SqliteIndex
     indexer: Indexer
     views: PointViews
+    chains: Chains
     gate: Gate
     settling: Settling
     reading: Reading
@@ -263,7 +264,7 @@ def _put_together(
         chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive, read_here=not server
     )
     reading = Reading(journal, indexer, index, points)
-    findings = Findings(chains)
+    findings = Findings(journal, chains)
     return Home(
         path,
         settings,
@@ -279,6 +280,7 @@ def _put_together(
         index,
         indexer,
         views,
+        chains,
         gate,
         settling,
         reading,
@@ -318,4 +320,4 @@ def open_backend(
 def open_desk(home: Home, credential: str, *, address: str | None = None) -> EmbeddedDesk:
     """The reader's desk of an opened home, for whoever ``credential`` stands for."""
     bearer = Bearer(home.credentials, credential, address=address)
-    return EmbeddedDesk(home.journal, home.people, home.reading, lambda: bearer.caller("read"))
+    return EmbeddedDesk(home.journal, home.people, home.reading, home.findings, home.chains, bearer)

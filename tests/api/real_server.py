@@ -17,8 +17,9 @@ from pathlib import Path
 import httpx
 
 from byhand.client import http
-from byhand.client.http import HttpBackend, HttpDesk, Line
+from byhand.client.http import HttpBackend, HttpDesk
 from byhand.client.interventions import Intervention, Means
+from byhand.client.line import Line
 from byhand.client.places import RegisteredPoint
 from byhand.client.reverting import Reverter
 from byhand.client.signing import Signer, find_signer

@@ -8,6 +8,8 @@ from real_server import ADA, Client, Server, other
 
 from byhand import wiring
 from byhand.client.contract import Attempt
+from byhand.client.http import HttpBackend, HttpDesk
+from byhand.client.line import Line
 from byhand.errors import (
     BeforeStateChanged,
     ByhandError,
@@ -101,7 +103,6 @@ def _ended(ada: Client, intervention: str, attempt: str) -> None:
 def test_nobody_gets_past_a_door_without_a_token(server: Server, ada: Client) -> None:
     """Everything that shows or changes something asks who it is; a made-up token is nobody."""
     from byhand.api.app import DOORS
-    from byhand.client.http import HttpBackend, HttpDesk, Line
 
     open_to_all = {
         "/v1/login/challenge",

@@ -11,7 +11,8 @@ from real_server import ADA, POINT, Client, Server, other
 from byhand import wiring
 from byhand.client import steps
 from byhand.client.contract import Attempt
-from byhand.client.http import HttpBackend, HttpDesk, Line
+from byhand.client.http import HttpBackend, HttpDesk
+from byhand.client.line import Line
 from byhand.errors import LoginRequired, NotPermitted, Refused
 from byhand.ids import new_record_id
 from byhand.journal.reader import Reader

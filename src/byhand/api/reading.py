@@ -7,11 +7,15 @@ from collections.abc import Iterator
 
 from starlette.responses import Response, StreamingResponse
 
+from byhand.api import bodies
 from byhand.api.door import NOT_KEPT, Call, shown
-from byhand.client.desk import Found
+from byhand.api.interventions import CREATED
+from byhand.client.contract import FindingRequest
+from byhand.client.desk import Found, Timeline
 from byhand.errors import Fault, Invalid
+from byhand.records import codec
 from byhand.records.base import Part
-from byhand.records.limits import INTEGER_MAX
+from byhand.records.limits import INTEGER_MAX, RECORD_BYTES_MAX
 
 PAGE_MAX = 1_000
 PAGE = 50  # a screenful; more is asked for
@@ -45,6 +49,42 @@ async def diff(call: Call) -> Response:
     """GET /v1/interventions/{id}/differences."""
     desk, text = call.desk(), str(call.request.path_params["id"])
     return shown(await call.run(lambda: desk.diff(text)))
+
+
+async def facets(call: Call) -> Response:
+    """GET /v1/facets: how many match, and by what."""
+    desk, query = call.desk(), call.word("q")
+    return shown(await call.run(lambda: desk.facets(query)))
+
+
+async def timeline(call: Call) -> Response:
+    """GET /v1/timeline: acts in the order of time, those of a window only when one is given."""
+    desk, query = call.desk(), call.word("q")
+    limit = call.number("limit", high=PAGE_MAX) or PAGE
+    before = call.number("cursor", high=INTEGER_MAX)
+    newest = call.word("newest_first") == "true"
+    around, window = call.word("around") or None, call.word("window") or None
+
+    def read() -> Timeline:
+        return desk.timeline(
+            query, around=around, window=window, limit=limit, before=before, newest_first=newest
+        )
+
+    return shown(await call.run(read))
+
+
+async def intended(call: Call) -> Response:
+    """GET /v1/interventions/{id}/intent: one's own intent, to go on with it."""
+    desk, text = call.desk(), str(call.request.path_params["id"])
+    return shown(await call.run(lambda: desk.intended(text)))
+
+
+async def conclude_afterwards(call: Call) -> Response:
+    """POST /v1/findings: a correction beside the original, or hindsight."""
+    desk = call.desk()
+    data = await bodies.read(call.request, bytes_max=RECORD_BYTES_MAX)
+    wanted = codec.parse(data, FindingRequest, inside={})
+    return shown(await call.run(lambda: desk.conclude_afterwards(wanted)), CREATED)
 
 
 async def resolve(call: Call) -> Response:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from byhand import clock
-from byhand.control.timeline import Act, Timeline
+from byhand.client.desk import Act, Timeline
 from byhand.records.visible import visible
 
 if TYPE_CHECKING:

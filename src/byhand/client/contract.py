@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from byhand.records.base import Part
 from byhand.records.intervention import Declaration, Mode, Tier
@@ -115,6 +115,19 @@ class PermitRequest(Part, kw_only=True):
     """What a client sends for a permit; with ``redeem`` it is used in the same commit."""
 
     redeem: Attempt | None = None
+
+
+class FindingRequest(Part, kw_only=True):
+    """What a client sends to amend or review. ``record``: the new record's id, the idempotency key."""
+
+    record: str
+    intervention: str
+    type: Literal["amendment", "review"]
+    summary: str
+    field: str | None = None
+    value: CapturedValue | None = None
+    verdict: str | None = None
+    led_to: tuple[str, ...] = ()
 
 
 class Challenge(Part, kw_only=True):

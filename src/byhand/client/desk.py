@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from byhand.client.contract import Receipt
+from byhand.client.contract import Acknowledgement, FindingRequest, Receipt
 from byhand.records.base import Part
+from byhand.records.kinds import Intent
 
 
 class ShownEntry(Part, kw_only=True):
@@ -77,6 +78,79 @@ class Changes(Part, kw_only=True):
     outcome: str | None = None
 
 
+class FacetValue(Part, kw_only=True):
+    """A value, and how many have it."""
+
+    value: str
+    count: int
+
+
+class Facet(Part, kw_only=True):
+    """How many matches have which value of one field: the most frequent ones, or the newest days."""
+
+    by: str
+    values: tuple[FacetValue, ...] = ()
+    others: int = 0
+    """How many further values there are."""
+
+
+class Facets(Part, kw_only=True):
+    """How many match, and by what; ``at_least``: there are more, the newest were counted."""
+
+    total: int
+    at_least: bool = False
+    facets: tuple[Facet, ...] = ()
+
+
+class Act(Part, kw_only=True):
+    """One intervention on a line: when, who, where, from what to what, and what came of it."""
+
+    id: str
+    index: int
+    time: str
+    """When it was applied, else declared."""
+    declared: str
+    ended: str | None = None
+    """When its last step was recorded; ``None`` while something may still follow."""
+    until: str | None = None
+    """When a change that was applied for a while only is to end."""
+    person: str
+    action: str
+    target: str
+    point: str | None = None
+    environment: str
+    tier: str
+    before: str
+    after: str
+    read_back: bool
+    """Whether ``after`` was read back; else it is only what was declared."""
+    state: str
+    reason: str
+
+
+class Window(Part, kw_only=True):
+    """A moment, or a span as short as it was written, with what lies before and after it."""
+
+    moment: str
+    start: str
+    end: str
+
+
+class Timeline(Part, kw_only=True):
+    """Acts, oldest first, or newest first where that was asked for; ``following``: where earlier ones begin."""
+
+    acts: tuple[Act, ...] = ()
+    window: Window | None = None
+    following: int | None = None
+
+
+class Intended(Part, kw_only=True):
+    """One's own intent as it stands in the log, and the attempt that used its permit, if one did."""
+
+    intent: Intent
+    attempt: str | None = None
+
+
 class LogIdentity(Part, kw_only=True):
     """What a verifier must know of a log: its name, its keys, its officers' fingerprint."""
 
@@ -98,6 +172,31 @@ class Desk(Protocol):
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None) -> Found:
         """Interventions that match, newest first."""
+        ...
+
+    def facets(self, query: str) -> Facets:
+        """How many match, and how they are spread over states, persons, points and so on."""
+        ...
+
+    def timeline(
+        self,
+        query: str,
+        *,
+        around: str | None = None,
+        window: str | None = None,
+        limit: int = 50,
+        before: int | None = None,
+        newest_first: bool = False,
+    ) -> Timeline:
+        """The newest acts that match, in the order of time; around a moment only those of the window."""
+        ...
+
+    def intended(self, intervention: str) -> Intended:
+        """One's own intent, to go on with it; raises Refused for somebody else's. Leaves no access record."""
+        ...
+
+    def conclude_afterwards(self, finding: FindingRequest) -> Acknowledgement:
+        """Put a correction beside the original, or say in hindsight whether it was right and what it led to."""
         ...
 
     def diff(self, text: str) -> Changes:

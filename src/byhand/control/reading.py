@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import orjson
 
 from byhand import clock
+from byhand.client.desk import Timeline, Window
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.points import Points
 from byhand.control.query import NAMES, compile_query
-from byhand.control.timeline import Timeline, Window, act_of, within
+from byhand.control.timeline import act_of, term_of, within
 from byhand.errors import Invalid, NotFound
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
@@ -146,7 +147,7 @@ class Reading:
         newest_first: bool = False,
     ) -> Timeline:
         """The newest acts that match, those in ``window`` only, in the order of time."""
-        whole = f"{query} {window.term}".strip() if window is not None else query
+        whole = f"{query} {term_of(window)}".strip() if window is not None else query
         conditions = compile_query(whole)
         if not 1 <= limit <= PAGE_MAX:
             raise Invalid(f"a timeline holds 1 to {PAGE_MAX} acts")
@@ -156,7 +157,7 @@ class Reading:
         acts = tuple(act for act in told if within(act, window))
         self.leave(caller, "timeline", query=whole, records=tuple(act.id for act in acts), count=len(acts))
         ordered = sorted(acts, key=lambda act: (act.time, act.index), reverse=newest_first)
-        return Timeline(tuple(ordered), window, found.following)
+        return Timeline(acts=tuple(ordered), window=window, following=found.following)
 
     def diff(self, caller: Caller, text: str) -> Changes:
         """Before against declared, and before against what was found."""

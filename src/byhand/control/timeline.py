@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from byhand import clock
+from byhand.client.desk import Act, Window
 from byhand.control.query import span
 from byhand.errors import Fault, Invalid
 from byhand.journal.reader import Stored
@@ -18,59 +18,15 @@ from byhand.store.index import InterventionRow
 
 WINDOW_DAYS_MAX = 366  # on each side of a moment; longer is a search, and no picture
 NOW = "now"
+WINDOW = "2h"  # on each side: what somebody on call looks at first
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9})([smhdw])\Z")
 _ERASED = "$erased"
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One intervention on a line: when, who, where, from what to what, and what came of it."""
-
-    id: str
-    index: int
-    time: str
-    """When it was applied, else declared."""
-    declared: str
-    ended: str | None
-    """When its last step was recorded; ``None`` while something may still follow."""
-    until: str | None
-    """When a change that was applied for a while only is to end."""
-    person: str
-    action: str
-    target: str
-    point: str | None
-    environment: str
-    tier: str
-    before: str
-    after: str
-    read_back: bool
-    """Whether ``after`` was read back; else it is only what was declared."""
-    state: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A moment, or a span as short as it was written, with what lies before and after it."""
-
-    moment: str
-    start: str
-    end: str
-
-    @property
-    def term(self) -> str:
-        """The window as a term of a query."""
-        return f"at:{self.start[:19]}Z..{clock.after(self.end, seconds=-1)[:19]}Z"
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """Acts, oldest first, or newest first where that was asked for; ``following``: where earlier ones begin."""
-
-    acts: tuple[Act, ...]
-    window: Window | None
-    following: int | None
+def term_of(window: Window) -> str:
+    """The window as a term of a query."""
+    return f"at:{window.start[:19]}Z..{clock.after(window.end, seconds=-1)[:19]}Z"
 
 
 def window_of(around: str, window: str) -> Window:
@@ -90,7 +46,9 @@ def window_of(around: str, window: str) -> Window:
             faults.append(Fault("window", f"must be 1s to {WINDOW_DAYS_MAX}d", "use: byhand search"))
     if faults:
         raise Invalid("the window is not understood", tuple(faults))
-    return Window(moment, clock.after(moment, seconds=-width), clock.after(end, seconds=width))
+    return Window(
+        moment=moment, start=clock.after(moment, seconds=-width), end=clock.after(end, seconds=width)
+    )
 
 
 def act_of(row: InterventionRow, entries: Sequence[Stored]) -> Act:
