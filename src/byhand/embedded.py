@@ -266,11 +266,23 @@ class EmbeddedDesk:
         head = self._journal.reader.head(found)
         return self._journal.receipt(head if head is not None else stored.index)
 
+
+class EmbeddedLog:
+    """See ``byhand.client.desk.PublicLog``."""
+
+    def __init__(self, journal: Journal, people: People) -> None:
+        self._journal = journal
+        self._people = people
+
     def identity_of_log(self) -> LogIdentity:
         """Name, keys and officers."""
         keys = tuple(key.encode() for key in self._journal.key.verifiers)
         officers = self._people.keyring().officers_fingerprint
         return LogIdentity(origin=self._journal.origin, keys=keys, officers=officers)
+
+    def published(self) -> bytes:
+        """The anchored one."""
+        return self._journal.anchor(0)
 
     def checkpoint(self) -> bytes:
         """Signed and anchored now."""

@@ -14,7 +14,17 @@ from byhand.errors import Fault, Invalid
 
 PREFIX = "BYHAND_"
 SEPARATOR = "__"
-BESIDE_THE_SETTINGS = frozenset({"BYHAND_HOME", "BYHAND_URL", "BYHAND_PERSON", "BYHAND_KEY", "BYHAND_CACHE"})
+BESIDE_THE_SETTINGS = frozenset(
+    {
+        "BYHAND_CACHE",
+        "BYHAND_HOME",
+        "BYHAND_KEY",
+        "BYHAND_ON_BEHALF_OF",
+        "BYHAND_PERSON",
+        "BYHAND_TOKEN_FILE",
+        "BYHAND_URL",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

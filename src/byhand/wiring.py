@@ -32,7 +32,7 @@ from byhand.control.reasons import Reasons
 from byhand.control.sessions import Sessions
 from byhand.control.settling import Settling
 from byhand.control.turns import Turns
-from byhand.embedded import Embedded, EmbeddedDesk
+from byhand.embedded import Embedded, EmbeddedDesk, EmbeddedLog
 from byhand.errors import Conflict, HomeRefused, Invalid
 from byhand.journal.journal import Journal
 from byhand.journal.keeper import Keeper
@@ -321,3 +321,8 @@ def open_desk(home: Home, credential: str, *, address: str | None = None) -> Emb
     """The reader's desk of an opened home, for whoever ``credential`` stands for."""
     bearer = Bearer(home.credentials, credential, address=address)
     return EmbeddedDesk(home.journal, home.people, home.reading, home.findings, home.chains, bearer)
+
+
+def open_log(home: Home) -> EmbeddedLog:
+    """The public face of an opened home's log."""
+    return EmbeddedLog(home.journal, home.people)

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.text import Text
 
 from byhand import clock
 from byhand.cli.picture import ASCII, AXIS_WIDTH_MIN, MARKS, Axis, Pens, draw
+from byhand.client.desk import Act, Timeline
 from byhand.control.query import PHASES
-from byhand.control.timeline import Act, Timeline, window_of
+from byhand.control.timeline import window_of
 from byhand.records.lifecycle import OPEN
 
 NOW = "2026-11-23T03:00:00.000000Z"
@@ -42,7 +42,7 @@ WAITING = replace(ACT, time="2026-11-23T02:45:00.000000Z", declared="2026-11-23T
 def picture(*acts: Act, width: int = 100, around: str | None = None, pens: Pens = ASCII) -> list[str]:
     """The lines, as plain text."""
     window = window_of(around, "1h") if around is not None else None
-    return [line.plain.rstrip() for line in draw(Timeline(acts, window, None), width, NOW, pens)]
+    return [line.plain.rstrip() for line in draw(Timeline(acts=acts, window=window), width, NOW, pens)]
 
 
 def test_a_picture_shows_when_who_where_what_and_how_it_ended() -> None:
@@ -162,5 +162,5 @@ def test_times_outside_the_axis_lie_at_its_ends() -> None:
 def test_lines_are_coloured_by_what_came_of_them() -> None:
     """The state and the bar have the colour of the mark."""
     failed = replace(ACT, state="failed")
-    line: Text = draw(Timeline((failed,), None, None), 100, NOW, Pens())[2]
+    line: Text = draw(Timeline(acts=(failed,)), 100, NOW, Pens())[2]
     assert MARKS["failed"].style in {str(span.style) for span in line.spans}

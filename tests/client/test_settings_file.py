@@ -41,10 +41,10 @@ def test_an_empty_variable_says_nothing(file: Path) -> None:
 
 def test_every_fault_of_the_file_is_named(file: Path) -> None:
     """Unknown keys and wrong types are errors, all at once, with the keys there are."""
-    file.write_text('hom = "x"\nurl = "https://x"\nkey = 1\n[more]\n')
+    file.write_text('hom = "x"\nuri = "https://x"\nkey = 1\n[more]\n')
     with pytest.raises(Invalid) as refusal:
         client_settings(environ={}, file=file)
-    assert [fault.pointer for fault in refusal.value.faults] == ["/hom", "/more", "/url", "/key"]
+    assert [fault.pointer for fault in refusal.value.faults] == ["/hom", "/more", "/uri", "/key"]
     assert "home, key, person" in str(refusal.value)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from byhand import clock
-from byhand.control.timeline import Act, Window, window_of, within
+from byhand.client.desk import Act, Window
+from byhand.control.timeline import term_of, window_of, within
 from byhand.errors import Invalid
 from byhand.ids import new_record_id
 from byhand.records import captured, codec
@@ -82,7 +83,7 @@ def test_reading_a_timeline_leaves_one_access_record(archive: Any) -> None:
     assert [act.id for act in told.acts] == [one]
     (access,) = archive.accesses()
     assert (access.operation, access.records, access.count) == ("timeline", (one,), 1)
-    assert access.query == f"target:ALPHA {window.term}"
+    assert access.query == f"target:ALPHA {term_of(window)}"
     assert archive.found(access.query) == [one]
 
 
@@ -164,7 +165,9 @@ def test_a_window_lies_on_both_sides_of_its_moment(around: str, window: str, sta
     """The moment is as long as it was written, and the window as a term finds the same span."""
     found = window_of(around, window)
     assert found == Window(
-        "2026-11-23T03:00:00.000000Z", *(f"2026-11-23T{at}.000000Z" for at in (start, end))
+        moment="2026-11-23T03:00:00.000000Z",
+        start=f"2026-11-23T{start}.000000Z",
+        end=f"2026-11-23T{end}.000000Z",
     )
 
 

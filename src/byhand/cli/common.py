@@ -24,6 +24,10 @@ class Common:
         Path | None,
         Parameter(group=EVERYWHERE, help="The home. Else: BYHAND_HOME, /etc/byhand/client.toml, ~/.byhand."),
     ] = None
+    url: Annotated[
+        str | None,
+        Parameter(group=EVERYWHERE, help="The server, in place of a home. Else: BYHAND_URL, client.toml."),
+    ] = None
     person: Annotated[
         str | None,
         Parameter(group=EVERYWHERE, help="Who acts. Else: BYHAND_PERSON, the session, the key's person."),
@@ -41,4 +45,4 @@ class Common:
 
 
 NOTHING_CHOSEN = Common()
-OPTIONS = ("--home", "--person", "--key", "--output")
+OPTIONS = ("--home", "--url", "--person", "--key", "--output")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The home of a command: opened, its log compared with what this person remembers, its person signed in.
+"""What a command works on: a home in this process or a server, its log compared with memory, its person signed in.
 
 Under a shared account of the operating system nothing is stored: every command signs in afresh, in memory.
 """
@@ -8,54 +8,115 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import cast
 
 from byhand import clock, wiring
 from byhand.cli.common import Common
 from byhand.cli.output import say
+from byhand.client import http
+from byhand.client.contract import Backend
+from byhand.client.desk import Desk, PublicLog
 from byhand.client.known_logs import KnownLogs, known_logs_path
+from byhand.client.line import Line
 from byhand.client.session_file import SavedSession, SessionFile
-from byhand.client.settings_file import ClientSettings, client_settings
+from byhand.client.settings_file import ClientSettings, client_settings, read_token
 from byhand.client.signing import Signer, find_signer
 from byhand.client.speaking import sign_login
 from byhand.control.identity import Caller
 from byhand.embedded import Embedded
-from byhand.errors import LoginRequired, NotFound, SharedAccount
+from byhand.errors import Invalid, LoginRequired, NotFound, SharedAccount
 from byhand.records.shared_accounts import os_account_is_shared
 
 
-@dataclass(slots=True)
-class Opened:
-    """An opened home and, once somebody signed in, who that is."""
+class Opened(ABC):
+    """A home or a server and, once somebody signed in, who that is."""
 
-    home: wiring.Home
-    settings: ClientSettings
-    _backend: Embedded | None = field(default=None)
-    _signer: Signer | None = field(default=None)
+    log: PublicLog
+    """What everybody may see of the log."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+        self._entered: tuple[Backend, Desk] | None = None
+        self._signer: Signer | None = None
+
+    # -- where it is
 
     @property
-    def backend(self) -> Embedded:
-        """The backend for the person signed in; raises LoginRequired, SharedAccount, Refused."""
-        if self._backend is None:
-            self._backend = self._from_session() or self.sign_in()[0]
-        return self._backend
+    @abstractmethod
+    def place(self) -> str:
+        """The home's path, or the server's URL."""
+
+    @property
+    @abstractmethod
+    def home(self) -> wiring.Home:
+        """The home itself; raises Invalid where there is only a server."""
+
+    @abstractmethod
+    def _enter(self, token: str) -> tuple[Backend, Desk]:
+        """Gate and desk for whoever the token stands for."""
+
+    @abstractmethod
+    def _login(self, person: str, signer: Signer) -> str:
+        """The token of a new session; raises Refused when the key does not speak for the person."""
+
+    @abstractmethod
+    def logout(self, token: str) -> None:
+        """End a session."""
+
+    @abstractmethod
+    def _who(self) -> tuple[str, Signer]:
+        """The person and their key, as far as can be told here; raises LoginRequired, NotFound."""
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.log.identity_of_log().origin
+
+    # -- who it is
+
+    @property
+    def backend(self) -> Backend:
+        """The gate for the person signed in; raises LoginRequired, SharedAccount, Refused."""
+        return self._signed_in()[0]
+
+    @property
+    def desk(self) -> Desk:
+        """The reader's desk, likewise."""
+        return self._signed_in()[1]
 
     @property
     def caller(self) -> Caller:
-        """The person signed in."""
-        return self.backend.caller()
+        """The person signed in at a home; raises Invalid where there is only a server."""
+        _ = self.home
+        return cast("Embedded", self.backend).caller()
+
+    def _signed_in(self) -> tuple[Backend, Desk]:
+        if self._entered is None:
+            token = self._kept_token()
+            self._entered = self._enter(token) if token is not None else None
+        if self._entered is None:
+            self.sign_in()
+        if self._entered is None:
+            raise LoginRequired("nobody is signed in here")
+        return self._entered
 
     def signer(self) -> Signer:
         """The key that the person signed in with; raises NotFound, Invalid when it is not at hand."""
         credential = self.backend.identity().credential
-        if self._signer is None or self._signer.fingerprint != credential:
-            self._signer = find_signer(key_path=self.settings.key, fingerprint=credential, environ=os.environ)
+        if self._signer is None or (self._signer.fingerprint != credential and ":" in credential):
+            fingerprint = credential if ":" in credential else None  # a token names no key
+            self._signer = find_signer(
+                key_path=self.settings.key, fingerprint=fingerprint, environ=os.environ
+            )
         return self._signer
 
-    def _from_session(self) -> Embedded | None:
-        """The stored session; ``None`` where each command signs in by itself."""
+    def _kept_token(self) -> str | None:
+        """A token from a file, or the stored session's; ``None`` where each command signs in by itself."""
+        if self.settings.token_file is not None:
+            return read_token(self.settings.token_file)
         if account_is_shared():
             if self.settings.key is None and self.settings.person is None:
                 raise SharedAccount(
@@ -65,7 +126,7 @@ class Opened:
             return None
         if self.settings.key is not None:
             return None
-        saved = SessionFile(self.home.origin, os.environ).load(now=clock.now())
+        saved = SessionFile(self.origin, os.environ).load(now=clock.now())
         if saved is None:
             raise LoginRequired("nobody is signed in here, or the session has ended")
         if self.settings.person not in (None, saved.person):
@@ -73,26 +134,54 @@ class Opened:
                 f"{saved.person} is signed in here, not {self.settings.person}",
                 advice=f"Sign in with: byhand login --person {self.settings.person}",
             )
-        backend = wiring.open_backend(self.home, saved.token)
-        backend.identity()  # ended or revoked meanwhile: LoginRequired
-        return backend
+        self._enter(saved.token)[0].identity()  # ended or revoked meanwhile: LoginRequired
+        return saved.token
 
-    def sign_in(self) -> tuple[Embedded, str]:
-        """Sign in with the person and key of the settings; the backend and its token, kept nowhere else."""
+    def sign_in(self) -> str:
+        """Sign in with the person and key of the settings; the token, kept nowhere else."""
         return self.sign_in_as(*self._who())
 
-    def sign_in_as(self, person: str, signer: Signer) -> tuple[Embedded, str]:
+    def sign_in_as(self, person: str, signer: Signer) -> str:
         """Answer a challenge as ``person``; raises Refused when the key does not speak for them."""
-        challenge, expires = self.home.sessions.challenge()
-        envelope = sign_login(self.home.origin, person, challenge, expires, signer)
-        token, _ = self.home.sessions.login(envelope, challenge)
+        token = self._login(person, signer)
         self._signer = signer
-        self._backend = wiring.open_backend(self.home, token)
-        return self._backend, token
+        self._entered = self._enter(token)
+        return token
+
+
+class AtHome(Opened):
+    """A home opened in this process."""
+
+    def __init__(self, home: wiring.Home, settings: ClientSettings) -> None:
+        super().__init__(settings)
+        self._home = home
+        self.log = wiring.open_log(home)
+
+    @property
+    def place(self) -> str:
+        """The home's path."""
+        return str(self._home.path)
+
+    @property
+    def home(self) -> wiring.Home:
+        """The home."""
+        return self._home
+
+    def _enter(self, token: str) -> tuple[Backend, Desk]:
+        return wiring.open_backend(self._home, token), wiring.open_desk(self._home, token)
+
+    def _login(self, person: str, signer: Signer) -> str:
+        challenge, expires = self._home.sessions.challenge()
+        envelope = sign_login(self._home.origin, person, challenge, expires, signer)
+        return self._home.sessions.login(envelope, challenge)[0]
+
+    def logout(self, token: str) -> None:
+        """End a session."""
+        self._home.sessions.logout(token)
 
     def _who(self) -> tuple[str, Signer]:
         """The person and their key, from what was named and what the keyring says of it."""
-        keyring, size = self.home.people.keyring(), self.home.journal.reader.size
+        keyring, size = self._home.people.keyring(), self._home.journal.reader.size
         person = self.settings.person
         if self.settings.key is None and person is not None:
             return person, _key_of(person, [key.fingerprint for key in keyring.keys_of(person, size)])
@@ -106,7 +195,50 @@ class Opened:
         return person or (enrolled.person if enrolled is not None else ""), signer
 
 
-def _key_of(person: str, fingerprints: list[str]) -> Signer:
+class Remote(Opened):
+    """A server behind a URL."""
+
+    def __init__(self, url: str, settings: ClientSettings) -> None:
+        super().__init__(settings)
+        self.line = Line(url, on_behalf_of=settings.on_behalf_of)
+        self.log = http.HttpLog(self.line)
+
+    @property
+    def place(self) -> str:
+        """The server's URL."""
+        return self.line.url
+
+    @property
+    def home(self) -> wiring.Home:
+        """There is none here."""
+        raise Invalid(
+            f"this command works on a home itself, not through {self.line.url}",
+            advice="Run it on the machine of the home, with --home or without BYHAND_URL.",
+        )
+
+    def _enter(self, token: str) -> tuple[Backend, Desk]:
+        self.line.token = token
+        return http.HttpBackend(self.line), http.HttpDesk(self.line)
+
+    def _login(self, person: str, signer: Signer) -> str:
+        asked = http.challenge(self.line)
+        statement = sign_login(asked.origin, person, asked.challenge, asked.expires, signer)
+        return http.login(self.line, statement).token
+
+    def logout(self, token: str) -> None:
+        """End a session."""
+        self.line.token = token
+        http.logout(self.line)
+
+    def _who(self) -> tuple[str, Signer]:
+        """The person named, or the owner of this account; a server tells nobody whose key is whose."""
+        person = self.settings.person or (None if account_is_shared() else account_name())
+        if person is None:
+            raise LoginRequired("say who you are", advice="Add --person YOU, or set BYHAND_PERSON.")
+        return person, find_signer(key_path=self.settings.key, environ=os.environ)
+
+
+def _key_of(person: str, fingerprints: Sequence[str]) -> Signer:
     """The first key at hand that speaks for ``person``."""
     missing = NotFound(f"{person} has no key in this home", advice="Ask an officer: byhand person add")
     for fingerprint in fingerprints:
@@ -133,46 +265,55 @@ def account_is_shared() -> bool:
 
 def settings_of(common: Common) -> ClientSettings:
     """Where, as whom, by which key."""
-    return client_settings(home=common.home, person=common.person, key=common.key, environ=os.environ)
+    return client_settings(
+        home=common.home, url=common.url, person=common.person, key=common.key, environ=os.environ
+    )
 
 
 @contextmanager
 def opened(common: Common) -> Iterator[Opened]:
-    """The home, opened; due work done; its log no other than the one this person remembers."""
+    """The home or server, its log no other than the one this person remembers; a home's due work is done."""
     settings = settings_of(common)
+    if settings.url is not None:
+        remote = Remote(settings.url, settings)
+        try:
+            remember(remote)
+            yield remote
+        finally:
+            remote.line.close()
+        return
     home = wiring.open_home(settings.home)
     try:
         home.settle()
-        remember(home)
-        yield Opened(home, settings)
+        one = AtHome(home, settings)
+        remember(one)
+        yield one
     finally:
         home.close()
 
 
-def remember(home: wiring.Home) -> None:
+def remember(one: Opened) -> None:
     """Compare the log with what is remembered of it, then remember it as it is; raises Unsound.
 
     A log met for the first time is trusted, and that is said.
     """
     known = KnownLogs(known_logs_path(os.environ))
-    if known.get(home.origin) is None:
-        trust(home)
-        say(f"met for the first time, and remembered: {home.origin}")
-    known.remember(home.origin, home.journal.anchor(0), home.journal.reader.tree().consistency)
+    identity = one.log.identity_of_log()
+    if known.get(identity.origin) is None:
+        say(f"met for the first time, and remembered: {identity.origin}")
+    known.trust(identity.origin, identity.keys, identity.officers)
+    known.remember(identity.origin, one.log.published(), one.log.consistency)
 
 
-def trust(home: wiring.Home) -> None:
-    """Remember the log's keys and officers; raises LogForked when others are remembered."""
-    keys = [key.encode() for key in home.journal.key.verifiers]
-    officers = home.people.keyring().officers_fingerprint
-    KnownLogs(known_logs_path(os.environ)).trust(home.origin, keys, officers)
+def trust(one: Opened) -> None:
+    """Remember the log's keys and officers, without a word; raises LogForked when others are remembered."""
+    identity = one.log.identity_of_log()
+    KnownLogs(known_logs_path(os.environ)).trust(identity.origin, identity.keys, identity.officers)
 
 
 def store_session(one: Opened, token: str) -> SavedSession:
     """Keep the session for the commands to come; raises SharedAccount."""
     identity = one.backend.identity()
-    saved = SavedSession(
-        origin=one.home.origin, token=token, person=identity.person, expires=identity.expires
-    )
-    SessionFile(one.home.origin, os.environ).save(saved, account_is_shared=account_is_shared())
+    saved = SavedSession(origin=one.origin, token=token, person=identity.person, expires=identity.expires)
+    SessionFile(one.origin, os.environ).save(saved, account_is_shared=account_is_shared())
     return saved

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from byhand.cli.opened import Opened
 from byhand.client.places import Place, RegisteredPoint, Target
-from byhand.errors import Fault, Invalid, NotFound
+from byhand.errors import Fault, Invalid
 from byhand.records.kinds import Intent
 
 
@@ -32,17 +31,6 @@ def split_target(target: str) -> tuple[str, str, str]:
         )
         raise Invalid("this target is not valid", (fault,))
     return parts[0], parts[1], parts[2]
-
-
-def intent_of(one: Opened, intervention: str) -> Intent:
-    """The intent of an intervention; raises NotFound when it has none, or it cannot be read any more."""
-    entries = one.home.journal.reader.chain(intervention)
-    if not entries:
-        raise NotFound(f"there is no intervention {intervention}", advice="Look for it with: byhand search")
-    record = entries[0].record
-    if not isinstance(record, Intent):
-        raise NotFound(f"{intervention} has no intent that can be read")
-    return record
 
 
 def place_of_intent(intent: Intent) -> Place:

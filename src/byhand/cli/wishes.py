@@ -132,7 +132,7 @@ def _request(one: Opened, wish: Wish, collected: Literal["prompt", "argument"]) 
         notes=wish.notes or "",
         new=UNDECLARED if wish.new is None else _new_value(one, wish, wish.new),
         tickets=wish.ticket,
-        same_as=one.home.reading.resolve(wish.same_as) if wish.same_as is not None else None,
+        same_as=one.desk.resolve(wish.same_as) if wish.same_as is not None else None,
         collected=collected,
     )
 

@@ -18,6 +18,8 @@ class Identity(Part, kw_only=True):
     credential: str
     """Fingerprint of the key that signed in (``SHA256:...``)."""
     expires: str
+    name: str | None = None
+    """What people call them, as far as that was not erased."""
     roles: tuple[str, ...] = ()
     trial: bool = False
 
@@ -154,7 +156,10 @@ class SignedIn(Part, kw_only=True):
 class Directory(Protocol):
     """Who I am and what I may override. Quick; may be retried."""
 
-    origin: str
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        ...
 
     def identity(self) -> Identity:
         """The signed-in person; raises LoginRequired."""

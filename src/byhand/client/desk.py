@@ -215,12 +215,20 @@ class Desk(Protocol):
         """The receipt of a record, or of an intervention's latest one, under an anchored checkpoint."""
         ...
 
+
+class PublicLog(Protocol):
+    """What everybody may see of the log. Quick; may be retried."""
+
     def identity_of_log(self) -> LogIdentity:
         """The log's name, keys and officers, as it claims them."""
         ...
 
+    def published(self) -> bytes:
+        """The latest checkpoint that was signed and anchored."""
+        ...
+
     def checkpoint(self) -> bytes:
-        """A signed, anchored checkpoint that covers everything acknowledged so far."""
+        """A checkpoint that covers everything acknowledged so far, signed and anchored now."""
         ...
 
     def consistency(self, old: int, new: int) -> Sequence[bytes]:

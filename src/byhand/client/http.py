@@ -160,9 +160,20 @@ class HttpDesk:
         """The receipt of a record, or of an intervention's latest."""
         return self._line.get(f"/v1/records/{quote(text, safe='')}/proof", Receipt)
 
+
+class HttpLog:
+    """See ``byhand.client.desk.PublicLog``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
     def identity_of_log(self) -> LogIdentity:
         """Name, keys and officers."""
         return self._line.get("/v1/log", LogIdentity)
+
+    def published(self) -> bytes:
+        """The latest one."""
+        return self._line.ask("GET", "/log/checkpoint").body
 
     def checkpoint(self) -> bytes:
         """Signed and anchored now."""

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which home, and as whom: flags, ``BYHAND_HOME``, ``/etc/byhand/client.toml``, then ``~/.byhand``."""
+"""Which server or home, and as whom: flags, the environment, ``/etc/byhand/client.toml``, then ``~/.byhand``.
+
+A server goes before a home: ``--url``, ``BYHAND_URL``, the file's ``url``; ``--home`` alone goes before the last two.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +16,8 @@ from byhand.errors import Fault, Invalid
 
 SYSTEM_FILE = Path("/etc/byhand/client.toml")
 DEFAULT_HOME = "~/.byhand"
-KEYS = ("home", "key", "person")
+KEYS = ("home", "key", "person", "token_file", "url")
+TOKEN_BYTES_MAX = 512  # a token has 53 characters; anything longer is another file
 FILE_BYTES_MAX = 65_536  # three lines of settings; anything longer is another file
 
 
@@ -24,11 +30,18 @@ class ClientSettings:
     """Who said so, for messages: ``--home``, ``BYHAND_HOME``, the file's path, or ``default``."""
     person: str | None = None
     key: Path | None = None
+    url: str | None = None
+    """A server; then the home is not this machine's affair."""
+    token_file: Path | None = None
+    """Holds a token, for programs that nobody signs in to."""
+    on_behalf_of: str | None = None
+    """The account (``issuer:account``) for whose person a workload acts."""
 
 
 def client_settings(
     *,
     home: str | Path | None = None,
+    url: str | None = None,
     person: str | None = None,
     key: str | Path | None = None,
     environ: Mapping[str, str],
@@ -50,12 +63,39 @@ def client_settings(
     key_text, _ = _first(
         (str(key) if key else None, ""), (environ.get("BYHAND_KEY"), ""), (system.get("key"), "")
     )
+    url_text, _ = _first((url, ""), (None if home else environ.get("BYHAND_URL"), ""), _unless(home, system))
+    if url is not None and home is not None:
+        raise Invalid("both a server and a home are named", advice="Leave out --url or --home.")
+    token_text, _ = _first((environ.get("BYHAND_TOKEN_FILE"), ""), (system.get("token_file"), ""))
     return ClientSettings(
+        url=url_text,
+        token_file=_expanded(token_text, environ) if token_text else None,
+        on_behalf_of=environ.get("BYHAND_ON_BEHALF_OF") or None,
         home=_expanded(home_text or DEFAULT_HOME, environ),
         home_from=home_from,
         person=person_text,
         key=_expanded(key_text, environ) if key_text else None,
     )
+
+
+def _unless(home: str | Path | None, system: Mapping[str, str]) -> tuple[str | None, str]:
+    """The system's server, unless a home was named."""
+    return (None if home else system.get("url"), "")
+
+
+def read_token(file: Path) -> str:
+    """The token in ``file``, which only its owner may read; raises Invalid. Its text is never repeated."""
+    try:
+        with file.open("rb") as opened:
+            status, data = os.fstat(opened.fileno()), opened.read(TOKEN_BYTES_MAX + 1)
+    except OSError as error:
+        raise Invalid(f"the token {file} cannot be read: {error.strerror}") from error
+    if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
+        raise Invalid(f"others may read the token {file}", advice=f"chmod 600 {file}")
+    text = data.decode("ascii", "replace").strip()
+    if len(data) > TOKEN_BYTES_MAX or not text:
+        raise Invalid(f"{file} holds no token")
+    return text
 
 
 def _first(*candidates: tuple[str | None, str]) -> tuple[str | None, str]:

@@ -151,7 +151,11 @@ class Credentials:
         if token is None or token.expires <= clock.now():
             raise LoginRequired("this token is not known here, or has ended")
         return Identity(
-            person=token.owner, credential=token.id, expires=token.expires, trial=self._people.trial()
+            person=token.owner,
+            credential=token.id,
+            expires=token.expires,
+            name=self._people.display_name(token.owner),
+            trial=self._people.trial(),
         )
 
     def _note_use(self, token: Token, address: str | None) -> None:

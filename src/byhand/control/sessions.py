@@ -102,6 +102,7 @@ class Sessions:
             person=row.person,
             credential=row.credential,
             expires=row.expires,
+            name=self._people.display_name(row.person),
             roles=key.roles,
             trial=self._people.trial(),
         )

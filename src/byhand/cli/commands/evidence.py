@@ -49,18 +49,12 @@ def evidence(
     why
         Why you hand it out, for the access record.
     """
-    from byhand.evidence.bundle import make_bundle, sealed_payloads
-    from byhand.records.leaf import ADMINISTRATION_CHAIN
-
     with opened(common) as one:
-        shown = one.home.reading.show(one.caller, id_, operation="evidence", reason=why)
-        journal = one.home.journal
-        chains = [*shown.entries, *journal.reader.chain(ADMINISTRATION_CHAIN)]
-        payloads = sealed_payloads(journal, {stored.index for stored in chains})
-        bundle = make_bundle(journal, one.home.people.keyring(), shown.id, payloads, persons=persons)
-        remember(one.home)
+        found = one.desk.resolve(id_)
+        bundle = one.desk.evidence(found, persons=persons, reason=why)
+        remember(one)
         write_file(file, bundle)
-        say(f"the evidence for {shown.id} is in {file}; check it with: byhand verify {file}")
+        say(f"the evidence for {found} is in {file}; check it with: byhand verify {file}")
 
 
 def verify(

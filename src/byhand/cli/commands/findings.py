@@ -12,8 +12,9 @@ from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show
 from byhand.cli.wishes import typed_value
-from byhand.client.contract import Acknowledgement
+from byhand.client.contract import Acknowledgement, FindingRequest
 from byhand.errors import Invalid
+from byhand.ids import new_record_id
 
 
 def amend(
@@ -46,11 +47,15 @@ def amend(
         What it should say.
     """
     with opened(common) as one:
-        caller = one.caller
-        found = one.home.reading.resolve(id_)
-        corrected = typed_value(value) if value is not None else None
-        done = one.home.findings.amend(caller, found, _text(text), field=field, value=corrected)
-        _recorded(done, common)
+        finding = FindingRequest(
+            record=new_record_id(),
+            intervention=one.desk.resolve(id_),
+            type="amendment",
+            summary=_text(text),
+            field=field,
+            value=typed_value(value) if value is not None else None,
+        )
+        _recorded(one.desk.conclude_afterwards(finding), common)
 
 
 def review(
@@ -83,9 +88,15 @@ def review(
         An incident, a ticket or an intervention that came of it; may be repeated.
     """
     with opened(common) as one:
-        caller = one.caller
-        found = one.home.reading.resolve(id_)
-        _recorded(one.home.findings.review(caller, found, verdict, _text(text), led_to=led_to), common)
+        finding = FindingRequest(
+            record=new_record_id(),
+            intervention=one.desk.resolve(id_),
+            type="review",
+            summary=_text(text),
+            verdict=verdict,
+            led_to=led_to,
+        )
+        _recorded(one.desk.conclude_afterwards(finding), common)
 
 
 def _text(text: str | None) -> str:

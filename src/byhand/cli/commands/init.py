@@ -21,6 +21,7 @@ from byhand.cli import signing
 from byhand.cli.asking import ask, can_ask
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import (
+    AtHome,
     Opened,
     account_is_shared,
     account_name,
@@ -87,11 +88,11 @@ def init(
 
 def _finish(settings: ClientSettings, person: str, signer: Signer, name: str | None, common: Common) -> None:
     home = wiring.open_home(settings.home, start=False)
-    one = Opened(home, settings)
+    one = AtHome(home, settings)
     try:
         token = _complete(one, person, signer, name)
-        trust(home)
-        remember(home)
+        trust(one)
+        remember(one)
         if not account_is_shared():
             store_session(one, token)
         _tell(one, person, signer, common)
@@ -203,11 +204,11 @@ def _complete(one: Opened, person: str, signer: Signer, name: str | None) -> str
         home.journal.checkpointer.start()
     version, _ = home.reasons.catalogue()
     if version and keyring is not None:
-        remember(home)  # a crash right before that was the last step
+        remember(one)  # a crash right before that was the last step
         raise Conflict(f"the home at {home.path} is ready already", advice="Sign in with: byhand login")
     if keyring is not None:
         say("an unfinished home was found: it is completed")
-    _, token = one.sign_in_as(person, signer)
+    token = one.sign_in_as(person, signer)
     signing.settle(one, [signing.change(one, first_catalogue())], None)  # 4
     return token
 

@@ -9,7 +9,7 @@ from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import opened, remember
 from byhand.cli.output import say, show, show_rows, show_text
 from byhand.cli.progress import progress
-from byhand.errors import Invalid, NotFound
+from byhand.errors import Invalid
 from byhand.log import checkpoint as checkpoints, note as notes
 
 
@@ -29,12 +29,12 @@ def keys(*, common: Common = NOTHING_CHOSEN) -> None:
     ```
     """
     with opened(common) as one:
-        listed = [key.encode() for key in one.home.journal.key.verifiers]
+        identity = one.log.identity_of_log()
         if not _wants_fields(common):
-            show_text("\n".join(listed))
+            show_text("\n".join(identity.keys))
             return
-        officers = one.home.people.keyring().officers_fingerprint
-        show_rows([{"origin": one.home.origin, "key": key, "officers": officers} for key in listed], common)
+        origin, officers = identity.origin, identity.officers
+        show_rows([{"origin": origin, "key": key, "officers": officers} for key in identity.keys], common)
 
 
 def checkpoint(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -48,8 +48,9 @@ def checkpoint(*, common: Common = NOTHING_CHOSEN) -> None:
     ```
     """
     with opened(common) as one:
-        note = one.home.journal.anchor()
-        remember(one.home)
+        _ = one.backend
+        note = one.log.checkpoint()
+        remember(one)
         if not _wants_fields(common):
             show_text(note.decode())
             return
@@ -77,13 +78,8 @@ def prove(id_: RecordId, /, *, file: Path | None = None, common: Common = NOTHIN
         Write the proof there instead of printing it.
     """
     with opened(common) as one:
-        found = one.home.reading.resolve(id_)
-        stored = one.home.journal.reader.find(found)
-        if stored is None:
-            raise NotFound(f"there is no record {found}", advice="Look for it with: byhand search")
-        head = one.home.journal.reader.head(found)
-        receipt = one.home.journal.receipt(head if head is not None else stored.index)
-        remember(one.home)
+        receipt = one.desk.prove(id_)
+        remember(one)
         if file is not None:
             write_file(file, receipt.proof.encode())
             say(f"the proof of record {receipt.acknowledgement.record} is in {file}")
@@ -132,7 +128,7 @@ def export(folder: Path, /, *, common: Common = NOTHING_CHOSEN) -> None:
 
     with opened(common) as one:
         note = one.home.journal.anchor()
-        remember(one.home)
+        remember(one)
         tree = one.home.journal.reader.tree()
         with progress("exporting", tree.row.size) as done:
             size = export_folder(one.home.entries, tree, note, folder, progress=done)

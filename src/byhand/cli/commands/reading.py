@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from msgspec import structs
 
 from byhand.cli.common import NOTHING_CHOSEN, OPTIONS, Common, RecordId
 from byhand.cli.opened import opened
 from byhand.cli.output import can_draw, form_of, say, show as show_fields, show_rows
-from byhand.control.reading import Changes, Shown, as_builtins
+from byhand.client.desk import Changes, Facets, FoundRow, Shown, ShownEntry
 from byhand.errors import Invalid
-from byhand.journal.reader import Stored
-from byhand.records import standard
-from byhand.store.index import Facets, InterventionRow
 
 FACET_LINES_MAX = 8  # of one facet in a table: nine facets fit two screens; JSON has all
 BAR_LENGTH = 20
@@ -44,33 +42,36 @@ def show(id_: RecordId, /, *, why: str | None = None, common: Common = NOTHING_C
         Why you read it, for the access record.
     """
     with opened(common) as one:
-        found = one.home.reading.show(one.caller, id_, reason=why)
+        found = one.desk.show(id_, reason=why)
         if form_of(common) == "table":
             _show_table(found, common)
         elif form_of(common) == "ndjson":
-            show_rows((as_builtins(stored) for stored in found.entries), common)
+            show_rows((_whole(entry) for entry in found.entries), common)
         else:
-            state = found.state.phase if found.state is not None else None
-            entries = [as_builtins(stored) for stored in found.entries]
-            show_fields({"id": found.id, "state": state, "standard": found.row, "entries": entries}, common)
+            entries = [_whole(entry) for entry in found.entries]
+            shown = {"id": found.id, "state": found.state, "standard": found.standard, "entries": entries}
+            show_fields(shown, common)
 
 
 def _show_table(found: Shown, common: Common) -> None:
-    state = found.state.phase if found.state is not None else None
-    show_fields({"Id": found.id, "State": state, **found.row}, common)
-    show_rows([_line(stored) for stored in found.entries], common)
+    show_fields({"Id": found.id, "State": found.state, **found.standard}, common)
+    show_rows([_line(entry) for entry in found.entries], common)
 
 
-def _line(stored: Stored) -> dict[str, object]:
-    record = stored.record
-    row = standard.row_of_record(stored.leaf.recorded, record) if record is not None else {}
+def _whole(entry: ShownEntry) -> dict[str, object]:
+    """An entry for machines; its standard row is what people see of it."""
+    return {name: value for name, value in structs.asdict(entry).items() if name != "row"}
+
+
+def _line(entry: ShownEntry) -> dict[str, object]:
+    row = entry.row
     return {
-        "index": stored.index,
-        "recorded": stored.leaf.recorded,
-        "record": row.get("Action_Type") or stored.leaf.kind,
+        "index": entry.index,
+        "recorded": entry.leaf["recorded"],
+        "record": row.get("Action_Type") or entry.leaf["kind"],
         "who": row.get("Actor_ID", ""),
         "value": row.get("New_Value", ""),
-        "words": row.get("Justification_Reason", "") if record is not None else "$erased",
+        "words": row.get("Justification_Reason", "") if entry.record is not None else "$erased",
     }
 
 
@@ -111,9 +112,9 @@ def search(
     words = query_of(query, ("--facets", "--limit", "--before"))
     with opened(common) as one:
         if facets:
-            _show_facets(one.home.reading.facets(one.caller, words), common)
+            _show_facets(one.desk.facets(words), common)
             return
-        page = one.home.reading.search(one.caller, words, limit=limit, before=before)
+        page = one.desk.search(words, limit=limit, before=before)
         rows = [_row(row) for row in page.rows]
         show_rows(rows, common, columns=COLUMNS, empty="nothing was found")
         if page.following is not None:
@@ -122,8 +123,8 @@ def search(
 
 def _show_facets(found: Facets, common: Common) -> None:
     listed = {
-        facet.column: {
-            "values": [{"value": value, "count": count} for value, count in facet.values],
+        facet.by: {
+            "values": [{"value": one.value, "count": one.count} for one in facet.values],
             "others": facet.others,
         }
         for facet in found.facets
@@ -142,10 +143,10 @@ def _facet_lines(found: Facets) -> Iterator[dict[str, object]]:
     """A line for each value: how often it occurs, and its share as a bar."""
     bar = BAR if can_draw(BAR) else BAR_ASCII
     for facet in found.facets:
-        for number, (value, count) in enumerate(facet.values[:FACET_LINES_MAX]):
-            share = bar * max(1, round(BAR_LENGTH * count / found.total))
-            name = "" if number else facet.column
-            yield {"by": name, "value": value, "count": count, "share": share}
+        for number, one in enumerate(facet.values[:FACET_LINES_MAX]):
+            share = bar * max(1, round(BAR_LENGTH * one.count / found.total))
+            name = "" if number else facet.by
+            yield {"by": name, "value": one.value, "count": one.count, "share": share}
         left = max(0, len(facet.values) - FACET_LINES_MAX) + facet.others
         if left:
             yield {"by": "", "value": f"({left} more)", "count": None, "share": None}
@@ -162,20 +163,20 @@ def query_of(words: Sequence[str], options: Sequence[str]) -> str:
     return " ".join(words)
 
 
-def _row(row: InterventionRow) -> dict[str, object]:
+def _row(row: FoundRow) -> dict[str, object]:
     return {
         "declared": row.declared,
         "id": row.id,
         "person": row.person,
         "action": row.action,
-        "target": f"{row.system}/{row.type}/{row.target}",
-        "point": row.point or None,
+        "target": row.target,
+        "point": row.point,
         "environment": row.environment,
         "tier": row.tier,
-        "reason": row.code,
-        "state": row.phase,
+        "reason": row.reason,
+        "state": row.state,
         "changed": row.changed,
-        "index": row.first,
+        "index": row.index,
     }
 
 
@@ -194,7 +195,7 @@ def diff(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
         The intervention; its beginning is enough.
     """
     with opened(common) as one:
-        changes = one.home.reading.diff(one.caller, id_)
+        changes = one.desk.diff(id_)
         rows = _differences(changes)
         show_rows(rows, common, columns=("field", "before", "declared", "found"), empty="nothing differs")
         if changes.found is None:
@@ -242,7 +243,7 @@ def export(
     """
     words = query_of(query, ("--format", "--rows", "--file"))
     with opened(common) as one:
-        lines = one.home.reading.export(one.caller, words, rows=rows, form=format)
+        lines = one.desk.export(words, rows=rows, form=format)
         if file is None:
             sys.stdout.writelines(lines)
             return

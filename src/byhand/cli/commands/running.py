@@ -49,8 +49,8 @@ def run(
     with opened(common) as one:
         result = attempt(one, wish, lambda request, means: run_command(request, means, command))
         _tell(result)
-        one.home.journal.anchor()
-        remember(one.home)
+        one.log.checkpoint()
+        remember(one)
     return result.exit_code
 
 

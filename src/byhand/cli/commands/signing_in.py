@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from byhand import clock
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import account_is_shared, account_name, opened, store_session
 from byhand.cli.output import say, show
 from byhand.client.session_file import SessionFile
-from byhand.errors import LoginRequired, SharedAccount
+from byhand.errors import SharedAccount
 
 
 def login(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -33,8 +32,7 @@ def login(*, common: Common = NOTHING_CHOSEN) -> None:
             advice="Name --person YOU --key FILE with every command, or set BYHAND_PERSON and BYHAND_KEY.",
         )
     with opened(common) as one:
-        _, token = one.sign_in()
-        saved = store_session(one, token)
+        saved = store_session(one, one.sign_in())
         say(f"signed in as {saved.person} until {saved.expires}")
 
 
@@ -48,10 +46,10 @@ def logout(*, common: Common = NOTHING_CHOSEN) -> None:
     ```
     """
     with opened(common) as one:
-        file = SessionFile(one.home.origin, os.environ)
+        file = SessionFile(one.origin, os.environ)
         saved = file.load(now=clock.now())
         if saved is not None:
-            one.home.sessions.logout(saved.token)
+            one.logout(saved.token)
         file.forget()
         say("signed out" if saved is not None else "nobody was signed in")
 
@@ -67,18 +65,15 @@ def whoami(*, common: Common = NOTHING_CHOSEN) -> None:
     """
     with opened(common) as one:
         identity = one.backend.identity()
-        place = None
-        with suppress(LoginRequired):
-            place = one.home.people.display_name(identity.person)
         show(
             {
                 "person": identity.person,
-                "name": place,
+                "name": identity.name,
                 "key": identity.credential,
                 "roles": list(identity.roles),
                 "expires": identity.expires,
-                "home": str(one.home.path),
-                "origin": one.home.origin,
+                "home": one.place,
+                "origin": one.origin,
                 "trial": identity.trial,
             },
             common,

@@ -9,7 +9,7 @@ from typing import Literal
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show
-from byhand.cli.places import intent_of, place_of_intent
+from byhand.cli.places import place_of_intent
 from byhand.cli.wishes import NOTHING_INTENDED, Intended, attempt
 from byhand.client import steps
 from byhand.client.contract import Acknowledgement, Concluded
@@ -17,7 +17,6 @@ from byhand.client.interventions import Means
 from byhand.client.steps import Prepared, Request
 from byhand.errors import NotAsDeclared
 from byhand.records import captured
-from byhand.records.kinds import Permit
 
 PENDING = 5
 
@@ -86,7 +85,7 @@ def permit(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
         The intervention; its beginning is enough.
     """
     with opened(common) as one:
-        permitted = steps.permit_only(one.backend, one.home.reading.resolve(id_))
+        permitted = steps.permit_only(one.backend, one.desk.resolve(id_))
         show(
             {
                 "intervention": permitted.intervention,
@@ -129,8 +128,8 @@ def redeem(
         The id of this attempt (UUIDv7), to be able to ask again. Default: a new one.
     """
     with opened(common) as one:
-        found = one.home.reading.resolve(id_)
-        intent = intent_of(one, found)
+        found = one.desk.resolve(id_)
+        intent = one.desk.intended(found).intent
         permitted = steps.redeem_only(
             one.backend,
             found,
@@ -138,7 +137,7 @@ def redeem(
             action=intent.declaration.action,
             read=probe,
             # Not this process, which ends before the act does: nobody shall think the act has ended with it.
-            executor=executor or f"{socket.gethostname()}/cli/{one.caller.person}",
+            executor=executor or f"{socket.gethostname()}/cli/{one.backend.identity().person}",
             attempt=attempt,
         )
         show(
@@ -188,15 +187,16 @@ def conclude(
         How the value is read. Default: the point's own.
     """
     with opened(common) as one:
-        found = one.home.reading.resolve(id_)
-        intent = intent_of(one, found)
+        found = one.desk.resolve(id_)
+        intended = one.desk.intended(found)
+        intent = intended.intent
         concluded = steps.conclude_only(
             one.backend,
             found,
             result,
             place_of_intent(intent),
             action=intent.declaration.action,
-            attempt=attempt or _attempt_of(one, found),
+            attempt=attempt or intended.attempt,
             read=probe,
             error=error,
         )
@@ -215,11 +215,3 @@ def _ended(concluded: Concluded) -> dict[str, object]:
         "as_declared": outcome.as_declared,
         **_placed(concluded.acknowledgement),
     }
-
-
-def _attempt_of(one: Opened, intervention: str) -> str | None:
-    """The attempt that redeemed the permit, as the log has it."""
-    for stored in one.home.journal.reader.chain(intervention):
-        if isinstance(stored.record, Permit) and stored.record.phase == "redeemed":
-            return stored.record.attempt
-    return None

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import Parameter
+from msgspec import structs
 
 from byhand import clock
 from byhand.cli.commands.reading import query_of
@@ -14,10 +14,7 @@ from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened
 from byhand.cli.output import WIDTH_BESIDE_TERMINAL, can_draw, console, form_of, say, show_lines, show_rows
 from byhand.cli.picture import ASCII, MARKS, Pens, draw
-from byhand.control.timeline import window_of
 from byhand.errors import Invalid
-
-WINDOW = "2h"
 
 
 def timeline(
@@ -61,15 +58,14 @@ def timeline(
     words = query_of(query, options)
     if window is not None and around is None:
         raise Invalid("a window needs a moment", advice="Add: --around 2026-11-23T03:00Z, or --around now")
-    chosen = window_of(around, window or WINDOW) if around is not None else None
     with opened(common) as one:
-        found = one.home.reading.timeline(
-            one.caller, words, chosen, limit=limit, before=before, newest_first=newest_first
+        found = one.desk.timeline(
+            words, around=around, window=window, limit=limit, before=before, newest_first=newest_first
         )
         if form_of(common) != "table":
-            show_rows((asdict(act) for act in found.acts), common)
+            show_rows((structs.asdict(act) for act in found.acts), common)
         elif not found.acts:
-            say("nothing was changed by hand" + (" then" if chosen is not None else ""))
+            say("nothing was changed by hand" + (" then" if around is not None else ""))
         else:
             pens = Pens() if can_draw("".join(mark.sign for mark in MARKS.values())) else ASCII
             show_lines(draw(found, console(width=WIDTH_BESIDE_TERMINAL).width, clock.now(), pens))
