@@ -6,15 +6,20 @@ See docs/spec/log-profile.md, section "Leaf".
 
 from __future__ import annotations
 
-import msgspec
-import orjson
+import re
 
-from byhand.errors import MalformedProof
+import msgspec
+
+from byhand.errors import Invalid, MalformedProof
 from byhand.records.base import Part
+from byhand.records.kinds import HEARTBEAT, KINDS
 
 LEAF_VERSION = 0
 LEAF_BYTES_MAX = 2_048  # a leaf is 300-400 bytes; far above it somebody is smuggling content past erasure
 ADMINISTRATION_CHAIN = "administration"
+CARRIES_ADMINISTRATION_HEAD = frozenset({"approval", "permit"})
+LEAF_KINDS = frozenset({*KINDS, HEARTBEAT})
+_RECORDED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 class Leaf(Part, kw_only=True):
@@ -47,11 +52,18 @@ class Leaf(Part, kw_only=True):
 
 
 _decoder = msgspec.json.Decoder(Leaf)
+_canonical = msgspec.json.Encoder(order="sorted")
 
 
 def encode(leaf: Leaf) -> bytes:
-    """The leaf's canonical bytes: keys sorted, defaults left out, ASCII only."""
-    return orjson.dumps(msgspec.to_builtins(leaf), option=orjson.OPT_SORT_KEYS)
+    """The leaf's canonical bytes: keys sorted, defaults left out. Raises Invalid when they would be no leaf."""
+    try:
+        entry = _canonical.encode(leaf)
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise Invalid(f"the leaf of record {leaf.id!a} cannot be written: {error}") from error
+    if len(entry) > LEAF_BYTES_MAX:
+        raise Invalid(f"the leaf of record {leaf.id} has {len(entry)} bytes, at most {LEAF_BYTES_MAX} fit")
+    return entry
 
 
 def decode(entry: bytes) -> Leaf:
@@ -64,4 +76,10 @@ def decode(entry: bytes) -> Leaf:
         raise MalformedProof(f"an entry is not a leaf: {error}") from error
     if leaf.v != LEAF_VERSION:
         raise MalformedProof(f"leaf version {leaf.v} is unknown here", advice="Use a newer byhand.")
+    if leaf.kind not in LEAF_KINDS:
+        raise MalformedProof(f"an entry is not a leaf: there is no kind {leaf.kind!r}")
+    if _RECORDED.fullmatch(leaf.recorded) is None:
+        raise MalformedProof(f"an entry is not a leaf: {leaf.recorded!r} is no time of recording")
+    if _canonical.encode(leaf) != entry:
+        raise MalformedProof("an entry is not a leaf: its bytes are not the canonical ones")
     return leaf
