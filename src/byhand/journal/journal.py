@@ -9,6 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from byhand.anchor.contract import Anchor
@@ -67,7 +68,8 @@ class Journal:
         """Record ``entries`` together or not at all; returns after the durable commit.
 
         May be retried as it is: a record id seen before, with the same declaration, is acknowledged again.
-        Raises Conflict (same id, another declaration), ClaimTaken, ChainMoved, LogUnavailable, OutcomeUnknown.
+        Raises Conflict (same id, another declaration; a name twice in ``entries``), ClaimTaken, ChainMoved,
+        TooLate, LogUnavailable, OutcomeUnknown.
         """
         return self._acknowledge(self._submit(self._seal(entries)))
 
@@ -219,8 +221,9 @@ class _Door:
     def wake(self, submissions: list[Submission]) -> None:
         """Called by the writer."""
         loop = self._loop()
-        if loop is not None and not loop.is_closed():  # a closed loop has nobody waiting on it
-            loop.call_soon_threadsafe(_set, submissions)
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop was closed, and has nobody waiting on it
+                loop.call_soon_threadsafe(_set, submissions)
 
 
 class _Doors:
