@@ -58,7 +58,19 @@ def test_of_many_who_swap_one_succeeds(anchor: FileAnchor) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b'{"note":1}', b'{"origin":"a","home":"b"}', b"\xff", b"[" * 100_000],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"note":1}',
+        b'{"origin":"a","home":"b"}',
+        b'{"origin":"a","home":"b","note":"c","administration":"3"}',
+        b'{"origin":"a","home":"b","note":"c","administration":true}',
+        b'{"origin":"a","home":"b","note":"c","administration":-2}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
 )
 def test_a_damaged_anchor_is_refused(anchor: FileAnchor, content: bytes) -> None:
     """Not taken for a log that was never anchored: that would open the door to a rollback."""
@@ -111,3 +123,12 @@ def test_the_file_is_small_and_readable(anchor: FileAnchor) -> None:
     anchor.advance(None, note(1))
     held = json.loads(anchor.path.read_bytes())
     assert (held["origin"], held["home"], held["note"]) == (ORIGIN, "home", "note 1")
+
+
+@pytest.mark.parametrize("head", [None, -1, 0, 7])
+def test_it_keeps_where_administration_ended(anchor: FileAnchor, head: int | None) -> None:
+    """Beside the note, not in it: also that there is none, and that nobody said."""
+    anchor.advance(None, note(1)._replace(administration=head))
+    held = anchor.read()
+    assert held is not None
+    assert held.administration == head

@@ -19,7 +19,7 @@ ORIGIN = "byhand.test/tamper"
 
 
 def _write(played, *records: AnyRecord) -> None:  # type: ignore[no-untyped-def]
-    home = played.open()
+    home = played.open(start=False)  # a forger asks no leave
     for record in records:
         home.journal.append([Entry(record)])
     home.journal.anchor()

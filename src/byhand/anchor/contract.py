@@ -5,13 +5,20 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+NO_ADMINISTRATION = -1
+
 
 class Anchored(NamedTuple):
-    """The last anchored checkpoint of an origin, and the home that may speak for it."""
+    """The last anchored checkpoint of an origin, the home that may speak for it, and what no root can show."""
 
     note: bytes
     home: str
     """What tells this home from a copy of it (path, device, inode)."""
+    administration: int | None = None
+    """Index of the administration chain's head among the note's entries; NO_ADMINISTRATION: there is none.
+
+    ``None`` when nobody said (a home that was moved): then the entries have to be read for it.
+    """
 
 
 class Anchor(Protocol):

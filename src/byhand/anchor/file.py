@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from byhand.anchor.contract import Anchored
+from byhand.anchor.contract import NO_ADMINISTRATION, Anchored
 from byhand.errors import HomeRefused, LogUnavailable
 
 try:
@@ -40,7 +40,7 @@ class FileAnchor:
             raise LogUnavailable(f"the anchor {self.path} cannot be read: {error.strerror}") from error
         try:
             held = json.loads(text)
-            anchored = Anchored(note=held["note"].encode(), home=held["home"])
+            anchored = Anchored(held["note"].encode(), held["home"], _head(held.get("administration")))
             origin = held["origin"]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise HomeRefused(f"the anchor {self.path} is damaged", advice="Run: byhand doctor") from error
@@ -76,7 +76,12 @@ class FileAnchor:
 
     def _write(self, anchored: Anchored) -> None:
         beside = self.path.with_suffix(".new")
-        document = {"origin": self._origin, "note": anchored.note.decode(), "home": anchored.home}
+        document = {
+            "origin": self._origin,
+            "note": anchored.note.decode(),
+            "home": anchored.home,
+            "administration": anchored.administration,
+        }
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(document, file, ensure_ascii=False)
@@ -88,3 +93,12 @@ class FileAnchor:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _head(held: object) -> int | None:
+    """The head of the administration chain as the file has it; raises ValueError on anything but a number."""
+    if held is None:
+        return None
+    if type(held) is not int or held < NO_ADMINISTRATION:
+        raise ValueError("no index")
+    return held

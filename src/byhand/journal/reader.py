@@ -18,6 +18,7 @@ from byhand.records.payload import BODY, PERSON_PREFIX, Section
 from byhand.store.entries import Entries
 
 SCAN_ROWS = 512  # entries opened at a time while scanning: bounded memory, few queries
+MOVES_MAX = 16  # officers changing byhand while one index is read; more means somebody is looping
 CHAIN_MAX = 100_000  # an intervention has a handful of records; far above it a loop was written into the log
 
 
@@ -87,19 +88,25 @@ class Reader:
         return self._entries.head(chain)
 
     def administration(self) -> int | None:
-        """Index of the administration chain's head, by the tree's row and by the chain's: they must agree."""
+        """Index of the administration chain's head, by the tree's row and by the chain's: they must agree.
+
+        They move together; a row that stood still while the chain was read is the one to compare it with.
+        """
         head, row = self._entries.head(ADMINISTRATION_CHAIN), self._entries.tree().administration
-        if head != row:
-            head, row = (
+        for _ in range(MOVES_MAX):
+            if head == row:
+                return head
+            before, head, row = (
+                row,
                 self._entries.head(ADMINISTRATION_CHAIN),
                 self._entries.tree().administration,
-            )  # one moved on
-        if head != row:
-            raise HomeRefused(
-                f"the administration chain ends at {head}, the tree says {row}",
-                advice="Run: byhand verify HOME",
             )
-        return head
+            if row == before != head:
+                break  # nothing moved, and they disagree
+        raise HomeRefused(
+            f"the administration chain ends at {head}, the tree says {row}",
+            advice="Run: byhand verify HOME",
+        )
 
     def chain(self, name: str, *, after: int = -1) -> list[Stored]:
         """The entries of a chain behind index ``after``, oldest first, walked by their ``previous``."""
