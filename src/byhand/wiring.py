@@ -7,7 +7,7 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from byhand.control.reasons import Reasons
 from byhand.control.sessions import Sessions
 from byhand.control.settling import Settling
 from byhand.control.turns import Turns
+from byhand.durable import sync_folder
 from byhand.embedded import Embedded, EmbeddedDesk, EmbeddedLog
 from byhand.errors import Conflict, HomeRefused, Invalid
 from byhand.journal.journal import Journal
@@ -129,10 +130,15 @@ def create_home(path: Path, origin: str) -> None:
     secrets = (LOG_SIGNING, LOG_SIGNING_ML_DSA, DECLARATION_MAC, REDACTION_MAC)
     key_files.create(beside / KEYS_FOLDER, secrets)
     sqlite_entries.create(beside, {"origin": origin, "created": clock.now()})
+    (beside / SETTINGS_FILE).touch(mode=0o600)
     (beside / SETTINGS_FILE).write_text(SETTINGS_TEXT, encoding="utf-8")
+    sync_folder(beside)
     with suppress(FileNotFoundError):
         path.rmdir()
     beside.rename(path)
+    sync_folder(
+        path.parent
+    )  # a crash before: the home may be the unfinished folder again, which no one has used
 
 
 def read_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -189,6 +195,7 @@ def open_home(
         return _put_together(path, settings, entries, journal, keys, server=server)
     except BaseException:
         journal.close()
+        keys.close()
         raise
 
 
@@ -213,9 +220,12 @@ def read_home(path: Path, *, environment: Mapping[str, str] | None = None) -> It
         origin = entries.facts().get("origin", "")
         anchor = FileAnchor(anchor_folder(settings, environment), origin)
         keys = _keys_if_there(path)
-        key = LogKey(origin, keys, ml_dsa=settings.log.ml_dsa) if keys is not None else None
-        vault = Vault(origin, keys) if keys is not None else None
-        yield ReadHome(path, origin, entries, anchor, key, vault)
+        with ExitStack() as closing:
+            if keys is not None:
+                closing.callback(keys.close)
+            key = LogKey(origin, keys, ml_dsa=settings.log.ml_dsa) if keys is not None else None
+            vault = Vault(origin, keys) if keys is not None else None
+            yield ReadHome(path, origin, entries, anchor, key, vault)
     finally:
         entries.close()
 

@@ -152,3 +152,24 @@ def test_creating_twice_is_refused(folder: Path) -> None:
         key_files.create(folder, [LOG_SIGNING])
     with pytest.raises(FileExistsError):
         key_files.write_secret(folder, LOG_SIGNING, bytes(32))
+
+
+def test_keys_made_while_the_month_turns_are_of_one_month(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The month is asked for once: what is made for the old one is not looked for under the new one."""
+    months = iter(["2026-11", *["2026-12"] * 10])
+    real = key_files.connect
+
+    def turning(path: Path, **options: bool) -> sqlite3.Connection:
+        connection = real(path, **options)
+        connection.create_function("strftime", 2, lambda *_: next(months))
+        return connection
+
+    monkeypatch.setattr(key_files, "connect", turning)
+    keys = Keys(folder)
+    first = keys.take(1)[0]
+    second = keys.take(100)[0]
+    monkeypatch.undo()
+    assert keys.data_keys([first.number, second.number]) == dict([first, second])
+    keys.close()

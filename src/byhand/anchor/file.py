@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from byhand.anchor.contract import NO_ADMINISTRATION, Anchored
+from byhand.durable import sync_folder
 from byhand.errors import HomeRefused, LogUnavailable
 
 try:
@@ -88,11 +89,7 @@ class FileAnchor:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path.parent)
 
 
 def _head(held: object) -> int | None:

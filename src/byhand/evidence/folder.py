@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from byhand.durable import sync_folder
 from byhand.errors import Conflict, LogUnavailable, MalformedProof
 from byhand.evidence.sources import CHECKPOINT_NAME, KeptLog, encode_payloads, payload_path
 from byhand.journal.tree import StoredTree
@@ -98,5 +99,6 @@ def _replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        sync_folder(path.parent)  # a crash before: the old file stands again, and the next export goes on
     except OSError as error:
         raise LogUnavailable(f"{path} cannot be written: {error.strerror}") from error

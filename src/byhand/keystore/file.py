@@ -19,6 +19,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from byhand.durable import sync_folder
 from byhand.errors import HomeRefused, LogUnavailable
 from byhand.keystore.contract import DataKey
 from byhand.sqlite_file import ReadConnections, connect, migrate
@@ -43,12 +44,16 @@ def create(folder: Path, secrets: Iterable[str]) -> None:
 
 
 def write_secret(folder: Path, name: str, secret: bytes) -> None:
-    """Write one secret durably, readable by its owner only."""
+    """Write one secret durably, readable by its owner only.
+
+    A crash before the folder is synced: the secret may be gone, and nothing was sealed or signed with it yet.
+    """
     handle = os.open(folder / f"{name}.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(b64encode(secret) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(folder)
 
 
 class FileKeyStore:
@@ -115,10 +120,11 @@ class FileKeyStore:
         return [DataKey(number, key) for number, key in zip(numbers, keys, strict=True)]
 
     def _period(self, connection: sqlite3.Connection) -> tuple[int, AESGCM]:
-        """The period key of this month, made at its first use."""
-        connection.execute("INSERT OR IGNORE INTO period (month) VALUES (strftime('%Y-%m', 'now'))")
+        """The period key of this month, made at its first use. The month is asked for once: it may turn meanwhile."""
+        month = connection.execute("SELECT strftime('%Y-%m', 'now')").fetchone()
+        connection.execute("INSERT OR IGNORE INTO period (month) VALUES (?)", month)
         period, wrapped = connection.execute(
-            "SELECT id, wrapped FROM period WHERE month = strftime('%Y-%m', 'now')"
+            "SELECT id, wrapped FROM period WHERE month = ?", month
         ).fetchone()
         if wrapped is None:
             wrapped = _wrap(self._wrapping, AESGCM.generate_key(256), period)
