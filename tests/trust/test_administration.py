@@ -93,7 +93,10 @@ def test_only_officers_count_and_nobody_else_may_be_among_them(
 def test_a_revoked_officer_signs_nothing(signing: Any, two_officers: Keyring) -> None:
     """From the index of the revocation on; before it the signature held."""
     change = signed(signing, set_point(), "ada", "bob")
-    after = two_officers.extended(4, signing.signed(signing.revocation("bob"), "ada", "bob"))
+    third = two_officers.extended(
+        3, signing.signed(signing.enrolment("dan", roles=("officer",)), "ada", "bob")
+    )
+    after = third.extended(4, signing.signed(signing.revocation("bob"), "ada", "bob"))
     assert check(signing, change, two_officers, index=3) is two_officers
     with pytest.raises(BadSignature, match="revoked"):
         check(signing, change, after)

@@ -94,12 +94,13 @@ def test_the_second_officer_ends_the_trial(signing: Any) -> None:
 
 
 def test_a_home_never_returns_to_trial(signing: Any) -> None:
-    """Revoking the second officer does not let the first act alone again."""
-    revoked = (2, signing.signed(signing.revocation("bob"), "bob"))
-    ring = signing.fold(signing.begun(), signing.second_officer(), revoked)
-    assert ring.officers(3) == {"ada"}
+    """Revoking the second officer, once there is a third, does not let the first act alone again."""
+    third = (2, signing.signed(signing.enrolment("dan", roles=("officer",)), "ada", "bob"))
+    revoked = (3, signing.signed(signing.revocation("bob"), "bob"))
+    ring = signing.fold(signing.begun(), signing.second_officer(), third, revoked)
+    assert (ring.officers(4), ring.is_trial(4)) == ({"ada", "dan"}, False)
     with pytest.raises(errors.BadSignature, match="it takes 2 officers"):
-        ring.extended(3, signing.signed(signing.enrolment("cyd"), "ada"))
+        ring.extended(4, signing.signed(signing.enrolment("cyd"), "ada"))
 
 
 def test_two_keys_of_one_officer_are_one_person(signing: Any, two_officers: Any) -> None:
@@ -263,6 +264,25 @@ def test_the_last_officer_cannot_be_revoked(signing: Any) -> None:
         ring.extended(1, revocation)
     further = signing.signed(signing.enrolment("ada", "ada2", roles=("officer",)), "ada")
     assert ring.extended(1, further).extended(2, revocation).officers(3) == {"ada"}
+
+
+def test_an_officer_alone_cannot_leave_too_few_for_any_change(signing: Any, two_officers: Any) -> None:
+    """Of two officers neither can go: one would be left where two must sign; a third, or another key, frees them."""
+    own = signing.signed(signing.revocation("bob"), "bob")
+    both = signing.signed(signing.revocation("bob"), "ada", "bob")
+    for revocation in (own, both):
+        with pytest.raises(errors.Unsound, match="with 1 officer where a change takes 2") as refusal:
+            two_officers.extended(3, revocation)
+        assert "Enrol another officer first" in refusal.value.advice
+    third = signing.signed(signing.enrolment("dan", roles=("officer",)), "ada", "bob")
+    assert two_officers.extended(3, third).extended(4, own).officers(5) == {"ada", "dan"}
+    second_key = signing.signed(signing.enrolment("bob", "bob2", roles=("officer",)), "bob")
+    assert two_officers.extended(3, second_key).extended(4, own).officers(5) == {"ada", "bob"}
+
+
+def test_ordinary_keys_can_always_be_revoked(signing: Any, two_officers: Any) -> None:
+    """Whoever is no officer is not needed for any change."""
+    assert two_officers.extended(3, signing.signed(signing.revocation("cyd"), "cyd")).keys_of("cyd", 4) == ()
 
 
 def test_extending_leaves_the_old_keyring_alone(signing: Any, two_officers: Any) -> None:

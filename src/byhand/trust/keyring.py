@@ -9,7 +9,8 @@ Nobody who merely operates byhand can add to it: every step is signed back to th
     3  a statement about a person is signed by a key of that person, or by two officers (one while on trial)
     4  signed by the person alone, it grants no role and no device binding the signing key does not have
     5  a key belongs to one person, is enrolled once, and once revoked stays so
-    6  a revocation names an enrolled key of that person and leaves at least one officer
+    6  a revocation names an enrolled key of that person; after it there are at least as many officers as a change
+       then needs
 
 A key is valid at index ``i`` when enrolled below ``i`` and not revoked at or below ``i``. A home is on trial while
 only one person has ever been an officer.
@@ -252,12 +253,20 @@ def _revoke(keyring: Keyring, index: int, envelope: dsse.Envelope) -> Keyring:
         raise _too_few(keyring, index, signers, what)  # 3
     revoked = replace(key, revoked_at=index, revocation_reason=revocation.reason)
     after = replace(keyring, last_index=index, keys={**keyring.keys, key.fingerprint: revoked})
-    if not after.officers(index + 1):  # 6
-        raise errors.Unsound(
-            f"Revoking {key.fingerprint} would leave {keyring.origin} without an officer.",
-            advice="Enrol another officer first.",
-        )
+    if statements.OFFICER in key.roles:
+        _check_enough_are_left(after, index + 1, key)  # 6
     return after
+
+
+def _check_enough_are_left(after: Keyring, index: int, revoked: EnrolledKey) -> None:
+    """Officers who are too few for a change could not even enrol another: the home would be stuck for ever."""
+    left, needed = len(after.officers(index)), after.officers_needed(index)
+    if left < needed:
+        remains = f"with {left} officer{'s' * (left > 1)} where a change takes {needed}"
+        raise errors.Unsound(
+            f"Revoking {revoked.fingerprint} would leave {after.origin} {remains if left else 'without an officer'}.",
+            advice=f"Enrol another officer first, or another key of {revoked.person}.",
+        )
 
 
 def _enough_officers(keyring: Keyring, index: int, signers: tuple[EnrolledKey, ...]) -> bool:
