@@ -224,3 +224,85 @@ def test_only_points_are_changed_here(office: Any, breaker: Any) -> None:
     other = type(record)(id=record.id, schema=0, action=record.action, subject="other", point=breaker())
     with pytest.raises(Invalid, match="is missing or not the subject"):
         office.home.points.submit(office.caller("ada"), office.signed(other, "ada"))
+
+
+@pytest.mark.parametrize(
+    ("action", "field", "secrets"),
+    [
+        ("trading.circuit_breaker.reset", "/conf", ("/legs/*/pin", "/tan")),
+        ("trading.circuit_breaker.override", "", ("/conf/legs/*/pin", "/conf/tan")),
+        ("trading.circuit_breaker.override", "/conf/legs", ("/*/pin",)),
+        ("trading.circuit_breaker.override", "/conf/legs/0", ("/pin",)),
+        ("trading.circuit_breaker.override", "/conf/legs/0/pin/first", ("",)),
+        ("trading.circuit_breaker.override", "/conf/limit", ()),
+    ],
+)
+def test_what_a_point_calls_secret_is_secret_around_it(
+    office: Any, breaker: Any, action: str, field: str, secrets: tuple[str, ...]
+) -> None:
+    """Another verb, the whole target or a part of the field hides the same places, seen from there."""
+    office.register(breaker(tier="critical", field="/conf", secrets=("/tan", "/legs/*/pin")))
+    point = office.home.points.unregistered(action, "risk-gateway", "circuit_breaker", "MM-7", field)
+    assert point.secrets == secrets
+
+
+def test_an_act_around_points_is_kept_as_long_and_classed_as_they_are(office: Any, breaker: Any) -> None:
+    """The secrets of all of them, the longest retention, the riskiest point's classification."""
+    office.register(
+        breaker(field="/a", secrets=("/pin",), retention_class="pci-1y", classification="restricted")
+    )
+    office.register(
+        breaker(name="b", field="/b", secrets=("/tan",), retention_class="sox-7y", tier="critical")
+    )
+    point = office.home.points.unregistered(
+        "trading.circuit_breaker.override", "risk-gateway", "circuit_breaker", "MM-7", ""
+    )
+    assert (point.secrets, point.retention_class, point.classification) == (
+        ("/a/pin", "/b/tan"),
+        "sox-7y",
+        "restricted",
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "identity", "field"),
+    [
+        ("Risk-Gateway", "MM-7", "/state"),
+        ("risk-g\u0430teway", "MM-7", "/state"),
+        ("\uff52isk-gateway", "MM-7", "/state"),
+        ("risk\u2010gateway", "MM-7", "/state"),
+        ("risk-gateway", "\u039c\u041c-7", "/state"),
+        ("risk-gateway", "MM-7", "/State"),
+        ("risk-gateway", "mm-7", ""),
+    ],
+)
+def test_a_point_is_not_evaded_by_what_only_looks_like_its_target(
+    office: Any, breaker: Any, system: str, identity: str, field: str
+) -> None:
+    """Another letter case, another script's twins or another width: refused with the point's name and spelling."""
+    office.register(breaker(tier="critical", field="/state"))
+    with pytest.raises(Refused, match="looks like that of the intervention point mm7-breaker") as refusal:
+        office.home.points.unregistered(
+            "trading.circuit_breaker.reset", system, "circuit_breaker", identity, field
+        )
+    assert "risk-gateway/circuit_breaker/MM-7#/state" in refusal.value.advice
+
+
+@pytest.mark.parametrize(
+    "identity",
+    ["MM-7\u00a0", " MM-7", "MM-7 ", "MM-7\ufe0f", "MM\u200b-7", "MM-7\n", "\u3164", "", "MM-7\U000e0041"],
+)
+def test_a_target_is_named_as_it_is_seen(office: Any, identity: str) -> None:
+    """Spaces at the ends and characters that show nothing make a name that nobody can tell from another."""
+    with pytest.raises(Invalid) as refusal:
+        office.home.points.unregistered("a.b.c", "risk-gateway", "circuit_breaker", identity, "")
+    assert [fault.pointer for fault in refusal.value.faults] == ["/target/id"]
+
+
+def test_targets_that_differ_in_a_digit_are_different(office: Any, breaker: Any) -> None:
+    """Machines are numbered: node 6 and node 8 are no twins, though two persons' names would be."""
+    office.register(breaker(tier="critical", id="node-6"))
+    point = office.home.points.unregistered(
+        "trading.circuit_breaker.override", "risk-gateway", "circuit_breaker", "node-8", ""
+    )
+    assert point.tier == "high"

@@ -12,12 +12,13 @@ import msgspec
 
 from byhand import clock
 from byhand.client.contract import Acknowledgement
+from byhand.control import near_points
 from byhand.control.administration import Administrated, AdministrationFold
 from byhand.control.identity import Caller
 from byhand.control.reasons import justifies
 from byhand.errors import Conflict, Fault, Invalid, NotFound, Refused
 from byhand.probes import open_probe
-from byhand.records import limits, rules
+from byhand.records import limits, lookalikes, rules
 from byhand.records.intervention import Mode, Tier
 from byhand.records.kinds import Administration, Point
 from byhand.records.retention import CLASSES
@@ -62,16 +63,14 @@ class Points:
     def unregistered(self, action: str, system: str, type_: str, id_: str, field: str) -> Point:
         """What counts for a target that nobody registered: production, high, enforce.
 
-        Registered points are not evaded by naming their target instead: the very same act is refused, with
-        the point's name; any other act on the same place has at least the risk of the points there.
+        Registered points are not evaded by naming their target instead: the very same act is refused, and a
+        place that only looks like the point's, both with the point's name; any other act on the same place has
+        at least the risk of the points there, and hides and keeps what they do.
         """
-        near = [point for point in self.all() if _overlaps(point, system, type_, id_, field)]
+        _check_target(system, type_, id_)
+        near = [point for point in self.all() if near_points.overlaps(point, system, type_, id_, field)]
         for point in near:
-            if point.action == action and point.field == field:
-                raise Refused(
-                    f"this target is registered as the intervention point {point.name}",
-                    advice=f"Name the point: {point.name}",
-                )
+            _check_not_evaded(point, action, system, type_, id_, field)
         tiers: list[Tier] = ["high", *(point.tier for point in near)]
         return Point(
             name=UNREGISTERED,
@@ -84,6 +83,9 @@ class Points:
             environment="production",
             tier=max(tiers, key=TIERS.index),
             mode="enforce",
+            secrets=near_points.secrets(near, field),
+            retention_class=near_points.retention_class(near),
+            classification=near_points.classification(near),
         )
 
     def submit(self, caller: Caller, record: Administration) -> Acknowledgement:
@@ -98,10 +100,29 @@ class Points:
         return self._administration.submit(caller, record, check=lambda now: _check(record, now))
 
 
-def _overlaps(point: Point, system: str, type_: str, id_: str, field: str) -> bool:
-    """Whether the point's field is this field, lies within it, or it within the point's."""
-    same = (point.system, point.type, point.id) == (system, type_, id_)
-    return same and (f"{point.field}/".startswith(f"{field}/") or f"{field}/".startswith(f"{point.field}/"))
+def _check_target(system: str, type_: str, id_: str) -> None:
+    """A target's names are written as they are seen: no two are one to the eye."""
+    found = [
+        Fault(f"/target/{name}", "is empty, or begins, ends or is filled with what cannot be seen")
+        for name, text in (("system", system), ("type", type_), ("id", id_))
+        if not text or not lookalikes.plainly_written(text)
+    ]
+    if found:
+        raise Invalid("this target cannot be named so", tuple(found))
+
+
+def _check_not_evaded(point: Point, action: str, system: str, type_: str, id_: str, field: str) -> None:
+    if not near_points.is_same_place(point, system, type_, id_, field):
+        spelt = f"{point.system}/{point.type}/{point.id}" + (f"#{point.field}" if point.field else "")
+        raise Refused(
+            f"this target looks like that of the intervention point {point.name}, but is spelt otherwise",
+            advice=f"Write {spelt}, or name the point: {point.name}. Another target has a point of its own.",
+        )
+    if point.action == action and point.field == field:
+        raise Refused(
+            f"this target is registered as the intervention point {point.name}",
+            advice=f"Name the point: {point.name}",
+        )
 
 
 def _check(record: Administration, now: Administrated) -> None:
@@ -169,7 +190,7 @@ def _is_visible(text: str) -> bool:
     return (
         bool(text.strip())
         and len(text) <= limits.NAME_LENGTH_MAX
-        and text.isprintable()
+        and lookalikes.plainly_written(text)
         and not rules.hidden(text)
     )
 
