@@ -22,11 +22,13 @@ from byhand.errors import (
     BeforeStateChanged,
     ByhandError,
     Conflict,
+    HomeRefused,
     IllegalTransition,
     Invalid,
     LogUnavailable,
     NotFound,
     NotPermitted,
+    ProbeFailed,
     Refused,
     TooLate,
 )
@@ -752,3 +754,60 @@ def test_an_outcome_that_byhand_writes_itself_keeps_no_secret(desk: Desk, tmp_pa
     assert (outcome.result, outcome.concluded_by) == ("unknown", "byhand")
     assert "HALTED" in str(outcome.found.text)
     assert "4711" not in codec.encode(outcome).decode()
+
+
+@pytest.mark.parametrize("content", ["[a]\nb\n  c\n", "[a\nb=1\n", "\x00", "\xff"])
+def test_a_probe_that_breaks_holds_up_nobody(desk: Desk, tmp_path: Path, content: str) -> None:
+    """A document that its reader stumbles over makes the value unknown, and what else is due is settled too."""
+    file = tmp_path / "gateway.ini"
+    file.write_text(content, "latin-1")
+    desk.office.register(
+        msgspec.structs.replace(desk.home.points.get("enforce-low"), probe=f"file:{file}#/a/b")
+    )
+    broken, other = desk.declare("enforce-low"), desk.declare()
+    for intervention in (broken, other):
+        desk.permit(intervention, desk.attempt(executor=f"{socket.gethostname()}/4194304/1"))
+    assert desk.home.settle() == 2
+    for intervention in (broken, other):
+        outcome = desk.chain(intervention)[-1]
+        assert (outcome.result, outcome.found.form) == ("unknown", "unknown")
+
+
+def test_a_probe_that_raises_anything_is_recorded_as_broken(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever type its error has, the record names it; a message that no record can hold is escaped."""
+    errors: list[Exception] = [ZeroDivisionError(), ProbeFailed("driver said \x00 \udcff")]
+
+    class Broken:
+        def read(self) -> None:
+            raise errors.pop(0)
+
+    monkeypatch.setattr("byhand.control.settling.open_probe", lambda address: Broken())
+    desk.office.register(msgspec.structs.replace(desk.home.points.get("enforce-low"), probe="file:/x.json"))
+    desk.office.register(msgspec.structs.replace(desk.home.points.get("enforce-high"), probe="file:/x.json"))
+    first, second = desk.declare("enforce-low"), desk.declare("enforce-high")
+    for intervention in (first, second):
+        desk.permit(intervention, desk.attempt(executor=f"{socket.gethostname()}/4194304/1"))
+    assert desk.home.settle() == 2
+    causes = [desk.chain(intervention)[-1].found.cause for intervention in (first, second)]
+    assert sorted(causes) == ["driver said \\x00 \\udcff", "the probe broke with ZeroDivisionError"]
+
+
+def test_what_cannot_be_settled_is_left_and_said(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An intervention whose record cannot be read or written does not keep the others from lapsing."""
+    broken, other = desk.declare(), desk.declare()
+    _later(monkeypatch, 601)
+    get = desk.home.settling._chains.get
+
+    def broken_get(intervention: str) -> Any:
+        if intervention == broken:
+            raise HomeRefused("entry 7 was erased")
+        return get(intervention)
+
+    monkeypatch.setattr(desk.home.settling._chains, "get", broken_get)
+    assert desk.home.settle() == 1
+    assert desk.chain(other)[-1].result == "lapsed"
+    assert broken in caplog.text

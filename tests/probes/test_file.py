@@ -270,3 +270,11 @@ def test_every_fault_of_an_address_is_named_at_once() -> None:
     with pytest.raises(Invalid) as refusal:
         open_probe("file:x.conf#a")
     assert len(refusal.value.faults) == 3
+
+
+def test_an_ini_file_that_its_parser_breaks_on_is_unreadable(tmp_path: Path) -> None:
+    """A key without a value that goes on in the next line is a fault of the file, said like any other."""
+    path = tmp_path / "limits.ini"
+    path.write_text("[a]\nb\n  c\n")
+    with pytest.raises(ProbeFailed, match="not INI"):
+        open_probe(f"file:{path}").read()

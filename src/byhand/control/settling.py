@@ -3,23 +3,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 from byhand import clock
 from byhand.control.chains import Chain, Chains
 from byhand.control.indexing import OVERDUE, due_after
 from byhand.control.point_views import PointViews
-from byhand.errors import ChainMoved, NotFound, ProbeFailed
+from byhand.errors import ByhandError, ChainMoved, Conflict, Invalid, NotFound, ProbeFailed
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.probes import is_client_only, open_probe
-from byhand.records import captured
+from byhand.records import captured, codec
 from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Finding, Outcome
 from byhand.records.values import CapturedValue
+from byhand.records.visible import visible
 from byhand.redaction import Redactor
 
+logger = logging.getLogger("byhand.settling")
+
 BYHAND = "byhand"
+CAUSE_LENGTH_MAX = (
+    1_000  # characters of why a value could not be read; the rest is in the probe's own messages
+)
 
 
 class Settling:
@@ -47,19 +54,28 @@ class Settling:
         self._read_here = read_here
 
     def settle(self, now: str) -> int:
-        """Settle everything that is due at ``now``; returns how many records that took."""
+        """Settle everything that is due at ``now``; returns how many records that took.
+
+        What cannot be settled is left as it is and said in the warnings: it holds up nothing else.
+        """
         return sum(self._settle(intervention, now) for intervention in self._due(now))
 
     def _settle(self, intervention: str, now: str) -> int:
         self._chains.forget(intervention)
-        chain = self._chains.get(intervention)
-        record = self._due_record(chain, now)
+        try:
+            chain = self._chains.get(intervention)
+            record = self._due_record(chain, now)
+        except ByhandError as error:
+            return _left(intervention, error)
         if record is None:
             return 0
         try:
+            codec.validate(record)
             self._chains.extend(intervention, chain, [Entry(record, expected_head=chain.head)])
         except ChainMoved:
             return 0  # its owner finished it this very moment: nothing is due any more
+        except (Invalid, Conflict) as error:
+            return _left(intervention, error)
         return 1
 
     def _due_record(self, chain: Chain, now: str) -> AnyRecord | None:
@@ -137,10 +153,17 @@ class Settling:
         )
 
 
+def _left(intervention: str, error: ByhandError) -> int:
+    logger.warning("what is due of %s cannot be recorded: %s", intervention, error)
+    return 0
+
+
 def _read(probe: str | None) -> CapturedValue:
     if probe is None or is_client_only(probe):
         return captured.unknown("only the client can read this target")
     try:
         return open_probe(probe).read()
     except ProbeFailed as error:
-        return captured.unknown(str(error))
+        return captured.unknown(visible(str(error), keep="\n\t")[:CAUSE_LENGTH_MAX])
+    except Exception as error:  # noqa: BLE001 - that it is unknown must be recorded, whatever a probe does
+        return captured.unknown(f"the probe broke with {type(error).__name__}")

@@ -224,6 +224,8 @@ def read_ini(text: str, pointer: str) -> CapturedValue:
         line = getattr(error, "lineno", None)
         where = f" (line {line})" if isinstance(line, int) else ""
         raise ValueError(f"it is not INI{where}: {type(error).__name__}") from error
+    except AttributeError as error:  # configparser's own: a key without a value whose value then goes on
+        raise ValueError("it is not INI: a key without a value goes on in an indented line") from error
     sections = {name: dict(parser.items(name)) for name in parser.sections()}
     if parser.defaults():
         sections[parser.default_section] = dict(parser.defaults())
