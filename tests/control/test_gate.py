@@ -21,6 +21,7 @@ from byhand.client.executor import executor_name
 from byhand.errors import (
     BeforeStateChanged,
     ByhandError,
+    ChainMoved,
     Conflict,
     HomeRefused,
     IllegalTransition,
@@ -36,7 +37,7 @@ from byhand.ids import new_record_id
 from byhand.records import captured, codec
 from byhand.records.intervention import Change, Declaration, Justification, Target
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome, Permit, Point
-from byhand.trust import statements
+from byhand.trust import administration as trust, statements
 from byhand.verifying import Knowledge, verify_target
 
 HALTED, ACTIVE = captured.capture("HALTED"), captured.capture("ACTIVE")
@@ -321,6 +322,55 @@ def test_a_repeated_text_needs_to_say_so(desk: Desk) -> None:
     assert "text_repeated" in desk.chain(again)[0].flags
 
 
+@pytest.mark.parametrize("by", ["ada", "bob"])
+def test_same_as_must_name_an_intent_with_that_text(desk: Desk, by: str) -> None:
+    """Any intent of this log that says it will do, one's own or a colleague's; a stray id will not."""
+    reason = Justification(code="FALSE_POSITIVE", text="The feed was late, prices are right.")
+    first = desk.declaration("enforce-low", person=by, justification=reason)
+    desk.home.gate.declare(desk.office.caller(by), first)
+    other = desk.declare()
+    for stray in (new_record_id(), other):
+        with pytest.raises(Invalid, match="names no intent that says the same"):
+            desk.declare(justification=msgspec.structs.replace(reason, same_as=stray))
+    again = desk.declare(justification=msgspec.structs.replace(reason, same_as=first.record))
+    assert "text_repeated" in desk.chain(again)[0].flags
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+def test_a_cause_is_an_intervention_of_this_log(desk: Desk, mode: str) -> None:
+    """A cause that is not here is refused in every mode, and so is a reason inherited from none that says it."""
+    first = desk.declare(f"{mode}-high")
+    given = desk.chain(first)[0].declaration.justification
+    inherited = msgspec.structs.replace(given, collected="inherited", same_as=first)
+    with pytest.raises(Invalid, match="is no intervention of this log"):
+        desk.declare(f"{mode}-high", caused_by=new_record_id())
+    for cause, said in (
+        (None, inherited),
+        (first, msgspec.structs.replace(inherited, text="Other words here.")),
+    ):
+        with pytest.raises(Invalid, match="is inherited from no cause"):
+            desk.declare(f"{mode}-high", caused_by=cause, justification=said)
+    reverted = desk.declare(f"{mode}-high", caused_by=first, justification=inherited)
+    assert desk.chain(reverted)[0].caused_by == first
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        Justification(code="because", text=WHY),
+        Justification(code="FALSE_POSITIVE", text="w" * 4_001),
+        Justification(code="FALSE_POSITIVE", text="Some text \u202e with an override"),
+    ],
+)
+def test_a_malformed_reason_is_refused_in_every_mode(desk: Desk, malformed: Justification) -> None:
+    """What has not the form of a record cannot be written down; a lazy reason can, and is, in observe and warn."""
+    for point in ("observe-high", "warn-high", "enforce-high"):
+        size = desk.size
+        with pytest.raises(Invalid):
+            desk.declare(point, justification=malformed)
+        assert desk.size == size
+
+
 # -- permits
 
 
@@ -366,6 +416,129 @@ def test_of_many_who_redeem_at_once_one_wins(desk: Desk) -> None:
     ]
     second.close()
     assert (len(won), len(redeemed)) == (1, 1)
+
+
+def test_of_many_who_redeem_at_once_every_other_is_on_record(desk: Desk) -> None:
+    """One redemption and a refusal for each of the others, permit and redemption asked for in one."""
+    intervention = desk.declare()
+    answers: list[type] = []
+
+    def race(number: int) -> None:
+        try:
+            desk.permit(intervention, desk.attempt(f"attempt-{number}"))
+        except ByhandError as error:
+            answers.append(type(error))
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    phases = [one.phase for one in desk.chain(intervention) if isinstance(one, Permit)]
+    assert answers == [NotPermitted] * 15
+    assert (phases.count("issued"), phases.count("redeemed"), phases.count("refused")) == (1, 1, 15)
+    assert _findings(desk) == []
+
+
+def test_who_is_always_overtaken_is_refused_on_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last race is a refusal like any other, not an error that leaves nothing."""
+    intervention = desk.declare()
+    desk.home.gate.permit(desk.ada, intervention)
+
+    def overtaken(*_: Any) -> None:
+        raise ChainMoved(intervention, 1, 2)
+
+    monkeypatch.setattr(desk.home.gate._chains, "extend", overtaken)
+    with pytest.raises(NotPermitted, match="others kept adding"):
+        desk.home.gate.redeem(desk.ada, intervention, desk.attempt("slow"))
+    last = desk.chain(intervention)[-1]
+    assert (last.phase, last.attempt) == ("refused", "slow")
+
+
+@pytest.mark.parametrize("mode", ["observe", "warn"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_before_state_that_changed_is_let_pass_and_written_down(
+    desk: Desk, mode: str, at_once: bool
+) -> None:
+    """The redeemed record says what enforce would have refused, and the digest of what was found."""
+    intervention = desk.declare(f"{mode}-high")
+    moved = desk.attempt(before=captured.capture("REDUCING"))
+    if at_once:
+        desk.permit(intervention, moved)
+    else:
+        desk.home.gate.permit(desk.ada, intervention)
+        desk.home.gate.redeem(desk.ada, intervention, moved)
+    redeemed = desk.chain(intervention)[-1]
+    assert redeemed.phase == "redeemed"
+    assert f"risk-gateway/circuit_breaker/{mode}-high no longer has the value" in redeemed.cause
+    assert captured.normal_digest(captured.capture("REDUCING")) in redeemed.cause
+    assert redeemed.before == captured.normal_digest(HALTED)
+    assert _findings(desk) == []
+
+
+def test_a_refusal_names_the_target_in_words(desk: Desk) -> None:
+    """Nobody knows a target by its digest."""
+    intervention = desk.declare()
+    with pytest.raises(BeforeStateChanged, match=r"^risk-gateway/circuit_breaker/enforce-high no longer has"):
+        desk.permit(intervention, desk.attempt(before=ACTIVE))
+
+
+@pytest.mark.parametrize(
+    ("changed", "how"),
+    [
+        ({"mode": "enforce"}, "in mode enforce, no longer in observe"),
+        ({"tier": "critical"}, "of tier critical, no longer high"),
+        ({"id": "other"}, "another target, field or action"),
+        ({"field": "/state"}, "another target, field or action"),
+        (None, "was retired"),
+    ],
+)
+def test_a_point_that_became_stricter_wants_a_new_intent(
+    desk: Desk, changed: dict[str, Any] | None, how: str
+) -> None:
+    """What was declared under observe gets no permit once the point enforces, or is gone."""
+    intervention = desk.declare("observe-high")
+    point = desk.home.points.get("observe-high")
+    if changed is None:
+        record = msgspec.structs.replace(desk.office.point_record(point, trust.POINT_RETIRE), point=None)
+        desk.home.points.submit(desk.ada, desk.office.signed(record, "ada"))
+    else:
+        desk.office.register(msgspec.structs.replace(point, **changed))
+    with pytest.raises(NotPermitted, match=how) as refusal:
+        desk.permit(intervention)
+    assert refusal.value.advice == "Declare anew."
+
+
+def test_a_target_registered_meanwhile_wants_a_new_intent(desk: Desk) -> None:
+    """The intent named the target when it had no point; now it has one, of its own tier."""
+    target = Target(system="elsewhere", type="switch", id="7")
+    declared = desk.declaration(None, target=target)
+    desk.home.gate.declare(desk.ada, declared, desk.statement(declared))
+    point = msgspec.structs.replace(
+        desk.home.points.get("enforce-high"), name="switch", system="elsewhere", type="switch", id="7"
+    )
+    desk.office.register(point)
+    with pytest.raises(NotPermitted, match="registered as the intervention point switch"):
+        desk.permit(declared.record)
+
+
+def test_a_point_that_became_laxer_takes_nothing_back(desk: Desk) -> None:
+    """The intent was judged more strictly than it need be."""
+    intervention = desk.declare("enforce-high")
+    desk.office.register(msgspec.structs.replace(desk.home.points.get("enforce-high"), mode="warn"))
+    desk.permit(intervention)
+    assert _findings(desk) == []
+
+
+def test_an_outcome_handed_in_again_is_answered_as_it_was_recorded(desk: Desk) -> None:
+    """Who concluded and whether it is as declared are the log's words, not the client's."""
+    intervention = desk.declare()
+    desk.permit(intervention)
+    outcome = desk.outcome(intervention)
+    first = desk.home.gate.conclude(desk.ada, intervention, outcome)
+    again = desk.home.gate.conclude(desk.ada, intervention, outcome)
+    assert again == first
+    assert (again.outcome.concluded_by, again.outcome.as_declared) == ("ada", True)
 
 
 def test_a_changed_before_state_is_refused_and_the_permit_stands(desk: Desk) -> None:

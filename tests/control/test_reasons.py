@@ -31,6 +31,11 @@ def always(person: str, digest: str) -> str | None:
     return new_record_id()
 
 
+def nothing(record: str) -> str | None:
+    """There is no such intent."""
+    return None
+
+
 def why(text: str = TEXT, code: str = "LIQUIDITY_PROVISIONING", **changed: Any) -> Justification:
     return Justification(code=code, text=text, **changed)
 
@@ -60,7 +65,7 @@ def test_a_home_before_its_first_catalogue_knows_no_codes(empty_office: Any) -> 
 
 def test_a_good_reason_passes_without_flags(office: Any, breaker: Any) -> None:
     """Code and text of the trader's story."""
-    assert office.home.reasons.check(why(), breaker(), person="ada", earlier=never) == ()
+    assert office.home.reasons.check(why(), breaker(), person="ada", earlier=never, said=nothing) == ()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,7 @@ def test_a_code_that_cannot_justify_is_answered_with_those_that_can(
 ) -> None:
     """Unknown codes get the nearest ones, known ones that are not for this point the list of the point."""
     with pytest.raises(Invalid) as refusal:
-        office.home.reasons.check(why(code=code), breaker(), person="ada", earlier=never)
+        office.home.reasons.check(why(code=code), breaker(), person="ada", earlier=never, said=nothing)
     assert pointers(refusal) == ["/justification/code"]
     assert advice in refusal.value.faults[0].advice
 
@@ -86,7 +91,7 @@ def test_a_code_is_bound_to_action_types(office: Any, breaker: Any) -> None:
     """A customer's request cannot justify switching off a trading limit, though the point lists no codes."""
     with pytest.raises(Invalid, match="cannot justify trading"):
         office.home.reasons.check(
-            why(code="CUSTOMER_REQUEST"), breaker(reasons=()), person="ada", earlier=never
+            why(code="CUSTOMER_REQUEST"), breaker(reasons=()), person="ada", earlier=never, said=nothing
         )
 
 
@@ -108,12 +113,25 @@ def test_a_code_is_bound_to_action_types(office: Any, breaker: Any) -> None:
         "looks fine \u202e but is not",
         "looks fine \u200b but is not",
         "looks fine \x1b[2J but is not",
+        "LIQUIDITY_PROVISIONING abcd",
+        "LIQUIDITYPROVISIONING abcd",
+        "provisioning liquidity provisioning",
+        "provisioning of the liquidity",
+        "L\u0406QUIDITY_PROVISIONING",
+        "LIQUIDITY\u0301_PROVISIONING",
+        "asdf asdf asdf",
+        "x x x x x yza",
+        "abcdabcdabcd",
+        "abcdabcdabcdab",
+        "ok ok\u3164\u3164\u3164\u3164\u3164\u3164",
+        "\u115f\u3164" * 6,
+        "short\ufe0f\ufe0f\ufe0f\ufe0f\ufe0f\ufe0f",
     ],
 )
 def test_a_lazy_or_hostile_text_is_refused(office: Any, breaker: Any, text: str) -> None:
     """Too short, filler, the code over again, too long, or characters that nobody sees."""
     with pytest.raises(Invalid) as refusal:
-        office.home.reasons.check(why(text), breaker(), person="ada", earlier=never)
+        office.home.reasons.check(why(text), breaker(), person="ada", earlier=never, said=nothing)
     assert set(pointers(refusal)) == {"/justification/text"}
 
 
@@ -124,18 +142,24 @@ def test_a_lazy_or_hostile_text_is_refused(office: Any, breaker: Any, text: str)
         "指数再平衡：做市义务到十五点结束",
         "LIQUIDITY_PROVISIONING for XLON, see the desk's rota",
         "first line\nsecond line\twith a tab",
+        "می\u200cخواهم بازار را باز نگه دارم تا ظهر",
+        "Opened by \U0001f469\u200d\U0001f4bb on call, XLON \u2764\ufe0f",
+        "Provisioning of liquidity is owed until 15:00",
+        "Reset, reset, reset the feed handler",
+        "ตลาดแจ้งขัดข้องถึงบ่ายสาม",
+        "बाज़ार में गड़बड़ी की सूचना मिली",
     ],
 )
 def test_an_honest_text_passes_in_any_script(office: Any, breaker: Any, text: str) -> None:
     """Letters of every script count, line breaks and the code among other words are welcome."""
-    assert office.home.reasons.check(why(text), breaker(), person="ada", earlier=never) == ()
+    assert office.home.reasons.check(why(text), breaker(), person="ada", earlier=never, said=nothing) == ()
 
 
 def test_all_faults_are_named_at_once(office: Any, breaker: Any) -> None:
     """Code, text and ``same_as`` in one refusal."""
     with pytest.raises(Invalid) as refusal:
         office.home.reasons.check(
-            why("lazy", code="NOPE", same_as="that one"), breaker(), person="ada", earlier=never
+            why("lazy", code="NOPE", same_as="that one"), breaker(), person="ada", earlier=never, said=nothing
         )
     assert set(pointers(refusal)) == {"/justification/code", "/justification/text", "/justification/same_as"}
 
@@ -143,7 +167,7 @@ def test_all_faults_are_named_at_once(office: Any, breaker: Any) -> None:
 def test_no_reason_is_a_fault(office: Any, breaker: Any) -> None:
     """There is no act without a why."""
     with pytest.raises(Invalid, match="say why"):
-        office.home.reasons.check(None, breaker(), person="ada", earlier=never)
+        office.home.reasons.check(None, breaker(), person="ada", earlier=never, said=nothing)
 
 
 def test_a_repeated_text_is_accepted_only_knowingly_and_flagged(office: Any, breaker: Any) -> None:
@@ -156,30 +180,79 @@ def test_a_repeated_text_is_accepted_only_knowingly_and_flagged(office: Any, bre
 
     again = f"  {TEXT.upper()}  "
     with pytest.raises(Invalid) as refusal:
-        office.home.reasons.check(why(again), breaker(), person="ada", earlier=earlier)
+        office.home.reasons.check(why(again), breaker(), person="ada", earlier=earlier, said=nothing)
     assert f"--same-as {first}" in refusal.value.faults[0].advice
-    flags = office.home.reasons.check(why(TEXT, same_as=first), breaker(), person="ada", earlier=earlier)
+    flags = office.home.reasons.check(
+        why(TEXT, same_as=first), breaker(), person="ada", earlier=earlier, said=nothing
+    )
     assert flags == (REPEATED,)
-    assert office.home.reasons.check(why(TEXT), breaker(), person="grace", earlier=earlier) == ()
+    assert (
+        office.home.reasons.check(why(TEXT), breaker(), person="grace", earlier=earlier, said=nothing) == ()
+    )
 
 
 def test_a_repeated_text_is_named_beside_a_wrong_code(office: Any, breaker: Any) -> None:
     """Whoever corrects the code is not told about the text only afterwards."""
     with pytest.raises(Invalid) as refusal:
-        office.home.reasons.check(why(code="NOPE"), breaker(), person="ada", earlier=always)
+        office.home.reasons.check(why(code="NOPE"), breaker(), person="ada", earlier=always, said=nothing)
     assert pointers(refusal) == ["/justification/code", "/justification/text"]
 
 
 def test_a_text_knowingly_taken_from_somebody_else_is_flagged_too(office: Any, breaker: Any) -> None:
-    """``--same-as`` always says that these are not fresh words."""
-    flags = office.home.reasons.check(why(same_as=new_record_id()), breaker(), person="ada", earlier=never)
+    """``--same-as`` always says that these are not fresh words: whoever used them first."""
+    flags = office.home.reasons.check(
+        why(same_as=new_record_id()),
+        breaker(),
+        person="ada",
+        earlier=never,
+        said=lambda record: text_digest(TEXT),
+    )
     assert flags == (REPEATED,)
+
+
+@pytest.mark.parametrize("said", [None, "Another text altogether."])
+def test_same_as_names_an_intent_that_says_the_same(office: Any, breaker: Any, said: str | None) -> None:
+    """Not any id: a record that is none, or says something else, is a fault, and the advice names the right one."""
+    digest = text_digest(said) if said is not None else None
+    first = new_record_id()
+    for used, advice in ((None, "leave it out"), (first, f"name {first}")):
+        with pytest.raises(Invalid) as refusal:
+            office.home.reasons.check(
+                why(same_as=new_record_id()),
+                breaker(),
+                person="ada",
+                earlier=lambda person, digest, used=used: used,
+                said=lambda record: digest,
+            )
+        assert pointers(refusal) == ["/justification/same_as"]
+        assert advice in refusal.value.faults[0].advice
 
 
 def test_texts_are_compared_without_regard_to_case_spacing_and_form() -> None:
     """A capital letter or a wider space does not make a new reason."""
     assert text_digest("Straße  gesperrt ﬁx") == text_digest("STRASSE gesperrt fix")
     assert text_digest("one thing") != text_digest("another thing")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [f"{TEXT}{more}" for more in ("\ufe0f", "\u3164", "\U000e0041", "\u2800", ".", " \u200d", "!?")]
+    + [
+        TEXT.replace("a", "\u0430"),
+        TEXT.replace("o", "\u03bf"),
+        TEXT.replace("I", "\u2160"),
+        f"\u201c{TEXT}\u201d",
+    ]
+    + [TEXT.replace("n", "n\u200d"), TEXT.replace("e", "e\u0301")],
+)
+def test_what_nobody_sees_or_another_sign_makes_no_new_text(again: str) -> None:
+    """Invisible characters, punctuation, twins of other scripts and accents leave the words as they were."""
+    assert text_digest(again) == text_digest(TEXT)
+
+
+def test_another_number_makes_a_new_text() -> None:
+    """Digits are words: 15 is not 1.5, and 16:00 not 15:00."""
+    assert len({text_digest(f"Raise it to {number}") for number in ("15", "1.5", "16", "8", "6")}) == 5
 
 
 def test_the_catalogue_grows_and_codes_retire(office: Any, breaker: Any) -> None:
@@ -195,7 +268,9 @@ def test_the_catalogue_grows_and_codes_retire(office: Any, breaker: Any) -> None
     office.home.reasons.submit(office.caller("ada"), office.signed(change(retired), "ada"))
     assert regulator.code not in {reason.code for reason in office.home.reasons.catalogue()[1]}
     with pytest.raises(Invalid):
-        office.home.reasons.check(why(code=regulator.code), breaker(reasons=()), person="ada", earlier=never)
+        office.home.reasons.check(
+            why(code=regulator.code), breaker(reasons=()), person="ada", earlier=never, said=nothing
+        )
 
 
 def test_a_catalogue_never_leaves_a_point_without_a_code(office: Any, breaker: Any) -> None:

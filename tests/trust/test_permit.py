@@ -17,6 +17,7 @@ LATER = "2026-11-24T13:10:00.000000Z"
 BOUND = permits.Bound(person="cyd", target="engine/limit", change_sha256="ab" * 32, before_sha256="cd" * 32)
 INTENT = permits.Intent(
     bound=BOUND,
+    place="engine/limit/max#/notional",
     signature="device-key",
     expires=LATER,
     index=5,

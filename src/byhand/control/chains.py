@@ -143,6 +143,15 @@ class Chains:
         self._remember(intervention, Chain(chain.links + new, state))
         return acknowledgements
 
+    def add(self, intervention: str, entry: Entry) -> Acknowledgement:
+        """Append what may follow anything (``expected_head=ANY``); raises IllegalTransition."""
+        lifecycle.advance(self.get(intervention).state, entry.record)
+        try:
+            (acknowledgement,) = self._journal.append([entry])
+        finally:
+            self.forget(intervention)  # others may have added meanwhile
+        return acknowledgement
+
     def deciding(self, intervention: str, decide: Callable[[Chain], Answer]) -> Answer:
         """Run ``decide`` on the chain; again on a fresh reading when somebody else was faster."""
         for _ in range(RACES_MAX - 1):

@@ -28,7 +28,9 @@ from byhand.errors import (
     ClaimTaken,
     Conflict,
     Fault,
+    HomeRefused,
     Invalid,
+    NotFound,
     NotPermitted,
     Refused,
 )
@@ -78,8 +80,9 @@ class Gate:
         """Put the intent in the log.
 
         0 the same declaration again gets the same answer; 1 its form holds, all faults named; 2 it speaks for
-        the caller and nobody else; 3 action and field are the point's; 4 the reason stands; 5 it carries what
-        its tier requires; 6 a signature, when there is one, covers exactly it.
+        the caller and nobody else; 3 action and field are the point's, its times lie ahead, its cause is in this
+        log; 4 the reason stands; 5 it carries what its tier requires; 6 a signature, when there is one, covers
+        exactly it. In ``observe`` and ``warn`` what breaks 4 or 5 is written down; the others refuse in every mode.
         """
         return self._administration.deciding(
             lambda now: self._declare(caller, declaration, statement, now.expected)
@@ -158,6 +161,15 @@ class Gate:
         leaf = self._journal.reader.claimed(self._text_claim(person, digest))
         return leaf.id if leaf is not None else None
 
+    def _said(self, intervention: str) -> str | None:
+        """Digest of the reason given in another intent; ``None`` where there is none to be read."""
+        try:
+            _, intent = self._chains.get(intervention).intent
+        except (NotFound, HomeRefused):
+            return None
+        given = intent.declaration.justification
+        return text_digest(given.text) if given is not None else None
+
     def _text_claims(self, declaration: Declaration) -> tuple[str, ...]:
         """A text is claimed by its first use, in the append itself: no two can be first."""
         justification = declaration.justification
@@ -173,6 +185,7 @@ class Gate:
             faults.append(Fault("/action", f"this point is for {point.action}, not for {declaration.action}"))
         if view.registered and declaration.change.field != point.field:
             faults.append(Fault("/change/field", f"this point's field is {point.field!r}"))
+        self._check_cause(declaration, faults)
         now = clock.now()
         if declaration.expires <= now:
             faults.append(Fault("/expires", "lies in the past", "declare again"))
@@ -184,6 +197,17 @@ class Gate:
         if faults:
             raise Invalid("the declaration does not fit its point", tuple(faults))
 
+    def _check_cause(self, declaration: Declaration, faults: list[Fault]) -> None:
+        """What led to this is in this log; a reason is inherited from there or not at all."""
+        cause, given = declaration.caused_by, declaration.justification
+        if cause is not None and self._journal.reader.head(cause) is None:
+            faults.append(Fault("/caused_by", "is no intervention of this log"))
+        if given is None or given.collected != "inherited":
+            return
+        if cause is None or self._said(cause) != text_digest(given.text):
+            complaint = "is inherited from no cause that says the same"
+            faults.append(Fault("/justification/collected", complaint))
+
     def _objections(
         self, caller: Caller, declaration: Declaration, view: PointView, *, signed: bool
     ) -> tuple[tuple[str, ...], list[ByhandError]]:
@@ -192,7 +216,11 @@ class Gate:
         flags: tuple[str, ...] = ()
         try:
             flags = self._reasons.check(
-                declaration.justification, view.point, person=caller.person, earlier=self._earlier_text
+                declaration.justification,
+                view.point,
+                person=caller.person,
+                earlier=self._earlier_text,
+                said=self._said,
             )
         except Invalid as error:
             objections.append(error)
@@ -301,12 +329,17 @@ class Gate:
     # -- conclude
 
     def conclude(self, caller: Caller, intervention: str, outcome: Outcome) -> Concluded:
-        """Record how it ended, with the value found afterwards."""
-        known = self._journal.known(outcome.id, codec.encode(outcome))
-        if known is not None:
-            return Concluded(acknowledgement=known, outcome=outcome)
+        """Record how it ended, with the value found afterwards; asked again, answer what was recorded."""
+        if self._journal.known(outcome.id, codec.encode(outcome)) is not None:
+            return self._concluded(outcome)
         codec.validate(outcome)
         return self._chains.deciding(intervention, lambda chain: self._conclude(caller, chain, outcome))
+
+    def _concluded(self, outcome: Outcome) -> Concluded:
+        chain = self._chains.get(str(outcome.intervention))
+        (link,) = [link for link in chain.links if link.record.id == outcome.id]
+        recorded = link.record if isinstance(link.record, Outcome) else outcome
+        return Concluded(acknowledgement=link.acknowledgement, outcome=recorded)
 
     def _conclude(self, caller: Caller, chain: Chain, outcome: Outcome) -> Concluded:
         _, intent = chain.intent

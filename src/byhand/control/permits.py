@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Permits: issued when the intent's requirement is met, redeemed exactly once, every refusal on record.
+"""Permits: issued when the intent's requirement is met, redeemed exactly once.
 
-The proof is ``byhand.trust.permit``, the same numbers here and for a verifier years later.
+Whoever tries in vain to redeem an issued permit is on record. What is refused before a permit was issued leaves
+the intent, which lapses. The proof is ``byhand.trust.permit``, the same numbers here and for a verifier years later.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
 
 import msgspec
 
@@ -18,9 +19,9 @@ from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.turns import Turns
-from byhand.errors import BeforeStateChanged, ClaimTaken, NotPermitted, Refused
+from byhand.errors import BeforeStateChanged, ChainMoved, ClaimTaken, NotPermitted, Refused
 from byhand.ids import new_record_id
-from byhand.journal.entry import ANY, Anything, Entry
+from byhand.journal.entry import ANY, Entry
 from byhand.journal.journal import Journal
 from byhand.records import captured
 from byhand.records.intervention import Times
@@ -28,6 +29,7 @@ from byhand.records.kinds import SCHEMA_VERSION, Intent, Permit
 from byhand.settings import GateSettings
 from byhand.trust import facts as facts_of, permit as proof
 
+_OVERTAKEN = "others kept adding to this intervention at the same moment"
 _FASTER = "somebody redeemed a permit on this target this very moment: declare anew on the value it has now"
 
 
@@ -54,9 +56,24 @@ class Permits:
         self, caller: Caller, intervention: str, redeem: Attempt | None, administration: int | None
     ) -> Permitted:
         """Issue the permit, once the requirement is met; with ``redeem`` use it in the same commit."""
-        return self._chains.deciding(
-            intervention, lambda chain: self._permit(caller, chain, redeem, administration)
+        return self._deciding(
+            intervention, redeem, lambda chain: self._permit(caller, chain, redeem, administration)
         )
+
+    def _deciding(
+        self, intervention: str, attempt: Attempt | None, decide: Callable[[Chain], Permitted]
+    ) -> Permitted:
+        """Run ``decide``, again when overtaken; who is overtaken too often is refused, and that is on record."""
+        try:
+            return self._chains.deciding(intervention, decide)
+        except ChainMoved as moved:
+            if moved.chain != intervention:
+                raise
+            overtaken = NotPermitted(_OVERTAKEN, advice="See: byhand show ID")
+            issued = self._chains.get(intervention).permit("issued")
+            if attempt is not None and issued is not None:
+                self._record_refusal(intervention, issued[1], attempt, overtaken)
+            raise overtaken from moved
 
     def _permit(
         self, caller: Caller, chain: Chain, redeem: Attempt | None, administration: int | None
@@ -70,6 +87,7 @@ class Permits:
             return _permitted(*issued)
         if chain.state.phase not in ("declared", "approved"):
             raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
+        self._views.check_still(intent)
         facts = self._facts(acknowledgement, intent)
         persons = self._people.keyring().persons_at(self._journal.reader.size)
         proof.check_issue(
@@ -85,8 +103,8 @@ class Permits:
         records = [permit]
         if redeem is None:
             return _permitted(self._extend(chain, records, administration)[-1], records[-1])
-        self._check_redeem(chain, permit, redeem, facts)
-        records.append(_of_permit(permit, redeem, "redeemed"))
+        noted = self._check_redeem(intent, permit, redeem, facts)
+        records.append(_of_permit(permit, redeem, "redeemed", noted))
         try:
             acknowledgements = self._extend(chain, records, administration, self._turn(intent, facts))
         except ClaimTaken as error:
@@ -133,8 +151,8 @@ class Permits:
         self, caller: Caller, intervention: str, attempt: Attempt, administration: int | None
     ) -> Permitted:
         """Use the permit, exactly once: one attempt gets one answer, also when asked again."""
-        return self._chains.deciding(
-            intervention, lambda chain: self._redeem(caller, chain, attempt, administration)
+        return self._deciding(
+            intervention, attempt, lambda chain: self._redeem(caller, chain, attempt, administration)
         )
 
     def _redeem(
@@ -143,7 +161,17 @@ class Permits:
         issued = chain.permit("issued")
         if issued is None:
             raise NotPermitted("no permit was issued for this intervention", advice="byhand permit ID")
-        self._check_redeemer(caller, chain, issued[1], attempt)
+        try:
+            return self._redeemed(caller, chain, issued[1], attempt, administration)
+        except Refused as error:
+            self._record_refusal(chain.intent[1].id, issued[1], attempt, error)
+            raise
+
+    def _redeemed(
+        self, caller: Caller, chain: Chain, issued: Permit, attempt: Attempt, administration: int | None
+    ) -> Permitted:
+        acknowledgement, intent = chain.intent
+        self._check_same_person(caller, intent)  # refused whatever else holds
         redeemed = chain.permit("redeemed")
         if redeemed is not None:
             same = (redeemed[1].attempt, redeemed[1].executor) == (attempt.attempt, attempt.executor)
@@ -151,28 +179,19 @@ class Permits:
                 same and chain.state.phase == "redeemed"
             ):  # the answer was lost on its way, the act is still to come
                 return _permitted(*redeemed)
-            used = NotPermitted(
+            raise NotPermitted(
                 "this permit was used already: it is good once", advice="Declare a new intent."
             )
-            self._refuse_attempt(chain, issued[1], attempt, used)
         if chain.state.phase != "permitted":
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
-        acknowledgement, intent = chain.intent
         facts = self._facts(acknowledgement, intent)
-        self._check_redeem(chain, issued[1], attempt, facts)
-        record = _of_permit(issued[1], attempt, "redeemed")
+        noted = self._check_redeem(intent, issued, attempt, facts)
+        record = _of_permit(issued, attempt, "redeemed", noted)
         try:
             (acknowledgement,) = self._extend(chain, [record], administration, self._turn(intent, facts))
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgement, record)
-
-    def _check_redeemer(self, caller: Caller, chain: Chain, permit: Permit, attempt: Attempt) -> None:
-        """Somebody else's attempt is refused whatever else holds, and the refusal names them."""
-        try:
-            self._check_same_person(caller, chain.intent[1])
-        except NotPermitted as error:
-            self._refuse_attempt(chain, permit, attempt, error)
 
     def _turn(self, intent: Intent, facts: proof.Intent) -> tuple[str, ...]:
         """The claim that keeps others off the same target meanwhile; only ``enforce`` makes anybody wait."""
@@ -181,13 +200,10 @@ class Permits:
         return (self._turns.claim(facts.bound.target, intent.id),)
 
     def _check_redeem(
-        self,
-        chain: Chain,
-        permit: Permit,
-        attempt: Attempt,
-        facts: proof.Intent,
-    ) -> None:
-        _, intent = chain.intent
+        self, intent: Intent, permit: Permit, attempt: Attempt, facts: proof.Intent
+    ) -> str | None:
+        """What the record of the redemption has to note: what ``enforce`` would have refused."""
+        before = self._before(intent, permit, attempt)
         try:
             proof.check_redeem(
                 facts,
@@ -197,15 +213,15 @@ class Permits:
                 ),
                 acting=facts.bound,
                 attempt=attempt.attempt,
-                before_now_sha256=self._before(intent, permit, attempt),
+                before_now_sha256=before,
                 persons=self._people.keyring().persons_at(self._journal.reader.size),
                 now=clock.now(),
             )
         except BeforeStateChanged as error:
             if intent.mode == "enforce":
-                self._refuse_attempt(chain, permit, attempt, error)
-        except NotPermitted as error:
-            self._refuse_attempt(chain, permit, attempt, error)
+                raise
+            return f"{error} Found: {attempt.before.form}, SHA-256 {before}"
+        return None
 
     def _before(self, intent: Intent, permit: Permit, attempt: Attempt) -> str:
         """Digest of the value found just before the act; one that could not be read cannot have changed."""
@@ -213,17 +229,16 @@ class Permits:
             return permit.before
         return captured.normal_digest(attempt.before, self._views.ignored(intent))
 
-    def _refuse_attempt(self, chain: Chain, permit: Permit, attempt: Attempt, error: Refused) -> NoReturn:
-        """Write the refusal down beside the permit, then raise it; one not yet issued leaves no record."""
-        if chain.permit("issued") is not None:
-            self._extend(chain, [_of_permit(permit, attempt, "refused", cause=str(error))], ANY)
-        raise error
+    def _record_refusal(self, intervention: str, permit: Permit, attempt: Attempt, error: Refused) -> None:
+        """Write down beside the permit who tried in vain. It changes nothing, so it may follow anything."""
+        record = _of_permit(permit, attempt, "refused", cause=str(error))
+        self._chains.add(intervention, Entry(record, expected_head=ANY, expected_administration=ANY))
 
     def _extend(
         self,
         chain: Chain,
         records: list[Permit],
-        administration: int | Anything | None,
+        administration: int | None,
         turn: tuple[str, ...] = (),
     ) -> tuple[Acknowledgement, ...]:
         """Append ``records``; the first names the head they were decided on, a redemption its one claim."""
@@ -242,8 +257,6 @@ class Permits:
 
 def _deadline(intent: Intent, record: Permit) -> str | None:
     """Before when the record must be in the log: it may wait for its commit longer than it is good for."""
-    if record.phase == "refused":
-        return None
     ends = intent.declaration.expires
     return ends if record.phase == "issued" else min(ends, record.expires or ends)
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import hmac
 
 from byhand.client.contract import PointView
-from byhand.control.points import Points
+from byhand.control.points import MODES, TIERS, Points
 from byhand.control.reasons import Reasons
-from byhand.errors import Fault, Invalid
+from byhand.errors import Fault, Invalid, NotFound, NotPermitted, Refused
 from byhand.records import canonical
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Intent, Point
@@ -48,8 +48,26 @@ class PointViews:
         field = declaration.change.field
         return self.unregistered(declaration.action, target.system, target.type, target.id, field)
 
+    def check_still(self, intent: Intent) -> None:
+        """Raise NotPermitted when the place of ``intent`` changed, or is guarded more strictly than it was then."""
+        try:
+            view = self.declared(intent.declaration)
+        except (NotFound, Refused) as error:
+            raise _changed(str(error)) from error
+        point, target, declared = view.point, intent.target, intent.declaration
+        here = (point.system, point.type, point.id, point.field, point.action)
+        if here != (target.system, target.type, target.id, declared.change.field, declared.action):
+            raise _changed(f"{point.name} is another target, field or action now")
+        if MODES.index(view.mode) > MODES.index(intent.mode):
+            raise _changed(f"{point.name} is in mode {view.mode}, no longer in {intent.mode}")
+        if TIERS.index(view.tier) > TIERS.index(target.tier):
+            raise _changed(f"{point.name} is of tier {view.tier}, no longer {target.tier}")
+
     def ignored(self, intent: Intent) -> tuple[str, ...]:
-        """The pointers that comparison leaves out for this intent's target, retired points included."""
+        """The pointers that comparison leaves out at this moment for the intent's target, retired points included.
+
+        They belong to the moment: a verifier follows the point's changes to the place of each permit in the log.
+        """
         if intent.target.point is None:
             return ()
         point = self._points.find(intent.target.point)
@@ -71,3 +89,7 @@ class PointViews:
                 :MAC_KEY_ID_LENGTH
             ],
         )
+
+
+def _changed(how: str) -> NotPermitted:
+    return NotPermitted(f"the point changed since this was declared: {how}", advice="Declare anew.")

@@ -19,10 +19,13 @@ from byhand.ids import new_record_id
 from byhand.records import limits, rules
 from byhand.records.intervention import Justification
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Point, Reason
+from byhand.records.lookalikes import INVISIBLE, likeness
 from byhand.trust import administration as trust
 
 TEXT_LENGTH_MIN = 10  # shorter says nothing to whoever reads it in five years
 DIFFERENT_CHARACTERS_MIN = 4  # "aaaaaaaaaa" and "..........." are not reasons
+LETTERS_BESIDE_MIN = 10  # beside the code, or once each word is counted once: fewer say nothing of their own
+REPEATED_RUN_LENGTH_MAX = 20  # letters of a run typed again and again; a longer one is a sentence
 NEAREST = 3  # names offered for a misspelt one: more is a list, not help
 SUMMARY_LENGTH_MAX = 200  # one line of the prompt
 PATTERNS_MAX = 64  # action patterns of one code; with more it says nothing about the act
@@ -30,6 +33,7 @@ CODES_MAX = 500  # codes in one change; people choose from a list they can read
 REPEATED = "text_repeated"
 CATALOGUE = "reasons"
 """What an administration of the catalogue names as its subject."""
+_WORD = re.compile(r"[^\W_]+")
 _PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(?:\.[a-z0-9_*]+)*")
 
 SHIPPED: tuple[Reason, ...] = (
@@ -89,12 +93,14 @@ class Reasons:
         *,
         person: str,
         earlier: Callable[[str, str], str | None],
+        said: Callable[[str], str | None],
     ) -> tuple[str, ...]:
         """Flags for the record; raises Invalid naming every fault.
 
         1 the code is in the catalogue; 2 it may justify this action at this point; 3 the text says something;
-        4 a text the same person used before is repeated knowingly. ``earlier(person, digest)`` is the record
-        that used it.
+        4 a text the same person used before is repeated knowingly; 5 ``same_as`` names a record that says the
+        same. ``earlier(person, digest)`` is the record that used it first, ``said(record)`` the digest of what
+        the intent ``record`` says.
         """
         if justification is None:
             raise Invalid("the reason is not valid", (Fault("/justification", "is missing", "say why"),))
@@ -102,15 +108,19 @@ class Reasons:
         reason = self._reason(justification.code, point, found)  # 1, 2
         before = len(found)
         _check_text(justification, reason, found)  # 3
-        used = earlier(person, text_digest(justification.text)) if len(found) == before else None
-        if used is not None and justification.same_as is None:  # 4
+        digest, same_as = text_digest(justification.text), justification.same_as
+        used = earlier(person, digest) if len(found) == before else None
+        if used is not None and same_as is None:  # 4
             advice = f"say what is different this time, or repeat it knowingly with --same-as {used}"
             found.append(Fault("/justification/text", "was used before, word for word", advice))
-        if justification.same_as is not None and not rules.is_record_id(justification.same_as):
+        if same_as is not None and not rules.is_record_id(same_as):  # 5
             found.append(Fault("/justification/same_as", "is no record id"))
+        elif same_as is not None and same_as != used and said(same_as) != digest:
+            advice = f"name {used}" if used is not None else "leave it out: these words are new"
+            found.append(Fault("/justification/same_as", "names no intent that says the same", advice))
         if found:
             raise Invalid("the reason is not valid", tuple(found))
-        return (REPEATED,) if used is not None or justification.same_as is not None else ()
+        return (REPEATED,) if same_as is not None else ()
 
     def _reason(self, code: str, point: Point, found: list[Fault]) -> Reason | None:
         _, reasons = self.catalogue()
@@ -203,36 +213,60 @@ def _check_points(record: Administration, now: Administrated) -> None:
 
 def _check_text(justification: Justification, reason: Reason | None, found: list[Fault]) -> None:
     """The text says something: long enough, in words, and more than the code or its summary already say."""
-    text = justification.text.strip()
+    text = INVISIBLE.sub("", justification.text).strip()
     at = "/justification/text"
-    plain = _letters(text)
     if len(text) < TEXT_LENGTH_MIN:
         found.append(
             Fault(
                 at, f"is shorter than {TEXT_LENGTH_MIN} characters", "say why, so that a stranger understands"
             )
         )
-    if len(text) > limits.NOTES_LENGTH_MAX:
+    if len(justification.text) > limits.NOTES_LENGTH_MAX:
         found.append(Fault(at, f"is longer than {limits.NOTES_LENGTH_MAX} characters", "use the ticket"))
-    if rules.hidden(text) or any(unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text):
+    if rules.hidden_in_text(justification.text) or any(
+        unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text
+    ):
         found.append(Fault(at, "holds characters that cannot be seen"))
+    complaint = _complaint(words(text), justification.code, reason)
+    if complaint is not None:
+        found.append(Fault(at, *complaint))
+
+
+def _complaint(said: list[str], code: str, reason: Reason | None) -> tuple[str, str] | None:
+    """What is lazy about the words of a text, and what to do."""
+    plain = "".join(said)
+    filler = ("says nothing", "write a sentence, not filler")
     if len(set(plain)) < DIFFERENT_CHARACTERS_MIN or not any(one.isalpha() for one in plain):
-        found.append(Fault(at, "says nothing", "write a sentence, not filler"))
-    elif _only_repeats(plain, _letters(justification.code)):
-        found.append(Fault(at, "only repeats the code", "say why in your own words"))
-    elif reason is not None and plain == _letters(reason.summary):
-        found.append(Fault(at, "only repeats what the code says", "say why in your own words"))
+        return filler
+    own = _without_code(said, code)
+    if own != said and len("".join(dict.fromkeys(own))) < LETTERS_BESIDE_MIN:
+        return "only repeats the code", "say why in your own words"
+    repeats = len(set(said)) < len(said) and len("".join(set(said))) < LETTERS_BESIDE_MIN
+    if repeats or _is_over_and_over(plain):
+        return filler
+    if reason is not None and plain == "".join(words(reason.summary)):
+        return "only repeats what the code says", "say why in your own words"
+    return None
 
 
-def _letters(text: str) -> str:
-    return "".join(one for one in unicodedata.normalize("NFKC", text).casefold() if one.isalnum())
+def _without_code(said: list[str], code: str) -> list[str]:
+    """The words that the code does not already say, written apart or as one."""
+    of_code = words(code)
+    rest = [word.replace("".join(of_code), "") if of_code else word for word in said if word not in of_code]
+    return [word for word in rest if word]
 
 
-def _only_repeats(plain: str, code: str) -> bool:
-    return bool(code) and len(plain.replace(code, "")) < DIFFERENT_CHARACTERS_MIN and code in plain
+def _is_over_and_over(plain: str) -> bool:
+    """Whether it is one short run of letters again and again: "abcdabcdabcd"."""
+    longest = min(len(plain) // 2, REPEATED_RUN_LENGTH_MAX)
+    return any(plain.startswith(plain[length:]) for length in range(1, longest + 1))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as a reader sees them: no case, marks or signs, foreign twins read as Latin letters."""
+    return _WORD.findall(likeness(text))
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 (hex) of a text without regard to case, spacing or Unicode form."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
+    """SHA-256 (hex) of a text's words: two with the same are one, word for word."""
+    return hashlib.sha256(" ".join(words(text)).encode("utf-8", "surrogatepass")).hexdigest()

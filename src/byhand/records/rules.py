@@ -28,7 +28,7 @@ _BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 _JOINERS = frozenset("\u200c\u200d")
 _INVISIBLE = frozenset("\u00ad\u034f\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
 _HIDDEN = _BIDI_MARKS | _BIDI_OVERRIDES | _JOINERS | _INVISIBLE
-_HIDDEN_IN_TEXT = _BIDI_OVERRIDES | _INVISIBLE  # marks and joiners are orthography in several scripts
+_HIDDEN_IN_TEXT = _BIDI_OVERRIDES | _INVISIBLE
 
 
 def faults(part: Part) -> Faults:
@@ -124,6 +124,11 @@ def hidden(text: str) -> bool:
     return not text.isascii() and not _HIDDEN.isdisjoint(text)
 
 
+def hidden_in_text(text: str) -> bool:
+    """The same of notes, where joiners and direction marks are orthography in several scripts and emoji."""
+    return not text.isascii() and not _HIDDEN_IN_TEXT.isdisjoint(text)
+
+
 _TWINS = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "2": "z", "8": "b", "6": "b", "9": "g"})
 
 
@@ -175,7 +180,7 @@ def _declaration_rule(declaration: Declaration, pointer: str, found: Faults) -> 
 
 
 def _justification_rule(justification: Justification, pointer: str, found: Faults) -> None:
-    if not _HIDDEN_IN_TEXT.isdisjoint(justification.text):
+    if hidden_in_text(justification.text):
         found.append(Fault(f"{pointer}/text", "holds invisible or direction-changing characters"))
 
 

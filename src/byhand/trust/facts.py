@@ -14,10 +14,10 @@ from byhand.trust.requirement import Requirement, demanded
 def bound(intent: Intent, ignore: tuple[str, ...]) -> proof.Bound:
     """What a permit for ``intent`` is bound to; ``ignore`` are the point's pointers that comparison leaves out."""
     change, target = intent.declaration.change, intent.target
-    place = canonical.encode([target.system, target.type, target.id, change.field])
+    named = canonical.encode([target.system, target.type, target.id, change.field])
     return proof.Bound(
         person=intent.declaration.person,
-        target=hashlib.sha256(place).hexdigest(),
+        target=hashlib.sha256(named).hexdigest(),
         change_sha256=codec.change_digest(change),
         before_sha256=captured.normal_digest(change.original, ignore),
     )
@@ -28,6 +28,7 @@ def facts(intent: Intent, *, index: int, leaf_hash: bytes, ignore: tuple[str, ..
     digest = codec.declaration_digest(intent.declaration)
     return proof.Intent(
         bound=bound(intent, ignore),
+        place=place(intent),
         signature=needs(intent).signature,
         expires=intent.declaration.expires,
         index=index,
@@ -35,6 +36,12 @@ def facts(intent: Intent, *, index: int, leaf_hash: bytes, ignore: tuple[str, ..
         declaration_sha256=digest,
         signed_declaration_sha256=digest if intent.statement is not None else None,
     )
+
+
+def place(intent: Intent) -> str:
+    """The target in words: ``SYSTEM/TYPE/ID#FIELD``."""
+    target, field = intent.target, intent.declaration.change.field
+    return f"{target.system}/{target.type}/{target.id}" + (f"#{field}" if field else "")
 
 
 def needs(intent: Intent) -> Requirement:

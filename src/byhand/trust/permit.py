@@ -45,6 +45,8 @@ class Intent:
     """
 
     bound: Bound
+    place: str
+    """The target in words, for whoever reads the refusal."""
     signature: Literal["none", "own-key", "device-key"]
     expires: str
     index: int | None
@@ -128,7 +130,7 @@ def check_redeem(
         )
     if before_now_sha256 is not None and before_now_sha256 != permit.bound.before_sha256:  # 7
         raise errors.BeforeStateChanged(
-            f"{acting.target} no longer has the value the intent of {acting.person} was declared on."
+            f"{intent.place} no longer has the value the intent of {acting.person} was declared on."
         )
 
 
@@ -186,8 +188,9 @@ def check_bound(intent: Intent, permitted: Bound, acting: Bound) -> None:
         given, wanted = getattr(permitted, field), getattr(acting, field)
         if not given == wanted == getattr(intent.bound, field):
             name = field.removesuffix("_sha256").replace("before", "before-state")
+            who = f" ({given}) than this act ({wanted})" if field == "person" else " than this act"
             raise errors.NotPermitted(
-                f"The permit is for another {name} ({given}) than this act ({wanted}).",
+                f"The permit is for another {name}{who} on {intent.place}.",
                 advice="Declare what you are about to do, and ask for a permit for exactly that.",
             )
 
