@@ -22,6 +22,7 @@ from byhand.records import captured, codec, json_text, normal
 from byhand.records.captured import capture, from_text, normal_form, patch, render, same
 from byhand.records.intervention import Declaration
 from byhand.records.values import CapturedValue, Masked
+from byhand.redaction import Redactor
 
 NaN = math.nan
 
@@ -385,3 +386,37 @@ def test_what_only_claims_to_be_json() -> None:
         render(CapturedValue(form="inline", text="{", masked=(Masked(pointer="/a", mac="0" * 64, key="k"),)))
         == "{"
     )
+
+
+def _redacted(text: str) -> CapturedValue:
+    return Redactor((), b"k" * 32, "kid").value(captured.from_text(text))
+
+
+def test_no_text_looks_like_a_value_whose_secret_was_taken_out() -> None:
+    """A marker in a text shown without quotes gets one more ``$``, wherever it stands."""
+    shown = captured.render(_redacted('{"password": "hunter22"}'))
+    assert shown == '{"password": $redacted}'
+    spoofed = (
+        '{"password": $redacted}',
+        '{"password": $$redacted}',
+        "$redacted",
+        "$$redacted",
+        "a$redacted$redacted",
+    )
+    texts = [
+        captured.render(one)
+        for text in spoofed
+        for one in (captured.capture(text), captured.from_text(text, captured.TEXT))
+    ]
+    assert shown not in texts
+    assert captured.REDACTED not in texts
+    assert len(set(texts)) == len(spoofed)
+    assert captured.render(captured.from_text('{"password": $redacted}')) == '{"password": $$redacted}'
+
+
+def test_every_secret_under_equal_keys_shows_as_one() -> None:
+    """Two members of one name: both are marked where they stood, none shows as null."""
+    twice = _redacted('{"password": "aaaa1111", "password": "bbbb2222"}')
+    assert captured.render(twice) == '{"password": $redacted, "password": $redacted}'
+    deeper = _redacted('{"a": {"password": "aaaa1111"}, "a": {"b": 1}}')
+    assert captured.render(deeper) == '{"a": {"password": $redacted}, "a": {"b": 1}}'

@@ -86,7 +86,7 @@ def test_one_row_at_least(one_of_each: dict[str, AnyRecord]) -> None:
         change = Change(original=captured.capture("HALTED"), new=new, command="0" * 64)
         assert len(standard.rows_of_intervention([("t0", _changed(one_of_each, change))])) == 1
     undeclared = _changed(one_of_each, Change(original=captured.absent(), command="0" * 64))
-    assert standard.row_of_intervention([("t0", undeclared)])["New_Value"] == "$declared $observed"
+    assert standard.row_of_intervention([("t0", undeclared)])["New_Value"] == "$observed"
     assert len(standard.rows_of_intervention([("t0", one_of_each["observation"])])) == 1
 
 

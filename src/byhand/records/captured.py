@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 
 import orjson
@@ -18,7 +19,7 @@ from byhand.records.canonical import has_surrogate
 from byhand.records.differences import Difference, differences_of_text, patch_of
 from byhand.records.limits import CAPTURED_BYTES_MAX, PATCH_LENGTH_MAX
 from byhand.records.normal import JSON, TEXT, is_json, normal_text
-from byhand.records.values import CapturedValue
+from byhand.records.values import CapturedValue, Masked
 
 __all__ = [
     "JSON",
@@ -191,35 +192,36 @@ def render(value: CapturedValue | None) -> str:
     """The value for people and exports, in one line of text.
 
     Markers begin with ``$``; a text that does gets a second one. Inside JSON a secret is a bare
-    ``$redacted``, which no string of the value can look like.
+    ``$redacted``: in strings it stands within quotes, and in a text shown without quotes it gets one more ``$``.
     """
     if value is None:
         return OBSERVED
     if value.form != "inline":
         return f"$reference sha256:{value.digest}" if value.form == "reference" else f"${value.form}"
-    text = _with_markers(value) if value.masked else value.text or ""
-    if is_json(value.media_type) and text.startswith('"'):
-        text = _unquoted(text)
-    return f"${text}" if text.startswith("$") else text
+    text = value.text or ""
+    try:
+        root = json_text.parse(text) if is_json(value.media_type) else None
+    except ValueError:
+        root = None  # not the JSON it says it is: a text like any other
+    if root is None or root.kind == "string":
+        return _MARKER_LIKE.sub(r"$\g<0>", text if root is None else _unquoted(text))
+    return _with_markers(text, root, value.masked)
+
+
+_MARKER_LIKE = re.compile(r"\A\$|(?<!\$)\$(?=\$*redacted)")
+"""Where a text without quotes gets one more ``$``, so that it is no marker and none stands in it."""
 
 
 def _unquoted(text: str) -> str:
     """The characters of a JSON string, unless it holds some that no UTF-8 can carry."""
-    try:
-        characters = json_text.string(text)
-    except ValueError:
-        return text
+    characters = json_text.string(text)
     return text if has_surrogate(characters) else characters
 
 
-def _with_markers(value: CapturedValue) -> str:
-    """The text of a value with ``$redacted`` where its secrets stood."""
-    text = value.text or ""
-    try:
-        root = json_text.parse(text)
-    except ValueError:
-        return text
-    nodes = [json_text.find(root, mask.pointer) for mask in value.masked]
-    for node in sorted((node for node in nodes if node is not None), key=lambda node: -node.start):
-        text = text[: node.start] + REDACTED + text[node.end :]
+def _with_markers(text: str, root: json_text.Node, masked: Iterable[Masked]) -> str:
+    """The text of a JSON value with ``$redacted`` where its secrets stood; of equal keys each that is null now."""
+    places = {(node.start, node.end) for mask in masked for node in json_text.find_all(root, mask.pointer)}
+    for start, end in sorted(places, reverse=True):
+        if text[start:end] == "null":
+            text = text[:start] + REDACTED + text[end:]
     return text

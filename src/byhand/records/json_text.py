@@ -117,6 +117,14 @@ def find(root: Node, pointer: str) -> Node | None:
     return node
 
 
+def find_all(root: Node, pointer: str) -> list[Node]:
+    """Every value at a JSON pointer: of equal keys each counts."""
+    nodes = [root]
+    for token in tokens(pointer):
+        nodes = [child for node in nodes for child in node.children if child.key == token]
+    return nodes
+
+
 def tokens(pointer: str) -> list[str]:
     """The reference tokens of a JSON pointer (RFC 6901)."""
     return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]

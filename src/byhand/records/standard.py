@@ -65,7 +65,7 @@ def _told(records: Iterable[tuple[str, AnyRecord]]) -> _Told:
 def row_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> Row:
     """One row for an intervention, from its ``(recorded time, record)`` pairs, oldest first.
 
-    Timestamp: when it was applied, else declared. New_Value: as read back, else as declared and marked so.
+    Timestamp: when it was applied, else declared. New_Value: see ``_new_value``.
     """
     told = _told(records)
     intent = told.intent
@@ -80,9 +80,16 @@ def row_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> Row:
         intent.declaration.action,
         _target(intent.target, intent.declaration.change.field),
         captured.render(intent.declaration.change.original),
-        DECLARED + captured.render(new) if found_value is None else captured.render(found_value),
+        _new_value(new, found_value),
         _reason(intent.declaration.justification),
     )
+
+
+def _new_value(declared: CapturedValue | None, found: CapturedValue | None) -> str:
+    """As read back, else as declared and marked so; ``$observed`` where there is neither."""
+    if found is not None:
+        return captured.render(found)
+    return captured.OBSERVED if declared is None else DECLARED + captured.render(declared)
 
 
 def rows_of_intervention(records: Iterable[tuple[str, AnyRecord]]) -> list[Row]:
