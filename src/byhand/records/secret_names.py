@@ -35,6 +35,8 @@ ENDINGS = (
     "passwd",
     "pwd",
     "passphrase",
+    "passwort",
+    "kennwort",
     "passcode",
     "pincode",
     "pinnumber",
@@ -89,6 +91,7 @@ ENDINGS = (
 ANYWHERE = (
     "password",
     "passwd",
+    "passwort",
     "passphrase",
     "privatekey",
     "secretkey",
@@ -154,6 +157,9 @@ HARMLESS_LAST = frozenset(
 )
 """``secretName``, ``passwordPolicy``, ``token_ttl``: about a secret, not one."""
 
+QUALIFYING_LAST = frozenset(("b64", "b", "json", "key", "new", "old", "value"))
+"""``token_value``, ``secret_old``, ``password_key``: a secret still, like ``token2``."""
+
 _QUIET = frozenset({"auth", "cookie", "cookies", "pass", "session", "sid", "signature"})
 
 
@@ -162,11 +168,12 @@ def is_secret_name(name: str) -> bool:
     """Whether this name stands for a secret: ``db_password``, ``dbPassword``, ``DB-PASSWORD`` alike."""
     words = [word.lower() for word in _WORD.findall(name[:_NAME_LENGTH_MAX])]
     joined = "".join(words)
-    if joined in WHOLE or joined.endswith(ENDINGS):
-        return True
-    if not words or words[-1] in HARMLESS_LAST:
-        return False
-    return any(part in joined for part in ANYWHERE)
+    while joined not in WHOLE and not joined.endswith(ENDINGS):
+        if not words or not (words[-1].isdigit() or words[-1] in QUALIFYING_LAST):
+            harmless = not words or words[-1] in HARMLESS_LAST
+            return not harmless and any(part in joined for part in ANYWHERE)
+        joined = joined.removesuffix(words.pop())
+    return True
 
 
 def is_loud(name: str) -> bool:

@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets are taken out before a payload leaves the process; a keyed MAC stays, so that equality is provable.
-
-What is found, and what is not, is listed in docs/spec/record-format.md, section "Redaction".
-"""
+"""Secrets out of values and whole records: by declared pointers, by the names of keys, by how they look."""
 
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
-from importlib import import_module
 from typing import TypeVar
 
 import msgspec
@@ -20,14 +14,14 @@ from byhand.records.base import Part
 from byhand.records.intervention import Change, Declaration
 from byhand.records.json_text import Node
 from byhand.records.kinds import Outcome
-from byhand.records.limits import MASKED_MAX
+from byhand.records.limits import CAPTURED_BYTES_MAX, MASKED_MAX, STRING_LENGTH_MAX
 from byhand.records.normal import is_json, normal_text
-from byhand.records.secret_names import is_loud, is_secret_name
+from byhand.records.secret_names import is_secret_name
 from byhand.records.values import CapturedValue, Masked
+from byhand.redaction.texts import MARK, has_token, redact_text
 
 P = TypeVar("P", bound=Part)
 
-MARK = "[redacted]"
 REMEMBERED_LENGTH_MIN = 4  # a shorter secret stands in too many innocent words to be replaced everywhere
 _FREE = (forms.TEXT, forms.NOTES, forms.NAME)
 """Forms of fields that hold what people and systems wrote; the others cannot hold a secret."""
@@ -38,7 +32,8 @@ class Redactor:
 
     ``secret_pointers`` are JSON pointers into the value, where ``*`` stands for any one step. ``mac_key``
     belongs to one (origin, target, field) and is the same before and after; whoever holds it can guess PINs.
-    A secret taken out of a value is remembered, and taken out of every text that comes later.
+    What is a secret in a value depends on nothing but the value, so that reading it twice gives the same. A
+    secret taken out of a value is remembered, and taken out of every text that comes later.
     """
 
     def __init__(self, secret_pointers: Iterable[str], mac_key: bytes, mac_key_id: str) -> None:
@@ -62,8 +57,8 @@ class Redactor:
         text = value.text or ""
         root = _parsed(value)
         if root is None:
-            return value if self.text(text) == text else self._wholly(value)
-        return self._without(value, text, list(self._secrets(text, root)))
+            return value if redact_text(text) == text else self._wholly(value)
+        return self._without(value, text, self._secrets(text, root))
 
     def _wholly(self, value: CapturedValue) -> CapturedValue:
         """All of it is secret."""
@@ -84,39 +79,44 @@ class Redactor:
             return value
         if found[0][0] == "" or len(found) + len(value.masked) > MASKED_MAX:
             return self._wholly(value)
-        masked = []
+        masked = list(value.masked)
+        rest = text
         for pointer, node in found:
-            lexeme = text[node.start : node.end]
-            self._remember(lexeme)
-            masked.append(self._masked(pointer, normal_text(lexeme)))
+            masked.append(self._masked(pointer, normal_text(text[node.start : node.end])))
         for _, node in reversed(found):
-            text = f"{text[: node.start]}null{text[node.end :]}"
-        return msgspec.structs.replace(value, text=text, masked=(*value.masked, *masked))
+            rest = f"{rest[: node.start]}null{rest[node.end :]}"
+        if any(len(pointer) > STRING_LENGTH_MAX for pointer, _ in found) or not _fits(rest, masked):
+            return self._wholly(value)
+        for _, node in found:
+            self._remembered |= _words(text, node)
+        return msgspec.structs.replace(value, text=rest, masked=tuple(masked))
 
-    def _remember(self, lexeme: str, media_type: str = captured.JSON) -> None:
-        """Keep a secret's characters, so that texts that quote it lose it too."""
-        if not is_json(media_type):
-            self._remembered.add(lexeme.strip())
-        elif (root := _parse(lexeme)) is not None:
-            for _, node in _leaves(root):
-                leaf = lexeme[node.start : node.end]
-                self._remembered.add(json_text.string(leaf) if node.kind == "string" else leaf)
-        self._remembered = {
-            known
-            for known in self._remembered
-            if len(known) >= REMEMBERED_LENGTH_MIN and known not in ("true", "false", "null")
-        }
+    def _remember(self, text: str, media_type: str) -> None:
+        """Keep a wholly secret value's characters, so that texts that quote them lose them too."""
+        root = _parse(text) if is_json(media_type) else None
+        self._remembered |= _words(text, root) if root is not None else _telling([text.strip()])
 
-    def _secrets(self, text: str, root: Node) -> Iterator[tuple[str, Node]]:
-        """The secret nodes in the order of the text; what lies inside one is not looked at."""
-        stack: list[tuple[Node, tuple[str, ...], bool]] = [(root, (), False)]
-        while stack:
-            node, path, named = stack.pop()
-            if self._declared(path) or self._is_secret(text, node, named=named):
-                yield "".join(f"/{json_text.escape(token)}" for token in path), node
-                continue
-            secret = _secret_members(text, node)
-            stack += [(child, (*path, child.key), child.key in secret) for child in reversed(node.children)]
+    def _secrets(self, text: str, root: Node) -> list[tuple[str, Node]]:
+        """The secret nodes in the order of the text, and every string that holds the characters of one."""
+        first = list(
+            _taken(
+                text,
+                root,
+                lambda path, node, named: self._declared(path) or _is_secret(text, node, named=named),
+            )
+        )
+        words = {word for _, node in first for word in _words(text, node)}
+        if not words:
+            return first
+        places = {node.start for _, node in first}
+        # Once is enough: what holds a string that holds a secret holds that secret too.
+        return list(
+            _taken(
+                text,
+                root,
+                lambda _path, node, _named: node.start in places or _holds(_characters(text, node), words),
+            )
+        )
 
     def _declared(self, path: tuple[str, ...]) -> bool:
         return any(
@@ -124,17 +124,6 @@ class Redactor:
             and all(want in ("*", have) for want, have in zip(pointer, path, strict=True))
             for pointer in self._pointers
         )
-
-    def _is_secret(self, text: str, node: Node, *, named: bool) -> bool:
-        """By its name, by its look, by a key inside it. ``true``, ``false``, ``null`` are never secrets."""
-        if node.kind == "literal":
-            return False
-        if named:
-            return node.kind in ("string", "number") or bool(node.children)
-        if node.kind == "string":
-            characters = json_text.string(text[node.start : node.end])
-            return self.text(characters) != characters
-        return node.kind == "object" and any(_spotted(child.key) for child in node.children)
 
     # -- texts
 
@@ -215,13 +204,58 @@ def _parsed(value: CapturedValue) -> Node | None:
     return _parse(value.text or "") if is_json(value.media_type) else None
 
 
-def _leaves(root: Node) -> Iterator[tuple[str, Node]]:
-    stack = [root]
+def _taken(
+    text: str, root: Node, secret: Callable[[tuple[str, ...], Node, bool], bool]
+) -> Iterator[tuple[str, Node]]:
+    """The nodes that ``secret`` says yes to, in the order of the text; what lies inside one is not looked at."""
+    stack: list[tuple[Node, tuple[str, ...], bool]] = [(root, (), False)]
+    while stack:
+        node, path, named = stack.pop()
+        if secret(path, node, named):
+            yield "".join(f"/{json_text.escape(token)}" for token in path), node
+            continue
+        names = _secret_members(text, node)
+        stack += [(child, (*path, child.key), child.key in names) for child in reversed(node.children)]
+
+
+def _is_secret(text: str, node: Node, *, named: bool) -> bool:
+    """By its name, by its look, by a key inside it. ``true``, ``false``, ``null`` are never secrets."""
+    if node.kind == "literal":
+        return False
+    if named:
+        return node.kind in ("string", "number") or bool(node.children)
+    if node.kind == "string":
+        characters = _characters(text, node)
+        return redact_text(characters) != characters
+    return node.kind == "object" and any(has_token(child.key) for child in node.children)
+
+
+def _words(text: str, node: Node) -> set[str]:
+    """The characters of every string and number in ``node`` that are worth looking for elsewhere."""
+    found, stack = [], [node]
     while stack:
         node = stack.pop()
-        if node.kind in ("string", "number"):
-            yield node.key, node
+        if node.kind == "string":
+            found.append(_characters(text, node))
+        elif node.kind == "number":
+            found.append(text[node.start : node.end])
         stack += node.children
+    return _telling(found)
+
+
+def _telling(words: Iterable[str]) -> set[str]:
+    return {
+        word for word in words if len(word) >= REMEMBERED_LENGTH_MIN and word not in ("true", "false", "null")
+    }
+
+
+def _holds(characters: str, words: set[str]) -> bool:
+    return any(word in characters for word in words)
+
+
+def _fits(text: str, masked: list[Masked]) -> bool:
+    """Whether a record can hold the text together with what says where its secrets stood."""
+    return len(msgspec.json.encode((text, masked))) <= CAPTURED_BYTES_MAX
 
 
 _NAMING = (
@@ -249,106 +283,3 @@ def _secret_members(text: str, node: Node) -> set[str]:
 
 def _characters(text: str, node: Node) -> str:
     return json_text.string(text[node.start : node.end]) if node.kind == "string" else ""
-
-
-# -- inside a text
-
-_QUOTED = r"""\\?"[^"\n]*"?|'[^'\n]*'?"""
-_BARE = r"""[^\s"',;&|)}\]]+"""
-_ASSIGNED = re.compile(
-    r"(?<![\w.])(?<![\w.]-)(?P<name>[A-Za-z_][\w.\-]*+)"
-    r"""(?P<between>\\?["']?[ \t]{0,3}(?::=|=>|[=:])[ \t]{0,3})"""
-    rf"(?P<value>{_QUOTED}|(?:Bearer|Basic|Token|Digest|ApiKey)[ ]+{_BARE}|{_BARE})"
-)
-_OPTION = re.compile(
-    rf"(?<!\S)--?(?P<name>[A-Za-z][\w\-]*+)(?P<between>[ \t]+)(?P<value>{_QUOTED}|(?!-){_BARE})"
-)
-_USERINFO = re.compile(r"(?<=://)(?P<name>[^\s/:@]*+)(?P<between>:)(?P<value>[^\s/@]++)(?=@)")
-_BLOCK = re.compile(
-    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*-----|\Z)", re.DOTALL
-)
-_BEARER = re.compile(r"\b[Bb]earer +[A-Za-z0-9._~+/\-]{8,}=*")
-_WEB_TOKEN = re.compile(r"\beyJ[\w\-=]{5,}\.[\w\-=]+(?:\.[\w\-.+/=]*)?")
-_QUIET_LENGTH_MIN = 16  # "session: open" is prose; a session of 16 characters without a space is not
-
-
-def redact_text(text: str) -> str:
-    """``text`` with ``[redacted]`` for what a secret's name stands before, and what looks like a secret."""
-    if any(mark in text for mark in ":=@") or "-" in text:
-        text = _BLOCK.sub(MARK, text)
-        text = _USERINFO.sub(_replaced, text)
-        text = _ASSIGNED.sub(_replaced_if_named, text)
-        text = _OPTION.sub(_replaced_if_named, text)
-    return _without_tokens(text)
-
-
-def _replaced(match: re.Match[str]) -> str:
-    return f"{match['name']}{match['between']}{MARK}"
-
-
-def _replaced_if_named(match: re.Match[str]) -> str:
-    whole, value = match[0], match["value"]
-    if not is_secret_name(match["name"]) or value.strip("\"'\\").lower() in _EMPTY:
-        return whole
-    if not is_loud(match["name"]) and len(value) < _QUIET_LENGTH_MIN:
-        return whole
-    return whole[: match.start("value") - match.start()] + MARK
-
-
-_EMPTY = frozenset({"", "true", "false", "null", "none", MARK, MARK[:-1]})
-
-
-def _without_tokens(text: str) -> str:
-    """Replace what looks like a token of a known kind. Loads detect-secrets only when something might."""
-    text = _BEARER.sub(MARK, _WEB_TOKEN.sub(MARK, text))
-    if _CANDIDATE.search(text) is None:
-        return text
-    for pattern in _patterns():
-        text = pattern.sub(MARK, text)
-    return text
-
-
-def _spotted(key: str) -> bool:
-    """Whether the name of a key is itself a secret, such as a token used as a key."""
-    return _without_tokens(key) != key
-
-
-_CANDIDATE = re.compile(
-    r"(?<![\w\-])(?=[\w\-]*[0-9])(?=[\w\-]*[a-z])(?=[\w\-]*[A-Z])[\w\-]{16,}"
-    r"|A3T|AKIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|ASIA|AccountKey|xox|k_live|softlayer|cloudant|-us[0-9]"
-)
-"""A run of 16 characters with small letters, capitals and digits, or what known tokens begin with."""
-
-_DETECTORS = (
-    "aws",
-    "azure_storage_key",
-    "cloudant",
-    "discord",
-    "github_token",
-    "gitlab_token",
-    "ibm_cloud_iam",
-    "ibm_cos_hmac",
-    "mailchimp",
-    "npm",
-    "openai",
-    "pypi_token",
-    "sendgrid",
-    "slack",
-    "softlayer",
-    "square_oauth",
-    "stripe",
-    "telegram_token",
-    "twilio",
-)
-"""Detectors of detect-secrets that know a token by its look; those by entropy would find every digest."""
-
-
-@cache
-def _patterns() -> tuple[re.Pattern[str], ...]:
-    found: list[re.Pattern[str]] = []
-    for name in _DETECTORS:
-        module = import_module(f"detect_secrets.plugins.{name}")
-        for detector in vars(module).values():
-            own = getattr(detector, "__module__", None) == module.__name__
-            found += getattr(detector, "denylist", ()) if own and isinstance(detector, type) else ()
-    return tuple(found)
