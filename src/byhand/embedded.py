@@ -7,7 +7,7 @@ The doors of a server use it too, one for each request: what is decided does not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -45,7 +45,7 @@ from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.reading import Reading
-from byhand.errors import NotFound, Refused
+from byhand.errors import LogUnavailable, NotFound, Refused
 from byhand.evidence.bundle import make_bundle, sealed_payloads
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
@@ -70,6 +70,9 @@ class Who(Protocol):
         ...
 
 
+Answer = TypeVar("Answer")
+
+
 class Embedded:
     """See ``byhand.client.contract.Backend``."""
 
@@ -82,6 +85,7 @@ class Embedded:
         people: People,
         who: Who,
         close: Callable[[], None],
+        closed: Callable[[], bool],
     ) -> None:
         self.origin = journal.origin
         self._journal = journal
@@ -91,6 +95,7 @@ class Embedded:
         self._people = people
         self._who = who
         self._close = close
+        self._closed = closed
 
     def caller(self, scope: Scope = "act") -> Caller:
         """The signed-in person; raises LoginRequired when the session has ended or its key was revoked."""
@@ -112,31 +117,33 @@ class Embedded:
 
     def declare(self, declaration: Declaration, statement: str | None) -> Declared:
         """Record the intent."""
-        return self._administration.deciding(
-            lambda _: self._gate.declare(self.caller(), declaration, statement)
-        )
+        return self._deciding("act", lambda caller: self._gate.declare(caller, declaration, statement))
 
     async def declare_async(self, declaration: Declaration, statement: str | None) -> Declared:
         """As ``declare``, for a server's event loop."""
+        self._check_open()
         return await self._gate.declare_async(self.caller, declaration, statement)
 
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit."""
-        return self._administration.deciding(
-            lambda _: self._gate.permit(self.caller("redeem"), intervention, redeem)
-        )
+        return self._deciding("redeem", lambda caller: self._gate.permit(caller, intervention, redeem))
 
     def redeem(self, intervention: str, attempt: Attempt) -> Permitted:
         """Use the permit."""
-        return self._administration.deciding(
-            lambda _: self._gate.redeem(self.caller("redeem"), intervention, attempt)
-        )
+        return self._deciding("redeem", lambda caller: self._gate.redeem(caller, intervention, attempt))
 
     def conclude(self, intervention: str, outcome: Outcome) -> Concluded:
         """Record how it ended."""
-        return self._administration.deciding(
-            lambda _: self._gate.conclude(self.caller("redeem"), intervention, outcome)
-        )
+        return self._deciding("redeem", lambda caller: self._gate.conclude(caller, intervention, outcome))
+
+    def _deciding(self, scope: Scope, decide: Callable[[Caller], Answer]) -> Answer:
+        """Run ``decide`` for whoever is signed in, on one state of the home; raises LogUnavailable."""
+        self._check_open()
+        return self._administration.deciding(lambda _: decide(self.caller(scope)))
+
+    def _check_open(self) -> None:
+        if self._closed():
+            raise LogUnavailable("the home was closed meanwhile", advice="Open it again, then try once more.")
 
     def receipt(self, record: str) -> Receipt:
         """The receipt of a record, under an anchored checkpoint."""

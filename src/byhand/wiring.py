@@ -81,6 +81,7 @@ class Home:
     findings: Findings
     observing: Observing
     keeper: Keeper | None = None
+    closed: bool = False
 
     @property
     def origin(self) -> str:
@@ -104,6 +105,7 @@ class Home:
 
     def close(self) -> None:
         """Commit what waits and give everything back. Idempotent."""
+        self.closed = True
         if self.keeper is not None:
             self.keeper.close()
             self.keeper = None
@@ -324,7 +326,16 @@ def open_backend(
 ) -> Embedded:
     """The client's backend over an opened home, for whoever ``credential`` stands for; it closes the home."""
     bearer = Bearer(home.credentials, credential, on_behalf_of, address)
-    return Embedded(home.journal, home.administration, home.gate, home.views, home.people, bearer, home.close)
+    return Embedded(
+        home.journal,
+        home.administration,
+        home.gate,
+        home.views,
+        home.people,
+        bearer,
+        home.close,
+        lambda: home.closed,
+    )
 
 
 def open_desk(home: Home, credential: str, *, address: str | None = None) -> EmbeddedDesk:

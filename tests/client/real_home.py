@@ -11,11 +11,13 @@ import msgspec
 from byhand import clock, wiring
 from byhand.client.contract import Backend
 from byhand.client.interventions import Intervention, Means, Revert
+from byhand.client.looking import Read
 from byhand.client.places import place_of
 from byhand.client.reverting import Reverter
 from byhand.client.signing import Signer, make_key
 from byhand.client.speaking import sign_login
-from byhand.client.steps import Read, Request, SignerSource
+from byhand.client.steps import Request, SignerSource
+from byhand.client.unsent import Unsent
 from byhand.control.reasons import SHIPPED
 from byhand.embedded import Embedded
 from byhand.ids import new_record_id
@@ -43,6 +45,7 @@ class RealHome:
         self.key: Signer = make_key(self.key_path, ADA)
         self.signer: SignerSource | None = lambda: self.key
         self.reverter = Reverter()
+        self.unsent = Unsent()
         self._count = 0
         wiring.create_home(self.path, ORIGIN)
         self.home = wiring.open_home(self.path, environment=self.environ, start=False)
@@ -115,7 +118,12 @@ class RealHome:
         """Ada's backend, key and reverter."""
         chosen = backend or self.backend
         return Means(
-            backend=lambda: chosen, signer=self.signer, read=read, revert=revert, reverter=self.reverter
+            backend=lambda: chosen,
+            signer=self.signer,
+            read=read,
+            revert=revert,
+            reverter=self.reverter,
+            unsent=self.unsent,
         )
 
     def act(self, read: Read = None, *, revert: Revert = None, **changed: object) -> Intervention:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import pytest
 from real_home import ADA, ORIGIN, RealHome
 
 from byhand import clock
-from byhand.client import interventions, steps
+from byhand.client import concluding, interventions, looking, steps
 from byhand.client.contract import Backend, Permitted
 from byhand.client.interventions import Intervention
 from byhand.client.places import RegisteredPoint, Target
@@ -35,6 +37,7 @@ from byhand.errors import (
     Refused,
 )
 from byhand.probes.callable import CallableProbe
+from byhand.records import captured
 from byhand.records.actor import Via
 from byhand.records.intervention import Automation, FailedCheck
 from byhand.records.kinds import Intent, Outcome, Permit
@@ -433,7 +436,7 @@ def test_an_outcome_that_cannot_be_recorded_is_said_out_loud(
     home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The caller learns that the act happened, which one, and what to do; the body's error is chained."""
-    monkeypatch.setattr(interventions, "CONCLUDE_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(concluding, "CONCLUDE_PAUSES_SECONDS", (0.0, 0.0))
     tries: list[str] = []
 
     def gone(_: str, outcome: Outcome) -> Any:
@@ -455,7 +458,7 @@ def test_an_outcome_gets_through_when_the_log_comes_back(
     home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A log that is busy for a moment costs nothing but that moment."""
-    monkeypatch.setattr(interventions, "CONCLUDE_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(concluding, "CONCLUDE_PAUSES_SECONDS", (0.0, 0.0))
     answers = iter([LogUnavailable("busy")])
 
     def busy(*given: Any) -> Any:
@@ -479,6 +482,241 @@ def test_a_refused_outcome_is_said_out_loud_too(home: RealHome, engine: Engine) 
     act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
     with pytest.raises(OutcomeUnrecorded, match="settled"), act:
         engine.set("ACTIVE")
+
+
+# -- outcomes that do not get through at once
+
+
+def _reading(values: list[Any]) -> Any:
+    """A probe that reads each of ``values``, an exception being raised; the last one for ever."""
+
+    class Reading(CallableProbe):
+        def read(self) -> Any:
+            value = values.pop(0) if len(values) > 1 else values[0]
+            if isinstance(value, Exception):
+                raise value
+            return captured.capture(value)
+
+    return Reading(lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("after", "form"),
+    [
+        ({"k" * 400: {f"password{number}": "x" * 5 for number in range(200)}}, "redacted"),
+        ({"k" * 9_000: {"password": "hunter22"}}, "redacted"),
+        (ProbeFailed("bad\x00frame"), "unknown"),
+        (ProbeFailed("no such file \udcff"), "unknown"),
+    ],
+    ids=["many-secrets", "long-key", "nul", "surrogate"],
+)
+def test_a_value_that_no_record_can_hold_does_not_lose_the_outcome(
+    home: RealHome, after: Any, form: str
+) -> None:
+    """Whatever is read back, how the act ended is in the log."""
+    with home.act(_reading(["x", "x", after]), command="ab" * 32) as act:
+        pass
+    assert kinds(home, act)[-1] == "applied"
+    assert act.outcome.found is not None
+    assert act.outcome.found.form == form
+
+
+def test_a_found_value_that_the_log_refuses_is_left_out(home: RealHome, engine: Engine) -> None:
+    """The outcome is recorded without it, and says why."""
+
+    def picky(intervention: str, outcome: Outcome) -> Any:
+        if outcome.found is not None and outcome.found.form == "inline":
+            raise Invalid("this record is too large")
+        return home.backend.conclude(intervention, outcome)
+
+    backend = Interposed(home.backend, conclude=picky)
+    with Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend)) as act:
+        engine.set("ACTIVE")
+    assert act.outcome.found is not None
+    assert act.outcome.found.cause == "the value found cannot be recorded: this record is too large"
+    assert len(home.unsent) == 0
+
+
+def _gone_once(home: RealHome, error: BaseException, times: int) -> Interposed:
+    """A backend whose conclude raises ``error`` so many times, and works from then on."""
+    left = iter([error] * times)
+
+    def conclude(*given: Any) -> Any:
+        for one in left:
+            raise one
+        return home.backend.conclude(*given)
+
+    return Interposed(home.backend, conclude=conclude)
+
+
+def test_an_outcome_that_did_not_get_through_is_sent_before_the_next_act(
+    home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost while the process lives, and its target is not blocked by itself."""
+    monkeypatch.setattr(concluding, "CONCLUDE_PAUSES_SECONDS", (0.0,))
+    backend = _gone_once(home, LogUnavailable("disk full"), 2)
+    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
+    with pytest.raises(OutcomeUnrecorded), act:
+        engine.set("ACTIVE")
+    assert (kinds(home, act)[-1], len(home.unsent)) == ("redeemed", 1)
+    with home.act(engine.read, new="HALTED"):
+        engine.set("HALTED")
+    assert (kinds(home, act)[-1], len(home.unsent)) == ("applied", 0)
+
+
+def test_an_interrupt_in_the_pause_does_not_lose_the_outcome(
+    home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the log is busy: it is asked once more, then the interrupt goes on."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    backend = _gone_once(home, LogUnavailable("busy"), 1)
+    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
+    monkeypatch.setattr(concluding.time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt), act:
+        engine.set("ACTIVE")
+    assert kinds(home, act)[-1] == "applied"
+
+
+def test_a_backend_that_breaks_is_told_as_an_outcome_not_recorded(home: RealHome, engine: Engine) -> None:
+    """A fault in byhand itself neither hides the body's error nor loses the outcome."""
+    backend = _gone_once(home, ZeroDivisionError("oops"), 1)
+    act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
+    with pytest.raises(OutcomeUnrecorded, match="ZeroDivisionError: oops") as failure, act:
+        raise ValueError("engine says no")
+    assert isinstance(failure.value.__cause__, ValueError)
+    home.unsent.send(home.backend)
+    assert kinds(home, act)[-1] == "failed"
+
+
+def test_a_home_closed_inside_the_body_is_told_in_words(
+    home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller learns that the home was closed, and not what a database says of it."""
+    monkeypatch.setattr(concluding, "CONCLUDE_PAUSES_SECONDS", ())
+    with (
+        pytest.raises(OutcomeUnrecorded, match="the home was closed meanwhile"),
+        home.act(engine.read, new="ACTIVE"),
+    ):
+        home.home.close()
+
+
+def test_a_secret_repeated_in_its_value_does_not_stop_the_act(home: RealHome, engine: Engine) -> None:
+    """The before-state is the same at intent and permit, and no copy of the secret is in the log."""
+    engine.state = {"password": "s3cretpw", "backup": "mysqldump -ps3cretpw db", "max": 1}
+    after = {**engine.state, "max": 2}
+    with home.act(engine.read, new=after) as act:
+        engine.set(after)
+    assert act.outcome.as_declared is True
+    assert "s3cretpw" not in repr(home.records(act.id))
+
+
+def test_a_long_message_keeps_no_half_of_a_secret(home: RealHome) -> None:
+    """Where the search for secrets ends, a secret cut in two is not left standing."""
+    filler = "f" * ((looking.LOOKED_AT_MAX - len("RuntimeError: ") - 9) // 7)
+    value = {"filler": filler, "password": "hunter2hunter2"}
+    home.add_point("long", secrets=("/filler",), id="L-9")
+    act = home.act(lambda: value, place="long", new=value)
+    with pytest.raises(RuntimeError), act:
+        raise RuntimeError(filler * 7 + "hunter2hunter2 was refused")
+    assert "hunter2" not in str(act.outcome.error)
+
+
+def test_what_holds_secrets_does_not_show_them(home: RealHome) -> None:
+    """Tracebacks and debuggers print what stands in a repr: keys and values as read are left out."""
+    request = home.request("limit", new={"password": "hunter2hunter2"})
+    prepared = steps.declare_only(
+        home.backend, request, read=lambda: {"password": "hunter2hunter1"}, signer=home.signer
+    )
+    view = home.backend.point("limit")
+    assert view.mac_key not in repr(prepared) + repr(request) + repr(view) + str(view.__rich_repr__())
+    assert "hunter2" not in repr(prepared) + repr(request)
+    assert view.mac_key_id in repr(view)
+
+
+def test_two_threads_with_one_object_act_once(home: RealHome, engine: Engine) -> None:
+    """An intervention is entered by one of them; the other one is told that it was used."""
+    both = threading.Barrier(2)
+
+    def backend() -> Backend:
+        time.sleep(0.2)
+        return home.backend
+
+    act = Intervention(
+        home.request(new="ACTIVE"), dataclasses.replace(home.means(engine.read), backend=backend)
+    )
+    told: list[object] = []
+
+    def use() -> None:
+        both.wait()
+        try:
+            with act:
+                told.append("acted")
+                engine.set("ACTIVE")
+        except Invalid as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=use) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, told)) == ["acted", "this intervention was used already"]
+
+
+def test_a_signer_that_refuses_stops_high_risk_only(home: RealHome, engine: Engine) -> None:
+    """A locked agent is no key at hand: where the risk allows that, the server vouches for the person."""
+
+    class Locked:
+        fingerprint = home.key.fingerprint
+        public_key_blob = home.key.public_key_blob
+
+        def sign(self, *_: object) -> str:
+            raise Refused("the agent is locked")
+
+    home.add_point("watched", mode="observe", tier="critical", id="W-1")
+    home.signer = Locked  # type: ignore[assignment]
+    with home.act(engine.read, place="watched", new="ACTIVE") as act:
+        engine.set("ACTIVE")
+    assert intent(home, act).statement is None
+    with pytest.raises(Refused, match="locked"), home.act(engine.read, place="limit", new="X"):
+        pytest.fail("the body ran")
+
+
+def test_tickets_are_a_list(home: RealHome, engine: Engine) -> None:
+    """One text is refused: it would be recorded letter by letter."""
+    with (
+        pytest.raises(Invalid, match="/justification/tickets"),
+        home.act(engine.read, new="ACTIVE", tickets="OPS-1"),
+    ):
+        pytest.fail("the body ran")
+
+
+def test_a_task_that_a_decorated_function_leaves_behind_is_cancelled(home: RealHome, engine: Engine) -> None:
+    """It may have begun, so the outcome is unknown; it does not go on."""
+
+    async def main() -> None:
+        act = home.act(engine.read, new="ACTIVE")
+
+        async def later() -> None:
+            await asyncio.sleep(0.05)
+            engine.set("ACTIVE")
+
+        @act
+        def begin() -> object:
+            return asyncio.ensure_future(later())
+
+        with pytest.raises(Invalid, match="before its act ended"):
+            begin()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    assert engine.state == "HALTED"
+    last = [stored.record for stored in home.home.journal.reader.scan(0)][-1]
+    assert isinstance(last, Outcome)
+    assert last.result == "unknown"
 
 
 # -- decorators and async
@@ -755,6 +993,32 @@ def test_an_end_needs_a_revert_and_a_time_to_come(
         pytest.fail("the body ran")
 
 
+@pytest.mark.parametrize("until", [math.nan, math.inf, 1e20, 1e9, "15m", True, timedelta.max])
+def test_an_end_is_a_duration_or_a_time(home: RealHome, engine: Engine, until: Any) -> None:
+    """What is neither, or too far away, is refused with what to give instead."""
+    with (
+        pytest.raises(Invalid, match="/change/effective_until"),
+        home.act(engine.read, new="X", until=until, revert=["true"]),
+    ):
+        pytest.fail("the body ran")
+
+
+def test_a_change_whose_outcome_was_not_recorded_ends_all_the_same(
+    home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in effect, recorded or not: its revert is due, and what was not sent goes first."""
+    monkeypatch.setattr(concluding, "CONCLUDE_PAUSES_SECONDS", ())
+    backend = _gone_once(home, LogUnavailable("disk full"), 1)
+    means = home.means(engine.read, backend=backend, revert=lambda: engine.set("HALTED"))
+    act = Intervention(home.request(new="ACTIVE", until=5), means)
+    with pytest.raises(OutcomeUnrecorded), act:
+        engine.set("ACTIVE")
+    (reverted,) = home.reverter.run_due(clock.after(clock.now(), seconds=6))
+    assert reverted.outcome is not None
+    assert (engine.state, reverted.outcome.as_declared) == ("HALTED", True)
+    assert kinds(home, act)[-1] == "applied"
+
+
 def test_a_failed_act_is_not_reverted(home: RealHome, engine: Engine) -> None:
     """Nothing was changed as declared, so nothing is undone."""
     with pytest.raises(ValueError), home.act(engine.read, new="ACTIVE", until=60, revert=["true"]):
@@ -774,7 +1038,7 @@ def test_the_steps_can_be_taken_one_by_one(home: RealHome, engine: Engine) -> No
     steps.permit_only(home.backend, prepared.intervention)
     redeemed = steps.redeem_only(home.backend, prepared.intervention, place, read=engine.read)
     engine.set("ACTIVE")
-    concluded = steps.conclude_only(
+    concluded = concluding.conclude_only(
         home.backend, prepared.intervention, "applied", place, attempt=redeemed.attempt, read=engine.read
     )
     assert concluded.outcome.as_declared is True

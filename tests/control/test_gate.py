@@ -18,6 +18,7 @@ import pytest
 from byhand import clock, wiring
 from byhand.client.contract import Attempt, Permitted
 from byhand.client.executor import executor_name
+from byhand.control.settling import RUNNING_SECONDS_MAX
 from byhand.errors import (
     BeforeStateChanged,
     ByhandError,
@@ -712,6 +713,25 @@ def test_a_change_that_outstays_its_time_is_found(desk: Desk, monkeypatch: pytes
     assert desk.home.settle() == 1
     assert desk.home.settle() == 0
     assert desk.chain(intervention)[-1].verdict == "overdue"
+
+
+def test_an_act_that_says_nothing_for_long_becomes_unknown(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although its process lives: its target is free again, a change with an end is overdue, the truth still told."""
+    until = clock.after(clock.now(), seconds=300)
+    intervention = desk.declare(change=Change(original=HALTED, new=ACTIVE, effective_until=until))
+    desk.permit(intervention, desk.attempt(executor=executor_name()))
+    _later(monkeypatch, RUNNING_SECONDS_MAX)
+    assert desk.home.settle() == 0
+    _later(monkeypatch, RUNNING_SECONDS_MAX + 601)
+    assert desk.home.settle() == 1
+    assert desk.chain(intervention)[-1].result == "unknown"
+    assert desk.home.settle() == 1
+    assert desk.chain(intervention)[-1].verdict == "overdue"
+    desk.home.gate.conclude(desk.ada, intervention, desk.outcome(intervention))
+    assert desk.home.settle() == 0
+    assert desk.chain(intervention)[-1].result == "applied"
 
 
 # -- the log is not there

@@ -15,9 +15,10 @@ from byhand.cli.opened import Opened
 from byhand.cli.output import say
 from byhand.cli.places import place_from
 from byhand.client.interventions import Means
+from byhand.client.looking import look, read_or_unknown
 from byhand.client.places import Place, view_of
 from byhand.client.reverting import Reverter
-from byhand.client.steps import UNDECLARED, Request, look, read_or_unknown
+from byhand.client.steps import UNDECLARED, Request
 from byhand.errors import Fault, Invalid
 from byhand.records import captured, json_text
 from byhand.records.values import CapturedValue

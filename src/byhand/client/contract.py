@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from byhand.records.base import Part
 from byhand.records.intervention import Declaration, Mode, Tier
@@ -38,6 +38,14 @@ class PointView(Part, kw_only=True):
     mac_key_id: str
     intent_seconds: int = 600
     """An intent may stay open this long at most."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Everything but the key: tracebacks and debuggers print this."""
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "mac_key"]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"PointView({shown})"
 
 
 class Acknowledgement(Part, kw_only=True):

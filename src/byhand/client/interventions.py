@@ -11,6 +11,7 @@ import asyncio
 import functools
 import inspect
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -19,10 +20,12 @@ from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, cast
 
 from byhand import clock
-from byhand.client import steps
+from byhand.client import concluding, steps
 from byhand.client.contract import Attempt, Backend, Concluded, Declared, Permitted, Receipt
+from byhand.client.looking import Read, read_or_unknown, read_value
 from byhand.client.reverting import DueRevert, Reverter
-from byhand.client.steps import Prepared, Read, Request, SignerSource
+from byhand.client.steps import Prepared, Request, SignerSource
+from byhand.client.unsent import OF_THIS_PROCESS, Unsent
 from byhand.errors import (
     BeforeStateChanged,
     ByhandError,
@@ -31,7 +34,6 @@ from byhand.errors import (
     LogUnavailable,
     NotAsDeclared,
     NotPermitted,
-    OutcomeUnrecorded,
 )
 from byhand.ids import new_record_id
 from byhand.records import captured
@@ -40,11 +42,6 @@ from byhand.records.kinds import Outcome
 from byhand.records.values import CapturedValue
 
 READ_AGAIN_SECONDS = 1.0  # a permit that took longer than this to come is used only on a value read once more
-CONCLUDE_PAUSES_SECONDS = (
-    0.2,
-    1.0,
-    3.0,
-)  # another process may hold the home for a moment; the act is done anyway
 INTEGRATION = "byhand.client"
 REVERT_TIMEOUT_SECONDS = 300.0  # a revert command that takes longer hangs, and the change stays in effect
 
@@ -65,6 +62,7 @@ class Means:
     reverter: Reverter
     expected: CapturedValue | None = None
     """What the value must be before anything is declared (used by reverts)."""
+    unsent: Unsent = OF_THIS_PROCESS
 
 
 class Intervention:
@@ -85,6 +83,10 @@ class Intervention:
         _check_means(request, means)
         self._request = request
         self._means = means
+        self._entering = threading.Lock()
+        self._entered = False
+        self._unsure = False
+        self._found: CapturedValue | None = None
         self._backend: Backend | None = None
         self._prepared: Prepared | None = None
         self._attempt: Attempt | None = None
@@ -179,8 +181,8 @@ class Intervention:
 
         @functools.wraps(function)
         def carried_out(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-            with Intervention(self._request, self._means):
-                return _done(function(*args, **kwargs))
+            with Intervention(self._request, self._means) as act:
+                return act._done(function(*args, **kwargs))
 
         return carried_out
 
@@ -197,9 +199,12 @@ class Intervention:
     # -- before the body
 
     def _begin(self) -> None:
-        if self._backend is not None:
-            raise Invalid("this intervention was used already", advice="Make a new one for every act.")
+        with self._entering:  # two threads with one object: one of them acts
+            if self._entered:
+                raise Invalid("this intervention was used already", advice="Make a new one for every act.")
+            self._entered = True
         self._backend = self._means.backend()
+        self._means.unsent.send(self._backend)
         self._prepared = steps.declare_only(
             self._backend,
             self._request,
@@ -237,9 +242,7 @@ class Intervention:
     @staticmethod
     def _check_still(prepared: Prepared, attempt: Attempt) -> None:
         sight = prepared.sight
-        found = sight.redactor.value(
-            steps.read_value(sight) if sight.serious else steps.read_or_unknown(sight)
-        )
+        found = sight.redactor.value(read_value(sight) if sight.serious else read_or_unknown(sight))
         if sight.view.mode == "enforce" and not captured.same(found, attempt.before, sight.view.point.ignore):
             raise BeforeStateChanged("the target changed while the permit was on its way")
 
@@ -248,7 +251,7 @@ class Intervention:
         prepared = self._known(self._prepared)
         if self._permitted is None and prepared.declared.approvals_missing:
             return  # it waits for approvals: it may still be carried out
-        outcome = steps.outcome_of(
+        outcome = concluding.outcome_of(
             prepared.sight,
             prepared.intervention,
             "abandoned",
@@ -263,27 +266,33 @@ class Intervention:
     def _end(self, error: BaseException | None) -> None:
         prepared = self._known(self._prepared)
         try:
-            outcome = self._outcome(prepared, error)
-        except (
-            BaseException
-        ) as interruption:  # Ctrl-C while reading back: what is known is recorded all the same
-            outcome = self._outcome(prepared, error, unread="reading the value back was interrupted")
-            self._concluded = self._conclude(prepared.intervention, outcome, error or interruption)
-            if error is None:
+            self._record(prepared, error)
+        finally:
+            if error is None:  # recorded or not, the change is in effect and has to end
                 self._schedule_revert(prepared)
-            raise
-        self._concluded = self._conclude(prepared.intervention, outcome, error)
         if error is None:
-            self._schedule_revert(prepared)
             self._tell_difference(prepared)
+
+    def _record(self, prepared: Prepared, error: BaseException | None) -> None:
+        interruption: BaseException | None = None
+        try:
+            outcome = self._outcome(prepared, error)
+        except BaseException as caught:  # noqa: BLE001 - Ctrl-C while reading back: raised once what is known is recorded
+            interruption = caught
+            outcome = self._outcome(prepared, error, unread="reading the value back was interrupted")
+        self._found = outcome.found
+        cause = error or interruption
+        self._concluded = concluding.record(self._known(self._backend), self._means.unsent, outcome, cause)
+        if interruption is not None:
+            raise interruption
 
     def _outcome(
         self, prepared: Prepared, error: BaseException | None, *, unread: str | None = None
     ) -> Outcome:
-        return steps.outcome_of(
+        return concluding.outcome_of(
             prepared.sight,
             prepared.intervention,
-            "applied" if error is None else "failed",
+            "applied" if error is None else "unknown" if self._unsure else "failed",
             attempt=self._known(self._attempt).attempt,
             declared=prepared.declaration.change.new,
             error=_description(error) if error is not None else None,
@@ -298,20 +307,23 @@ class Intervention:
                 f"{captured.render(found)}, declared was {captured.render(declared)}"
             )
 
-    def _conclude(self, intervention: str, outcome: Outcome, error: BaseException | None) -> Concluded:
-        """Record the outcome; its id makes asking again harmless."""
-        backend = self._known(self._backend)
-        for pause in CONCLUDE_PAUSES_SECONDS:
-            try:
-                return backend.conclude(intervention, outcome)
-            except LogUnavailable:
-                time.sleep(pause)
-            except ByhandError as refusal:
-                raise OutcomeUnrecorded(intervention, outcome.result, str(refusal)) from error or refusal
-        try:
-            return backend.conclude(intervention, outcome)
-        except ByhandError as failure:
-            raise OutcomeUnrecorded(intervention, outcome.result, str(failure)) from error or failure
+    def _done(self, result: Result) -> Result:
+        """The result of an act that is over; one that goes on would act after its outcome."""
+        if inspect.isgenerator(result) or inspect.isasyncgen(result) or inspect.iscoroutine(result):
+            if not inspect.isasyncgen(result):
+                result.close()
+            what = "the decorated function returned before its act began"
+        elif inspect.isawaitable(
+            result
+        ):  # a task may have begun: cancelled, and nobody knows how far it came
+            self._unsure = True
+            if (cancel := getattr(result, "cancel", None)) is not None:
+                cancel()
+            what = "the decorated function returned before its act ended"
+        else:
+            return result
+        fault = Fault("/body", f"returned a {type(result).__name__}", "decorate the async function itself")
+        raise Invalid(what, (fault,))
 
     # -- changes that end by themselves
 
@@ -333,25 +345,12 @@ class Intervention:
             via=Via(kind="integration", id=INTEGRATION),
             collected="inherited",
         )
-        found = self.outcome.found
+        found = self._found
         known = found is not None and found.form != "unknown"
         means = replace(self._means, revert=None, expected=found if known else None)
         with Intervention(request, means) as act:
             _run_revert(self._means.revert)
         return act.outcome
-
-
-def _done(result: Result) -> Result:
-    """The result of an act that is over; a coroutine or generator would only begin after the outcome."""
-    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
-        raise Invalid(
-            "the decorated function returned before its act began",
-            (Fault("/body", f"returned a {type(result).__name__}", "decorate the async function itself"),),
-        )
-    return result
 
 
 def _check_means(request: Request, means: Means) -> None:

@@ -6,6 +6,8 @@ Pending reverts live in this process alone. When it ends first, byhand finds the
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ RETRY_SECONDS = (
     30.0  # a revert that failed is tried again, twice within the minute before it counts as overdue
 )
 POLL_SECONDS = 0.5  # how late the thread may be
+logger = logging.getLogger("byhand.reverts")
 
 
 @dataclass(slots=True)
@@ -43,22 +46,34 @@ class Reverted:
 
 
 class Reverter:
-    """The reverts of one process. Thread-safe; each one is run by one caller at a time."""
+    """The reverts of one process. Thread-safe; each one is run by one caller at a time.
+
+    A forked child starts without its parent's: they would be run twice.
+    """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._waiting: list[DueRevert] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def _own(self) -> threading.Lock:
+        if self._process != os.getpid():  # the lock may be held by a thread that is not in this process
+            self._begin()
+        return self._lock
+
     def add(self, revert: DueRevert) -> None:
         """Run ``revert`` when it is due."""
-        with self._lock:
+        with self._own():
             self._waiting.append(revert)
 
     def pending(self) -> tuple[tuple[str, str], ...]:
         """When and of which intervention, soonest first."""
-        with self._lock:
+        with self._own():
             return tuple(sorted((one.due, one.caused_by) for one in self._waiting))
 
     def run_due(self, now: str | None = None) -> tuple[Reverted, ...]:
@@ -68,10 +83,20 @@ class Reverter:
         undo that person's change.
         """
         moment = clock.now() if now is None else now
-        with self._lock:
-            due = sorted((one for one in self._waiting if one.due <= moment), key=lambda one: one.due)
-            self._waiting = [one for one in self._waiting if one.due > moment]
-        return tuple(self._run(one, moment) for one in due)
+        ended: list[Reverted] = []
+        while (
+            one := self._next(moment)
+        ) is not None:  # one at a time: what stops one leaves the others waiting
+            ended.append(self._run(one, moment))
+        return tuple(ended)
+
+    def _next(self, moment: str) -> DueRevert | None:
+        with self._own():
+            due = [one for one in self._waiting if one.due <= moment]
+            soonest = min(due, key=lambda one: one.due, default=None)
+            if soonest is not None:
+                self._waiting.remove(soonest)
+            return soonest
 
     def _run(self, revert: DueRevert, moment: str) -> Reverted:
         try:
@@ -87,20 +112,27 @@ class Reverter:
 
     def start(self, report: Callable[[Reverted], None]) -> None:
         """Run due reverts in a thread of their own; ``report`` is called there with what became of each."""
-        if self._thread is not None:
-            return
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._work, args=(report,), name="byhand-reverts", daemon=True)
-        self._thread.start()
+        with self._own():
+            if self._thread is not None and self._thread.is_alive():
+                return
+            self._stopping.clear()
+            self._thread = threading.Thread(
+                target=self._work, args=(report,), name="byhand-reverts", daemon=True
+            )
+            self._thread.start()
 
     def _work(self, report: Callable[[Reverted], None]) -> None:
         while not self._stopping.wait(POLL_SECONDS):
             for one in self.run_due():
-                report(one)
+                try:
+                    report(one)
+                except Exception:
+                    logger.exception("what became of the revert of %s could not be reported", one.caused_by)
 
     def stop(self) -> None:
         """End the thread after the revert it is at; what is pending stays pending."""
-        thread, self._thread = self._thread, None
-        self._stopping.set()
+        with self._own():
+            thread, self._thread = self._thread, None
+            self._stopping.set()
         if thread is not None:
             thread.join()

@@ -1,50 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of an intervention, one function each: look, declare, permit, redeem, conclude.
+"""The steps of an intervention up to the act, one function each: declare, permit, redeem.
 
 ``with`` blocks, ``byhand run`` and scripts that take the steps one by one all go through these.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-import msgspec
-
 from byhand import clock
-from byhand.client.contract import Attempt, Backend, Concluded, Declared, Permitted, PointView
+from byhand.client.contract import Attempt, Backend, Declared, Permitted
 from byhand.client.executor import executor_name
-from byhand.client.places import Place, RegisteredPoint, view_of
+from byhand.client.looking import Read, Sight, look, read_or_unknown, read_value
+from byhand.client.places import Place, RegisteredPoint
 from byhand.client.speaking import sign_intent
-from byhand.errors import BeforeStateChanged, ByhandError, Fault, Invalid, ProbeFailed, Refused
+from byhand.errors import BeforeStateChanged, ByhandError, Fault, Invalid, Refused
 from byhand.ids import new_record_id
-from byhand.probes import open_probe
-from byhand.probes.callable import CallableProbe
-from byhand.probes.contract import Probe
 from byhand.records import captured, codec
 from byhand.records.actor import Via
-from byhand.records.intervention import Automation, Change, Declaration, Justification, Target, Tier, Times
-from byhand.records.kinds import SCHEMA_VERSION, Outcome
+from byhand.records.intervention import Automation, Change, Declaration, Justification, Target, Times
 from byhand.records.values import CapturedValue
-from byhand.records.visible import visible
-from byhand.redaction import Redactor
 
 if TYPE_CHECKING:
     from byhand.client.signing import Signer
 
+UNTIL_SECONDS_MAX = 366 * 86_400  # a change that is to last longer than a year does not end by itself
 INTENT_SECONDS = 600.0  # as long as a permit may live: what is declared now is done now
-ERROR_LENGTH_MAX = (
-    1_000  # characters of a failed act's message; the whole of it belongs into the system's own log
-)
-ERROR_LOOKED_AT_MAX = 16_000  # characters searched for secrets before the message is cut
-SERIOUS_TIERS: frozenset[Tier] = frozenset({"high", "critical"})
-
-Read: TypeAlias = Callable[[], object] | Probe | str | None
-"""How to read the value: a function, a probe, a probe's address; ``None``: the point's own probe."""
 Until: TypeAlias = datetime | timedelta | float | None
 """When the change is to end: an aware ``datetime``, or a duration (``timedelta``, or seconds)."""
 SignerSource: TypeAlias = Callable[[], "Signer"]
@@ -69,9 +56,9 @@ class Request:
     reason: str
     notes: str
     action: str | None = None
-    new: object = UNDECLARED
+    new: object = field(default=UNDECLARED, repr=False)
     until: Until = None
-    tickets: tuple[str, ...] = ()
+    tickets: Sequence[str] = ()
     same_as: str | None = None
     caused_by: str | None = None
     automation: Automation | None = None
@@ -83,72 +70,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """A place as looked at: byhand's view of it, how its value is read, and what is taken out of values."""
-
-    view: PointView
-    probe: Probe | None
-    read_by: Literal["probe", "caller"]
-    redactor: Redactor
-
-    @property
-    def serious(self) -> bool:
-        """Whether its gate wants a signed intent and a value that was really read."""
-        return self.view.tier in SERIOUS_TIERS and self.view.mode == "enforce"
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """An intent in the log. ``original`` is as read, secrets included: it never leaves the process."""
 
     sight: Sight
     declaration: Declaration
-    original: CapturedValue
+    original: CapturedValue = field(repr=False)
     declared: Declared
 
     @property
     def intervention(self) -> str:
         """The intervention's id."""
         return self.declared.intervention
-
-
-# -- look
-
-
-def look(backend: Backend, place: Place, action: str | None, read: Read) -> Sight:
-    """Ask byhand about ``place`` and find its probe. Raises NotFound, Invalid, LoginRequired."""
-    view = view_of(backend, place, action)
-    probe, read_by = _reader(view, read)
-    redactor = Redactor(view.point.secrets, bytes.fromhex(view.mac_key), view.mac_key_id)
-    return Sight(view, probe, read_by, redactor)
-
-
-def _reader(view: PointView, read: Read) -> tuple[Probe | None, Literal["probe", "caller"]]:
-    if isinstance(read, str):
-        return open_probe(read), "caller"
-    if isinstance(read, Probe):
-        return read, "caller"
-    if read is not None:
-        return CallableProbe(read), "caller"
-    return (open_probe(view.point.probe), "probe") if view.point.probe is not None else (None, "probe")
-
-
-def read_value(sight: Sight) -> CapturedValue:
-    """The value now, secrets included; raises ProbeFailed."""
-    if sight.probe is None:
-        advice = "Pass read=..., or register the point with a probe."
-        raise ProbeFailed("nobody said how this target's value is read", advice=advice)
-    return sight.probe.read()
-
-
-def read_or_unknown(sight: Sight) -> CapturedValue:
-    """The value now, secrets included, or ``unknown`` with the cause, also where the probe is broken."""
-    try:
-        return read_value(sight)
-    except ProbeFailed as error:
-        return captured.unknown(str(error)[:ERROR_LENGTH_MAX])
-    except Exception as error:  # noqa: BLE001 - after the act its outcome must be recorded, whatever a probe does
-        return captured.unknown(f"the probe broke with {type(error).__name__}")
 
 
 # -- declare
@@ -236,22 +169,41 @@ def effective_until(until: Until, now: str) -> str | None:
     """``until`` as record time; raises Invalid when it has no time zone or does not lie in the future."""
     if until is None:
         return None
-    if isinstance(until, datetime):
-        if until.tzinfo is None:
-            raise _until_fault("has no time zone", "use datetime.now(UTC) + timedelta(minutes=15)")
-        moment = clock.write(until)
-    else:
-        seconds = until.total_seconds() if isinstance(until, timedelta) else float(until)
-        moment = clock.write(clock.parse(now) + timedelta(seconds=seconds))
+    seconds = _seconds(until, now)
+    if seconds > UNTIL_SECONDS_MAX:
+        raise _until_fault(
+            f"is more than {UNTIL_SECONDS_MAX // 86_400} days away", "declare a change that stays"
+        )
+    moment = clock.write(clock.parse(now) + timedelta(seconds=seconds)) if seconds > 0 else now
     if moment <= now:
         raise _until_fault("does not lie in the future", "give a later time")
     return moment
+
+
+def _seconds(until: object, now: str) -> float:
+    """How far away ``until`` is; whoever calls may have read it from a file, so its type is looked at."""
+    if isinstance(until, datetime):
+        if until.tzinfo is None:
+            raise _until_fault("has no time zone", "use datetime.now(UTC) + timedelta(minutes=15)")
+        return (until - clock.parse(now)).total_seconds()
+    if isinstance(until, timedelta):
+        return until.total_seconds()
+    if isinstance(until, int | float) and not isinstance(until, bool) and math.isfinite(until):
+        return until
+    raise _until_fault("is no time and no duration", "give seconds, a timedelta or an aware datetime")
 
 
 def _until_fault(message: str, advice: str) -> Invalid:
     return Invalid(
         "the end of this change is not valid", (Fault("/change/effective_until", message, advice),)
     )
+
+
+def _tickets(tickets: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tickets, str):  # a sequence too: it would be recorded letter by letter
+        fault = Fault("/justification/tickets", "is one text, not a list of tickets", f"give [{tickets!r}]")
+        raise Invalid("the tickets are not valid", (fault,))
+    return tuple(tickets)
 
 
 def _justification(request: Request, now: str) -> Justification:
@@ -261,7 +213,7 @@ def _justification(request: Request, now: str) -> Justification:
         given_at=now,
         collected=request.collected,
         written_by=request.written_by,
-        tickets=tuple(request.tickets),
+        tickets=_tickets(request.tickets),
         same_as=request.same_as,
     )
 
@@ -282,12 +234,11 @@ def _statement(
         advice = "Name your key: byhand.configure(key=...), --key, or load it with ssh-add."
         raise Refused(f"{sight.view.tier} risk: the intent must be signed by your own key", advice=advice)
     try:
-        found = signer()
-    except ByhandError:
+        return sign_intent(origin, declaration, signer())
+    except ByhandError:  # no key at hand, or one that refuses: a locked agent, a token not touched
         if sight.serious:
             raise
         return None
-    return sign_intent(origin, declaration, found)
 
 
 # -- permit and redeem
@@ -332,70 +283,3 @@ def redeem_only(
     """
     sight = look(backend, place, action, read)
     return backend.redeem(intervention, make_attempt(sight, executor=executor, attempt=attempt))
-
-
-# -- conclude
-
-
-def outcome_of(
-    sight: Sight,
-    intervention: str,
-    result: Literal["applied", "failed", "abandoned", "unknown"],
-    *,
-    attempt: str | None,
-    declared: CapturedValue | None = None,
-    error: str | None = None,
-    unread: str | None = None,
-) -> Outcome:
-    """The outcome, with the value read back now (not for an abandoned act: nothing was done).
-
-    ``unread``: why the value is not read back, when it is not.
-    """
-    if unread is not None:
-        found: CapturedValue | None = captured.unknown(unread)
-    else:
-        found = None if result == "abandoned" else read_or_unknown(sight)
-    outcome = Outcome(
-        id=new_record_id(),
-        schema=SCHEMA_VERSION,
-        intervention=intervention,
-        times=times(clock.now()),
-        result=result,
-        found=found,
-        error=error[:ERROR_LOOKED_AT_MAX] if error else None,
-        read_by=sight.read_by,
-        attempt=attempt,
-    )
-    outcome = sight.redactor.outcome(outcome)
-    return msgspec.structs.replace(
-        outcome,
-        as_declared=_as_declared(sight, outcome, declared),
-        # Cut last, half a secret hides; what a record cannot hold, a NUL or half a character, is escaped.
-        error=visible(outcome.error, keep="\n\t")[:ERROR_LENGTH_MAX] if outcome.error else None,
-    )
-
-
-def _as_declared(sight: Sight, outcome: Outcome, declared: CapturedValue | None) -> bool | None:
-    """Whether the value found is the declared one, as far as can be said; the gate judges again."""
-    found = outcome.found
-    if outcome.result != "applied" or declared is None or found is None or found.form == "unknown":
-        return None
-    return captured.same(found, declared, sight.view.point.ignore)
-
-
-def conclude_only(
-    backend: Backend,
-    intervention: str,
-    result: Literal["applied", "failed", "abandoned", "unknown"],
-    place: Place,
-    *,
-    action: str | None = None,
-    attempt: str | None = None,
-    read: Read = None,
-    error: str | None = None,
-) -> Concluded:
-    """Read the value back and record how it ended."""
-    sight = look(backend, place, action, read)
-    return backend.conclude(
-        intervention, outcome_of(sight, intervention, result, attempt=attempt, error=error)
-    )

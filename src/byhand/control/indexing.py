@@ -148,8 +148,10 @@ def _with_due(row: InterventionRow, record: Record) -> InterventionRow:
     if isinstance(record, Permit) and record.phase == "redeemed":
         return row._replace(due=record.expires or "", executor=record.executor or "")
     if isinstance(record, Outcome):
-        return row._replace(due=row.until if record.result == "applied" else "", executor="")
-    return row._replace(due="") if isinstance(record, Finding) and record.verdict == OVERDUE else row
+        return row._replace(due=row.until if record.result in ("applied", "unknown") else "", executor="")
+    if isinstance(record, Finding) and record.verdict == OVERDUE:
+        return row._replace(due="", until="")  # said once
+    return row
 
 
 def _words(record: Record) -> str:

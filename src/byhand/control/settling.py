@@ -27,6 +27,7 @@ BYHAND = "byhand"
 CAUSE_LENGTH_MAX = (
     1_000  # characters of why a value could not be read; the rest is in the probe's own messages
 )
+RUNNING_SECONDS_MAX = 4 * 3_600  # half a shift: an act that says nothing for longer blocks its target in vain
 
 
 class Settling:
@@ -82,8 +83,8 @@ class Settling:
         """What is to be said of an intervention at ``now``, if anything.
 
         1 declared and its time is over: lapsed; 2 permitted, unused, time over: lapsed; 3 redeemed and its
-        executor is gone, or its time is long over: unknown, with the value found now; 4 still in effect
-        after its end: overdue.
+        executor is gone, or its time is over, for one that still runs long over: unknown, with the value
+        found now; how it really ended may be told afterwards; 4 in effect after its end, or perhaps: overdue.
         """
         _, intent = chain.intent
         phase = chain.state.phase
@@ -95,14 +96,15 @@ class Settling:
         redeemed = chain.permit("redeemed")
         if phase == "redeemed" and redeemed is not None:  # 3
             running = self._alive(redeemed[1].executor or "")
-            over = (redeemed[1].expires or "") <= now
-            if running is False or (running is None and over):
+            patience = RUNNING_SECONDS_MAX if running else 0
+            over = clock.after(redeemed[1].expires or now, seconds=patience) <= now
+            if running is False or over:
                 return self._outcome(
                     chain, "unknown", "whoever carried it out never said how it ended", found=True
                 )
         until = intent.declaration.change.effective_until
         if (
-            phase == "applied"
+            phase in ("applied", "unknown")
             and until is not None
             and due_after(until) <= now
             and not self._reverted(intent.id)

@@ -28,7 +28,7 @@ class InterventionRow(NamedTuple):
     due: str
     """When something must be said of it, if nobody does: intent, permit or effect ends. Empty: never."""
     until: str
-    """When a time-limited change counts as overdue; becomes ``due`` once it is applied."""
+    """When a time-limited change counts as overdue; becomes ``due`` once it is applied, or may be."""
     executor: str
     caused_by: str
     state: bytes

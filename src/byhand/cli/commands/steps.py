@@ -11,7 +11,7 @@ from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show
 from byhand.cli.places import place_of_intent
 from byhand.cli.wishes import NOTHING_INTENDED, Intended, attempt
-from byhand.client import steps
+from byhand.client import concluding, steps
 from byhand.client.contract import Acknowledgement, Concluded
 from byhand.client.interventions import Means
 from byhand.client.steps import Prepared, Request
@@ -190,7 +190,7 @@ def conclude(
         found = one.desk.resolve(id_)
         intended = one.desk.intended(found)
         intent = intended.intent
-        concluded = steps.conclude_only(
+        concluded = concluding.conclude_only(
             one.backend,
             found,
             result,
