@@ -134,3 +134,51 @@ except byhand.LogUnavailable as error:
     out = run(code, XDG_STATE_HOME=str(tmp_path / "state"))
     assert out.startswith("True Ask an officer")
     assert "byhand init" in out
+
+
+def test_a_fork_beside_a_thread_inside_the_client_does_not_hang(isolated: Path, tmp_path: Path) -> None:
+    """The child's lock is its own, and so are its reverts, whatever the parent's threads were at."""
+    code = f"""
+import os, signal, threading, warnings, byhand
+client = byhand._client
+parents = client.reverter()
+held, go = threading.Event(), threading.Event()
+def hold():
+    with client._lock:
+        held.set()
+        go.wait(20)
+threading.Thread(target=hold).start()
+held.wait()
+warnings.simplefilter("ignore", DeprecationWarning)
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    byhand.configure(home={str(tmp_path)!r})
+    os._exit(0 if client.reverter() is not parents else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+go.set()
+"""
+    assert run(code).split() == ["0"]
+
+
+def test_a_home_whose_due_work_fails_is_opened_anew_the_next_time(isolated: Path, tmp_path: Path) -> None:
+    """What was not settled is not used: the next call opens the home again, and settles it."""
+    code = f"""
+import pathlib, byhand
+from real_home import RealHome
+from byhand import wiring
+made = RealHome(pathlib.Path({str(tmp_path)!r})); made.add_point(); made.close()
+byhand.configure(home=made.path, key=made.key_path)
+settle, tries = wiring.Home.settle, []
+def failing(home):
+    tries.append(home)
+    if len(tries) == 1:
+        raise byhand.LogUnavailable("disk full")
+    return settle(home)
+wiring.Home.settle = failing
+try:
+    byhand.point("mm7-breaker").owner
+except byhand.LogUnavailable:
+    print(byhand.point("mm7-breaker").owner, len(tries), tries[0].closed)
+"""
+    assert run(code, XDG_STATE_HOME=str(tmp_path / "state")).split() == ["ada.lovelace", "2", "True"]

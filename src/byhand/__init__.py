@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from byhand.client.contract import Backend
     from byhand.client.interventions import Intervention, Means, Revert
+    from byhand.client.looking import Read
     from byhand.client.places import Place, RegisteredPoint, Target
     from byhand.client.reverting import Reverted, Reverter
     from byhand.client.signing import Signer
-    from byhand.client.steps import Read, Until
+    from byhand.client.steps import Until
     from byhand.errors import (
         BeforeStateChanged,
         ByhandError,
@@ -162,7 +163,7 @@ def intervention(
         notes=notes,
         new=UNDECLARED if new is ... else new,
         until=until,
-        tickets=tuple(tickets),
+        tickets=tickets,
         same_as=same_as,
         caused_by=caused_by,
         automation=automation,
@@ -219,6 +220,13 @@ class _Client:
                 self._reverter = Reverter()
             return self._reverter
 
+    def after_fork(self) -> None:
+        """A forked child has one thread: the lock may be held by another one of the parent's, for ever."""
+        from threading import RLock
+
+        self._lock = RLock()
+        self._reverter = None
+
     def means(self, *, read: Read, revert: Revert) -> Means:
         from byhand.client.interventions import Means
 
@@ -266,12 +274,17 @@ class _Client:
         from byhand.client.settings_file import client_settings
         from byhand.wiring import open_home
 
-        self._home = open_home(client_settings(**self._chosen, environ=os.environ).home)
-        self._home.settle()
-        if self._keep:
-            self._home.keep()
+        home = open_home(client_settings(**self._chosen, environ=os.environ).home)
+        try:
+            home.settle()
+            if self._keep:
+                home.keep()
+        except BaseException:
+            home.close()
+            raise
         atexit.register(self.close)
-        return self._home
+        self._home = home
+        return home
 
     def _sign_in(self, home: Home) -> Backend:
         import os
@@ -308,9 +321,25 @@ class _Client:
         import os
 
         with self._lock:
-            home, self._home, self._backend = self._home, None, None
-            if home is not None and self._process == os.getpid():
-                home.close()
+            home, self._home = self._home, None
+            backend, self._backend = self._backend, None
+            if home is None or self._process != os.getpid():
+                return
+            if backend is not None:
+                from byhand.client.unsent import OF_THIS_PROCESS
+
+                OF_THIS_PROCESS.send(backend)
+            home.close()
 
 
 _client = _Client()
+
+
+def _at_forks() -> None:
+    import os
+
+    if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+        os.register_at_fork(after_in_child=_client.after_fork)
+
+
+_at_forks()

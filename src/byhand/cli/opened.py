@@ -25,6 +25,7 @@ from byhand.client.session_file import SavedSession, SessionFile
 from byhand.client.settings_file import ClientSettings, client_settings, read_token
 from byhand.client.signing import Signer, find_signer
 from byhand.client.speaking import sign_login
+from byhand.client.unsent import OF_THIS_PROCESS
 from byhand.control.identity import Caller
 from byhand.embedded import Embedded
 from byhand.errors import Invalid, LoginRequired, NotFound, SharedAccount
@@ -112,6 +113,11 @@ class Opened(ABC):
                 key_path=self.settings.key, fingerprint=fingerprint, environ=os.environ
             )
         return self._signer
+
+    def send_unsent(self) -> None:
+        """An outcome that did not get through before is sent once more, before the process ends."""
+        if self._entered is not None:
+            OF_THIS_PROCESS.send(self._entered[0])
 
     def _kept_token(self) -> str | None:
         """A token from a file, or the stored session's; ``None`` where each command signs in by itself."""
@@ -280,6 +286,7 @@ def opened(common: Common) -> Iterator[Opened]:
             remember(remote)
             yield remote
         finally:
+            remote.send_unsent()
             remote.line.close()
         return
     home = wiring.open_home(settings.home)
@@ -287,7 +294,10 @@ def opened(common: Common) -> Iterator[Opened]:
         home.settle()
         one = AtHome(home, settings)
         remember(one)
-        yield one
+        try:
+            yield one
+        finally:
+            one.send_unsent()
     finally:
         home.close()
 
