@@ -88,6 +88,14 @@ class Opened(ABC):
         """The reader's desk, likewise."""
         return self._signed_in()[1]
 
+    def signed_in(self) -> Embedded:
+        """The backend, signed in to anew where the session has ended meanwhile."""
+        try:
+            self.backend.identity()
+        except LoginRequired:
+            return self.sign_in()[0]
+        return self.backend
+
     @property
     def caller(self) -> Caller:
         """The person signed in at a home; raises Invalid where there is only a server."""

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeVar
@@ -24,6 +27,11 @@ from byhand.records import captured, json_text
 from byhand.records.values import CapturedValue
 
 Answer = TypeVar("Answer")
+FOR_SECONDS_MAX = (
+    86_400  # a day: byhand stays in the foreground meanwhile, and no terminal stays open for longer
+)
+_DURATION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600}
 
 
 @Parameter(name="*")
@@ -71,6 +79,55 @@ class Intended:
 NOTHING_INTENDED = Intended()
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """The options that say for how long a change is to last, and how it is undone."""
+
+    lasting: Annotated[
+        str | None, Parameter(name="--for", help="For how long, e.g. 90s, 15m or 2h; needs --revert.")
+    ] = None
+    revert: Annotated[
+        str | None, Parameter(help="The command that undoes it when the time is over; needs --for.")
+    ] = None
+
+    def of(self, wish: Wish) -> Wish:
+        """``wish`` with its end; raises Invalid."""
+        if self.lasting is None and self.revert is None:
+            return wish
+        faults = []
+        if self.lasting is None:
+            faults.append(Fault("/for", "is missing", "say for how long: --for 15m"))
+        elif _seconds(self.lasting) is None:
+            faults.append(Fault("/for", "is no duration up to a day", "write 90s, 15m or 2h"))
+        if self.revert is None:
+            faults.append(Fault("/revert", "is missing", 'say how it is undone: --revert "COMMAND"'))
+        elif _command(self.revert) is None:
+            faults.append(Fault("/revert", "is no command that can be run here", "check its quotes and PATH"))
+        if faults:
+            raise Invalid("a change that ends by itself needs an end and a way back", tuple(faults))
+        return replace(wish, seconds=_seconds(self.lasting or ""), revert=_command(self.revert or ""))
+
+
+def _seconds(duration: str) -> float | None:
+    """How long ``duration`` is; ``None`` for what is none, or is too long."""
+    match = _DURATION.fullmatch(duration.strip())
+    seconds = int(match["count"]) * _SECONDS[match["unit"]] if match else 0
+    return seconds if 0 < seconds <= FOR_SECONDS_MAX else None
+
+
+def _command(line: str) -> tuple[str, ...] | None:
+    """The words of a command line, as a shell would split them; ``None`` where there is no such program."""
+    try:
+        words = tuple(shlex.split(line))
+    except ValueError:
+        return None
+    return words if words and shutil.which(words[0]) is not None else None
+
+
+NOT_LIMITED = Limited()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the person wants, as far as it was written."""
@@ -83,6 +140,9 @@ class Wish:
     probe: str | None = None
     ticket: tuple[str, ...] = ()
     same_as: str | None = None
+    seconds: float | None = None
+    """For how long it is to last."""
+    revert: tuple[str, ...] | None = None
 
 
 def attempt(one: Opened, wish: Wish, act: Callable[[Request, Means], Answer]) -> Answer:
@@ -132,6 +192,7 @@ def _request(one: Opened, wish: Wish, collected: Literal["prompt", "argument"]) 
         reason=wish.reason or "",
         notes=wish.notes or "",
         new=UNDECLARED if wish.new is None else _new_value(one, wish, wish.new),
+        until=wish.seconds,
         tickets=wish.ticket,
         same_as=one.desk.resolve(wish.same_as) if wish.same_as is not None else None,
         collected=collected,
@@ -159,5 +220,6 @@ def typed_value(text: str) -> CapturedValue:
 
 
 def _means(one: Opened, wish: Wish) -> Means:
-    backend = one.backend
-    return Means(backend=lambda: backend, signer=one.signer, read=wish.probe, reverter=Reverter())
+    return Means(
+        backend=one.signed_in, signer=one.signer, read=wish.probe, revert=wish.revert, reverter=Reverter()
+    )

@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``byhand run``: a command under a permit, with a reason; its exit code is its own."""
+"""``byhand run``: a command under a permit, with a reason, for a while if need be; its exit code is its own."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, NoReturn
 
 from cyclopts import Parameter
 
+from byhand import clock
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened, remember
 from byhand.cli.output import say
-from byhand.cli.wishes import NOTHING_INTENDED, Intended, attempt
+from byhand.cli.wishes import NOT_LIMITED, NOTHING_INTENDED, Intended, Limited, attempt
 from byhand.client.commands import CommandResult, run_command
-from byhand.errors import Invalid
+from byhand.client.interventions import Means
+from byhand.client.reverting import Reverter
+from byhand.client.steps import Request
+from byhand.errors import ByhandError, Invalid
 from byhand.records import captured
+
+POLL_SECONDS = 0.5  # how late a revert may be
 
 
 def run(
@@ -22,12 +33,16 @@ def run(
     *,
     command: Annotated[tuple[str, ...], Parameter(parse=False)],
     intended: Intended = NOTHING_INTENDED,
+    limited: Limited = NOT_LIMITED,
     common: Common = NOTHING_CHOSEN,
 ) -> int:
     r"""Run a command as an intervention: ask why, declare, permit, run, read back, conclude.
 
     Without a permit the command never starts. Once it ran, the exit code is the command's own. On a terminal
     byhand asks for what is missing of `--reason` and `--notes`; elsewhere both must be given.
+
+    With `--for` and `--revert` the change ends by itself: byhand stays, and runs the revert when it is due, as an
+    intervention of its own. Ctrl-C reverts at once. A revert that fails has its own exit code.
 
     **Example**
 
@@ -36,6 +51,7 @@ def run(
     $ byhand run mm7-breaker --reason FALSE_POSITIVE --notes "Stale quote from XLON." -- deskctl resume MM-7
     $ byhand run --target risk-gateway/limits/ACME#/max --action trading.limit.raise --new 5000000 \
         --probe file:limits.json#/max -- ./raise.sh
+    $ byhand run mm7-breaker --new ACTIVE --for 15m --revert "deskctl halt MM-7" -- deskctl resume MM-7
     ```
 
     Parameters
@@ -45,13 +61,69 @@ def run(
     """
     if not command:
         raise Invalid("there is no command to run", advice="Write it behind -- : byhand run POINT -- COMMAND")
-    wish = intended.at(point)
+    wish = limited.of(intended.at(point))
     with opened(common) as one:
-        result = attempt(one, wish, lambda request, means: run_command(request, means, command))
-        _tell(result)
+        exit_code = attempt(one, wish, lambda request, means: _carry_out(request, means, command))
         one.log.checkpoint()
         remember(one)
-    return result.exit_code
+    return exit_code
+
+
+def _carry_out(request: Request, means: Means, command: tuple[str, ...]) -> int:
+    """Run the command and, when its change is to end, the revert; the exit code."""
+    try:
+        result = run_command(request, means, command)
+        _tell(result)
+    except BaseException:
+        _revert_when_due(means.reverter)  # something is pending only where the change was made
+        raise
+    return _revert_when_due(means.reverter) or result.exit_code
+
+
+def _revert_when_due(reverter: Reverter) -> int:
+    """Wait in the foreground and revert what is to end; 0, or the exit code of a revert that failed."""
+    failed = 0
+    for due, intervention in reverter.pending():
+        _wait(due, intervention)
+        for one in reverter.run_due(due):
+            if one.outcome is not None:
+                found = captured.render(one.outcome.found)
+                say(f"byhand: reverted: {found} ({one.outcome.intervention})")
+                continue
+            failed = one.error.exit_code if isinstance(one.error, ByhandError) else 1
+            say(f"byhand: not reverted: {one.error}")
+            say(
+                f"  The change of {intervention} may be in effect still: look at the target, and undo it by hand."
+            )
+    return failed
+
+
+def _wait(due: str, intervention: str) -> None:
+    """Return when ``due`` has come, or when somebody wants it earlier: by Ctrl-C, or by ending this process."""
+    try:
+        with _ended_early():
+            say(f"byhand: until {due}, then it is reverted; Ctrl-C reverts it at once ({intervention})")
+            while clock.now() < due:
+                time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        say("byhand: it ends now")
+
+
+@contextmanager
+def _ended_early() -> Iterator[None]:
+    """A process told to end, or whose terminal goes away, is interrupted as by Ctrl-C: the revert comes first."""
+    names = ("SIGTERM", "SIGHUP")  # the second one is not on Windows
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    previous = {number: signal.signal(number, _interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _tell(result: CommandResult) -> None:
