@@ -352,6 +352,16 @@ def test_a_removed_secret_is_removed_from_later_texts() -> None:
     )
 
 
+def test_a_longer_secret_that_begins_like_a_removed_one_is_removed_whole() -> None:
+    """What follows the known part, behind the same name, is a part of the secret."""
+    redactor = _redactor()
+    redactor.value(captured.capture({"password": "hunter22"}))
+    assert redactor.text("--password=hunter22x -h db") == "--password=[redacted] -h db"
+    assert redactor.text('{"password": "hunter22x", "n": 1}') == '{"password": [redacted], "n": 1}'
+    again = redactor.text("password=[redacted], token=[redacted]&x=1")
+    assert again == "password=[redacted], token=[redacted]&x=1"
+
+
 def _everywhere(secret: str) -> Declaration:
     """A declaration that holds ``secret`` in every field that people, systems or programs fill freely."""
     said = f"password={secret}"

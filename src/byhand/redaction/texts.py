@@ -17,6 +17,7 @@ _ASSIGNED = re.compile(
 _OPTION = re.compile(r"(?<!\S)--?(?P<name>[A-Za-z][\w\-]*+)[ \t]++(?!-)")
 # A comma or semicolon belongs to the secret unless something else visibly begins behind it.
 _BARE = r"""[^\s"',;&|)}\]](?:[^\s"',;&|)}\]]|[,;](?!\s|\Z|["']|[\w.\-]++["']?\s?[=:](?!=)))*+"""
+_REST = re.compile(_BARE)
 _VALUE = re.compile(
     r"""\\"(?:\\\\(?:\\.|[^\\])|\\[^"\\]|[^"\\])*+(?:\\")?"""  # \"as in JSON within JSON\"
     r"""|"(?:\\.|[^"\\])*+"?|'(?:''|\\.|[^'\\])*+'?"""
@@ -71,6 +72,10 @@ def _without_named(text: str, naming: re.Pattern[str]) -> str:
 
 def _value_end(text: str, position: int) -> int:
     """Where the value that begins at ``position`` ends: quoted, in brackets, or bare."""
+    if text.startswith(MARK, position):  # a part of it was known already, perhaps not all
+        position += len(MARK)
+        match = _REST.match(text, position)
+        return position if match is None else match.end()
     if text[position : position + 1] not in ("[", "{"):
         match = _VALUE.match(text, position)
         return position if match is None else match.end()
