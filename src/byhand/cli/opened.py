@@ -88,12 +88,12 @@ class Opened(ABC):
         """The reader's desk, likewise."""
         return self._signed_in()[1]
 
-    def signed_in(self) -> Embedded:
-        """The backend, signed in to anew where the session has ended meanwhile."""
+    def signed_in(self) -> Backend:
+        """The gate, signed in to anew where the session has ended meanwhile."""
         try:
             self.backend.identity()
         except LoginRequired:
-            return self.sign_in()[0]
+            self.sign_in()
         return self.backend
 
     @property
