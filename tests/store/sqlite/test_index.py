@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from importlib import resources
@@ -362,6 +363,37 @@ def test_of_two_that_write_one_batch_one_succeeds(index: SqliteIndex, tmp_path: 
     assert list(other.search([], 10, None).rows) == rows(5)[::-1]
     assert other.facets([]).total == 5
     other.close()
+
+
+def test_a_search_does_not_wait_for_a_batch(index: SqliteIndex) -> None:
+    """While a batch is being written, searches answer from the batch before."""
+    write(index, rows(5))
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with index._lock:
+            index._connection.execute("BEGIN IMMEDIATE")
+            index._connection.execute("DELETE FROM facet")
+            held.set()
+            done.wait(30)
+            index._connection.execute("ROLLBACK")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    assert index.facets([Words(("nowhere",))]).total == 0
+    assert len(index.search([], 10, None).rows) == 5
+    done.set()
+    thread.join()
+
+
+def test_an_index_that_is_cleared_is_searched_anew(index: SqliteIndex) -> None:
+    """Both its connections lead to the new file."""
+    write(index, rows(5))
+    index.clear()
+    assert (index.search([], 10, None).rows, index.cursor()) == ((), 0)
+    write(index, rows(3))
+    assert index.facets([]).total == 3
 
 
 def test_what_cannot_be_written_is_not_half_written(index: SqliteIndex) -> None:

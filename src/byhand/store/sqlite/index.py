@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from byhand.errors import HomeRefused, LogUnavailable
@@ -28,14 +29,19 @@ _UPSERT = (
 
 
 class SqliteIndex:
-    """See ``byhand.store.index``. Not durable on purpose: a crash costs at most a rebuild."""
+    """See ``byhand.store.index``. Not durable on purpose: a crash costs at most a rebuild.
+
+    Searches have a connection of their own: they wait for each other, and neither hold up a batch nor wait for one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
         self._lock = threading.RLock()
         self._connection = self._open()
-        self._searcher = Searcher(self._all)
-        self._rollups = Rollups(self._all)
+        self._reading = threading.RLock()
+        self._reader = self._open_reader()
+        self._searcher = Searcher(self._read)
+        self._rollups = Rollups(self._read)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -62,14 +68,28 @@ class SqliteIndex:
         migrate(connection, MIGRATIONS)
         return connection
 
+    def _open_reader(self) -> sqlite3.Connection:
+        """A second connection, to the same file: opened right behind the first, and with it anew."""
+        reader = connect(self._path, durable=False)
+        reader.execute("PRAGMA query_only = ON")
+        return reader
+
     def _all(self, statement: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]
         with self._lock:
+            return _rows(self._connection, statement, values)
+
+    def _read(self, statement: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        return _rows(self._reader, statement, values)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment."""
+        with self._reading:
+            _rows(self._reader, "BEGIN", ())
             try:
-                return self._connection.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                raise LogUnavailable(
-                    f"the index cannot be read: {error}", advice="byhand doctor --rebuild-index"
-                ) from error
+                yield
+            finally:
+                self._reader.execute("ROLLBACK")
 
     def cursor(self) -> int:
         """Index of the next entry to index."""
@@ -133,9 +153,11 @@ class SqliteIndex:
 
     def clear(self) -> None:
         """Throw the file away."""
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._connection.close()
             self._connection = self._replace()
+            self._reader = self._open_reader()
 
     def earlier_text(self, person: str, digest: str) -> str | None:
         """The record that used the text first."""
@@ -157,7 +179,7 @@ class SqliteIndex:
 
     def search(self, conditions: Sequence[Condition], limit: int, before: int | None) -> Found:
         """A page of interventions."""
-        with self._lock:
+        with self._snapshot():
             places = [row[0] for row in self._searcher.find(conditions, PLACE, limit + 1, before)]
             rows = self._at(places[:limit])
         return Found(tuple(rows), places[limit - 1] if len(places) > limit else None)
@@ -168,13 +190,13 @@ class SqliteIndex:
         for start in range(0, len(places), PARAMETERS_MAX):
             part = places[start : start + PARAMETERS_MAX]
             query = f"SELECT {_COLUMNS} FROM intervention WHERE first IN ({','.join('?' * len(part))})"  # noqa: S608
-            rows = (InterventionRow(*row) for row in self._all(query, part))
+            rows = (InterventionRow(*row) for row in self._read(query, part))
             found.update((row.first, row) for row in rows)
-        return [found[place] for place in places if place in found]
+        return [found[place] for place in places]
 
     def facets(self, conditions: Sequence[Condition]) -> Facets:
         """Counts of what matches."""
-        with self._lock:
+        with self._snapshot():
             return self._rollups.facets(conditions)
 
     def resolve(self, prefix: str, limit: int) -> list[str]:
@@ -184,5 +206,16 @@ class SqliteIndex:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._connection.close()
+
+
+def _rows(connection: sqlite3.Connection, statement: str, values: Sequence[object]) -> list[tuple]:  # type: ignore[type-arg]
+    """All rows; raises LogUnavailable when the file is damaged."""
+    try:
+        return connection.execute(statement, values).fetchall()
+    except sqlite3.Error as error:
+        raise LogUnavailable(
+            f"the index cannot be read: {error}", advice="byhand doctor --rebuild-index"
+        ) from error
