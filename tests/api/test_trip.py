@@ -94,10 +94,10 @@ def _declared(ada: Client, server: Server) -> str:
 
 
 def _ended(ada: Client, intervention: str, attempt: str) -> None:
-    from byhand.client import steps
+    from byhand.client import concluding
     from byhand.client.places import RegisteredPoint
 
-    steps.conclude_only(ada.backend, intervention, "abandoned", RegisteredPoint("mm7"), attempt=attempt)
+    concluding.conclude_only(ada.backend, intervention, "abandoned", RegisteredPoint("mm7"), attempt=attempt)
 
 
 def test_nobody_gets_past_a_door_without_a_token(server: Server, ada: Client) -> None:

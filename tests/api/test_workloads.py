@@ -9,7 +9,7 @@ import pytest
 from real_server import ADA, POINT, Client, Server, other
 
 from byhand import wiring
-from byhand.client import steps
+from byhand.client import concluding, steps
 from byhand.client.contract import Attempt
 from byhand.client.http import HttpBackend, HttpDesk
 from byhand.client.line import Line
@@ -51,7 +51,7 @@ def test_a_workload_uses_a_permit_for_the_person_who_declared(
     )
     backend.permit(intervention, attempt)
     server.state(other(server.state()))
-    concluded = steps.conclude_only(
+    concluded = concluding.conclude_only(
         backend, intervention, "applied", steps.RegisteredPoint(POINT), attempt=attempt.attempt
     )
     assert (concluded.outcome.result, concluded.outcome.concluded_by) == ("applied", ADA)
@@ -69,7 +69,7 @@ def test_nobody_elses_account_uses_it(server: Server, ada: Client, token: str) -
         line.close()
     ada.backend.permit(intervention, attempt)
     place = steps.RegisteredPoint(POINT)
-    steps.conclude_only(ada.backend, intervention, "abandoned", place, attempt=attempt.attempt)
+    concluding.conclude_only(ada.backend, intervention, "abandoned", place, attempt=attempt.attempt)
 
 
 def test_a_workload_declares_nothing_and_reads_nothing(server: Server, token: str) -> None:
