@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import secrets
 import shutil
@@ -11,6 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,9 +28,10 @@ from byhand.evidence.bundle import make_bundle, sealed_payloads
 from byhand.evidence.folder import export_folder
 from byhand.evidence.report import Report
 from byhand.ids import new_record_id
+from byhand.journal.entry import Entry
 from byhand.records import captured, codec
 from byhand.records.intervention import Change, Declaration, Justification
-from byhand.records.kinds import SCHEMA_VERSION, Administration, Outcome, Point
+from byhand.records.kinds import SCHEMA_VERSION, Administration, AnyRecord, Outcome, Point
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.signatures import dsse, sshsig
 from byhand.trust import administration as trust, statements
@@ -83,6 +86,41 @@ class Played:
             for statement in statements_:
                 database.execute(statement)
         database.close()
+
+    def sign_in(self, home: Home) -> str:
+        """A session of the officer's; returns its token."""
+        return login(home, self.officer)
+
+    def caller(self, home: Home) -> Caller:
+        """The officer, signed in."""
+        return open_backend(home, self.sign_in(home)).caller()
+
+    def intervene(self, home: Home, text: str) -> str:
+        """One whole intervention by the officer; returns its id."""
+        return intervene(home, self.sign_in(home), self.officer, text)
+
+    def write(self, *records: AnyRecord) -> None:
+        """Write ``records`` round the gate, as whoever runs the log could."""
+        home = self.open()
+        for record in records:
+            home.journal.append([Entry(record)])
+        home.journal.anchor()
+        home.close()
+
+    @property
+    def anchor(self) -> Path:
+        """The file of the anchor."""
+        return FileAnchor(Path(self.environment["XDG_STATE_HOME"]) / "byhand" / "anchors", ORIGIN).path
+
+    def policy(self, *lines: str) -> Path:
+        """A policy file that names this log as it was met, with more ``lines`` in its table."""
+        known = KnownLogs(known_logs_path(self.environment)).get(ORIGIN)
+        assert known is not None
+        file = self.home.parent / "policy.toml"
+        head = [f"origin = {json.dumps(ORIGIN)}", f"keys = {json.dumps(list(known.keys))}"]
+        head.append(f"officers = {json.dumps(known.officers)}")
+        file.write_text("\n".join(["[[log]]", *head, *lines, ""]))
+        return file
 
     def verify(self, target: Path | None = None, **knowledge: object) -> Report:
         """Verify as the person who met this log before."""
@@ -289,3 +327,15 @@ def copy_of(original: Played, root: Path) -> Played:
 def copying() -> Callable[[Played, Path], Played]:
     """Make a further copy."""
     return copy_of
+
+
+@pytest.fixture
+def forging() -> Any:
+    """The module of that name, beside this file."""
+    path = Path(__file__).with_name("forging.py")
+    spec = importlib.util.spec_from_file_location("forging", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -120,17 +120,40 @@ def test_an_outcome_without_a_permit_is_named(played) -> None:  # type: ignore[n
 
 def test_a_revocation_left_out_of_a_bundle_is_named(played, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """The administration chain must be whole: a missing entry breaks its successor's link and the permits' head."""
+    assert "permit.unproven" in played.codes(_without_revocation(played.bundle, tmp_path / "bent.zip"))
+
+
+def test_a_revocation_left_out_is_named_where_no_permit_follows(played, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """An intent, too, says how far the administration had gone when it was decided on."""
+    from byhand.evidence.bundle import make_bundle, sealed_payloads
+    from byhand.records.leaf import ADMINISTRATION_CHAIN
+
+    intent = _renamed(_intent(played))
+    _write(played, intent)
+    home = played.open()
+    chains = (intent.id, ADMINISTRATION_CHAIN)
+    places = [stored.index for chain in chains for stored in home.journal.reader.chain(chain)]
+    payloads = sealed_payloads(home.journal, places)
+    whole = make_bundle(home.journal, home.people.keyring(), intent.id, payloads)
+    home.close()
+    played.bundle.write_bytes(whole)
+    before, after = played.codes(), played.codes(_without_revocation(played.bundle, tmp_path / "bent.zip"))
+    assert before == {"signature.broken"}
+    assert "chain.broken" in after
+
+
+def _without_revocation(bundle: Path, bent: Path) -> Path:
+    """The bundle without the last entry of the administration chain."""
     import json
 
-    bent = tmp_path / "bent.zip"
-    with zipfile.ZipFile(played.bundle) as archive, zipfile.ZipFile(bent, "w") as out:
+    with zipfile.ZipFile(bundle) as archive, zipfile.ZipFile(bent, "w") as out:
         manifest = json.loads(archive.read("manifest.json"))
         gone = manifest["entries"]["administration"].pop()
         for name in archive.namelist():
             if not name.startswith(f"entries/{gone}/"):
                 data = json.dumps(manifest).encode() if name == "manifest.json" else archive.read(name)
                 out.writestr(name, data)
-    assert "permit.unproven" in played.codes(bent)
+    return bent
 
 
 def test_every_member_of_a_bundle_is_covered(played, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

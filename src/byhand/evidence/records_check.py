@@ -7,13 +7,17 @@ intervention's life is a possible one.
 Fed in log order with every opened record, from a home or from a bundle:
 
     a  administration: keyring statements lead back to the genesis officers; others are signed by officers
-    b  intent: the actor's signature covers exactly the declaration, by a key valid at that place in the log;
-       for high and critical risk under ``enforce`` there must be one
+    b  intent: by a person enrolled at that place in the log, made in the knowledge of all administration before
+       it; it says of its target what the registered point says there (``trust.points``); the person's signature
+       covers exactly the declaration, and there is one where that point demands it
     c  permit: for an intent that stands where it says, made in the knowledge of all administration before it,
        by the proof of ``trust.permit`` at the time of its entry, redeemed at most once
     d  outcome and the rest: the lifecycle allows it
 
-Memory: one state for each intervention that has not ended.
+A record that cannot be opened leaves a hole in its chain: what follows there is not judged by what is not known,
+and the hole itself is a finding (``payload_check``, ``bundle_check``).
+
+Memory: one state for each intervention under way, and two numbers for each that has ended.
 """
 
 from __future__ import annotations
@@ -24,16 +28,19 @@ from byhand import clock
 from byhand.errors import ByhandError, Invalid, ProofMismatch, Refused, Unsound
 from byhand.evidence.report import Report, found
 from byhand.records import codec, lifecycle
-from byhand.records.kinds import Administration, AnyRecord, Intent, Permit
-from byhand.records.leaf import Leaf
+from byhand.records.kinds import Administration, AnyRecord, Approval, Intent, Permit
+from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.lifecycle import State
 from byhand.signatures import dsse
 from byhand.trust import checks, facts as facts_of, permit as proof
 from byhand.trust.administration import check_record
 from byhand.trust.keyring import Keyring
+from byhand.trust.points import Register, check_says
+from byhand.trust.requirement import demanded
 
-SIGNED_TIERS = frozenset({"high", "critical"})
 ENDED = (lifecycle.ENDED - {"unknown"}) | {"explained"}  # after "unknown" an outcome may still follow
+ENDINGS = tuple(sorted(ENDED))
+ENDING_BITS = 4  # room for sixteen endings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +76,71 @@ class RecordsCheck:
     keyring: Keyring | None = None
     signatures: int = 0
     _lives: dict[str, _Life] = field(default_factory=dict)
+    _ended: dict[int, int] = field(default_factory=dict)
+    """By hash of the intervention: how it ended, and the hash of its permit."""
     _administration: int | None = None
-    _ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _points: Register = field(default_factory=Register)
+    _holes: set[int] = field(default_factory=set)
+    """Chains, by hash, of which a record could not be opened."""
 
     def see(self, seen: Seen) -> None:
         """Check the next record; what fails becomes a finding."""
         record = seen.record
         self._same_as_leaf(seen)
+        if isinstance(record, Intent | Approval | Permit):
+            self._knows_administration(seen)
         if isinstance(record, Administration):
-            self._see_administration(seen, record)
             self._administration = seen.index
+            if not self._hole(ADMINISTRATION_CHAIN):
+                self._see_administration(seen, record)
         elif isinstance(record, Intent):
             self._see_intent(seen, record)
-        elif isinstance(record, Permit):
-            self._see_permit(seen, record)
-        if record.intervention is not None:
+        if record.intervention is not None and not self._hole(record.intervention):
+            if isinstance(record, Permit) and not self._hole(ADMINISTRATION_CHAIN):
+                self._see_permit(seen, record)
             self._advance(seen)
+
+    def pass_over(self, index: int, leaf: Leaf) -> None:
+        """A record that could not be opened stands here: its successors are not to blame for what it says."""
+        if leaf.chain is not None:
+            self._holes.add(hash(leaf.chain))
+        if leaf.chain == ADMINISTRATION_CHAIN:
+            self._administration = index
+
+    def _hole(self, chain: str) -> bool:
+        return bool(self._holes) and hash(chain) in self._holes
 
     def phase(self, intervention: str) -> str | None:
         """How far an intervention had come with the last record seen."""
+        ended = self._ended.get(hash(intervention))
+        if ended is not None:
+            return _ending(ended)
         life = self._lives.get(intervention)
         return life.state.phase if life is not None else None
 
+    def redeemed_target(self, seen: Seen) -> str | None:
+        """The target (a digest) whose turn the redemption just seen took; ``None`` where nobody takes turns."""
+        life = self._lives.get(str(seen.record.intervention))
+        if life is None or life.intent is None or not isinstance(life.intent.record, Intent):
+            return None
+        intent = life.intent.record
+        return self._facts(life, life.intent, intent).bound.target if intent.mode == "enforce" else None
+
     def _same_as_leaf(self, seen: Seen) -> None:
         record, leaf = seen.record, seen.leaf
-        kind = record.__struct_config__.tag
+        kind, retention = record.__struct_config__.tag, record.governance.retention_class
         if (record.id, kind, record.intervention) != (leaf.id, leaf.kind, leaf.intervention):
             self._add("lifecycle.broken", seen, "its leaf speaks of another record than its body")
+        if retention != leaf.retention:
+            what = f"its leaf says the retention class {leaf.retention}, its body {retention}"
+            self._add("lifecycle.broken", seen, what)
+
+    def _knows_administration(self, seen: Seen) -> None:
+        """Nothing may be decided on a keyring or point that was no longer in force."""
+        if seen.leaf.administration != self._administration:
+            code = "permit.unproven" if isinstance(seen.record, Permit) else "chain.broken"
+            what = f"knows administration up to {seen.leaf.administration}, but it had reached {self._administration}"
+            self._add(code, seen, what)
 
     def _add(self, code: str, seen: Seen, what: str) -> None:
         self.report.add(found(code, f"entry {seen.index}", what))
@@ -103,8 +148,6 @@ class RecordsCheck:
     # -- a
 
     def _see_administration(self, seen: Seen, record: Administration) -> None:
-        if record.point is not None:
-            self._ignored[record.point.name] = record.point.ignore
         try:
             self.keyring = check_record(
                 record,
@@ -114,6 +157,7 @@ class RecordsCheck:
                 officers_fingerprint=self.officers,
             )
             self.signatures += len(record.statements)
+            self._points = self._points.after(record)
         except (Unsound, Invalid) as error:
             code = "officers.changed" if self.keyring is None else "keyring.broken"
             self._add(code, seen, str(error))
@@ -121,42 +165,58 @@ class RecordsCheck:
     # -- b
 
     def _see_intent(self, seen: Seen, record: Intent) -> None:
-        if record.statement is None:
-            if record.target.tier in SIGNED_TIERS and record.mode == "enforce":
-                self._add(
-                    "signature.broken",
-                    seen,
-                    f"{record.target.tier} risk, but the actor did not sign the intent",
-                )
+        person, actor = record.declaration.person, record.actor
+        if actor.person != person:
+            self._add("signature.broken", seen, f"the actor is {actor.person}, but {person} declared it")
+        if (actor.signed_by == "actor") != (record.statement is not None):
+            self._add(
+                "signature.broken", seen, f"says it is signed by the {actor.signed_by}, which is not so"
+            )
+        if self._hole(ADMINISTRATION_CHAIN):
             return
         if self.keyring is None:
             self._add("keyring.broken", seen, "an intent stands before anybody was enrolled")
             return
+        if person not in self.keyring.persons_at(seen.index):
+            self._add(
+                "signature.broken", seen, f"{person} had no valid key at this place: nobody speaks for them"
+            )
+        self._check_point(seen, record)
+        if record.statement is not None:
+            self._check_statement(seen, record, record.statement, self.keyring)
+
+    def _check_point(self, seen: Seen, record: Intent) -> None:
+        """What counts is the registered point, not what the record says of it."""
+        try:
+            point = self._points.counting(record)
+            if demanded(point.tier, point.mode).signature != "none" and record.statement is None:
+                what = f"{point.tier} risk under {point.mode}, but the actor did not sign the intent"
+                self._add("signature.broken", seen, what)
+            check_says(record, point)
+        except ProofMismatch as error:
+            self._add("point.contradicted", seen, str(error))
+
+    def _check_statement(self, seen: Seen, record: Intent, statement: str, keyring: Keyring) -> None:
         try:
             checks.check_intent(
-                dsse.parse(record.statement.encode()),
+                dsse.parse(statement.encode()),
                 origin=self.origin,
                 record_id=record.id,
                 declaration_sha256=codec.declaration_digest(record.declaration),
                 person=record.declaration.person,
-                keyring=self.keyring,
+                keyring=keyring,
                 at_index=seen.index,
                 now=seen.leaf.recorded,
             )
             self.signatures += 1
         except (Unsound, Invalid) as error:
             self._add("signature.broken", seen, str(error))
-        if record.actor.person != record.declaration.person:
-            self._add("signature.broken", seen, "the actor is another person than the one who signed")
 
     # -- c
 
     def _see_permit(self, seen: Seen, record: Permit) -> None:
         life = self._lives.get(str(record.intervention))
-        if seen.leaf.administration != self._administration:
-            what = f"knows administration up to {seen.leaf.administration}, but it had reached {self._administration}"
-            self._add("permit.unproven", seen, what)
-        if life is not None and record.phase == "refused" and life.state.phase in ENDED:
+        if record.phase == "refused" and hash(record.intervention) in self._ended:
             return  # an attempt in vain after the end changes nothing; its facts are forgotten by then
         if life is None or life.intent is None or not isinstance(life.intent.record, Intent):
             self._add("permit.unproven", seen, "there is no intent under way for this permit")
@@ -168,7 +228,7 @@ class RecordsCheck:
 
     def _facts(self, life: _Life, stands: Seen, intent: Intent) -> proof.Intent:
         """The facts as they are here: the point may have been changed since the intent."""
-        ignore = self._ignored.get(intent.target.point or "", ())
+        ignore = self._points.ignored(intent.target.point)
         if life.facts is None or life.ignore != ignore:
             life.facts = facts_of.facts(intent, index=stands.index, leaf_hash=stands.leaf_hash, ignore=ignore)
             life.ignore = ignore
@@ -215,16 +275,38 @@ class RecordsCheck:
 
     def _advance(self, seen: Seen) -> None:
         intervention = str(seen.record.intervention)
-        life = self._lives.get(intervention)
+        ended, life = self._ended.get(hash(intervention)), self._lives.get(intervention)
+        before = (
+            _ended_state(ended, seen.record)
+            if ended is not None
+            else life.state
+            if life is not None
+            else None
+        )
         try:
-            state = lifecycle.advance(life.state if life is not None else None, seen.record)
+            state = lifecycle.advance(before, seen.record)
         except ByhandError as error:
             self._add("lifecycle.broken", seen, str(error))
             return
-        if life is None:
+        if state.phase in ENDED:
+            self._lives.pop(intervention, None)
+            if ended is None:
+                self._ended[hash(intervention)] = (hash(state.permit) << ENDING_BITS) + ENDINGS.index(
+                    state.phase
+                )
+        elif life is None:
             intent = seen if isinstance(seen.record, Intent) else None
             self._lives[intervention] = _Life(state, intent)
         else:
             life.state = state
-            if state.phase in ENDED:
-                life.intent = life.facts = life.issued = None
+
+
+def _ending(ended: int) -> str:
+    return ENDINGS[ended & ((1 << ENDING_BITS) - 1)]
+
+
+def _ended_state(ended: int, record: AnyRecord) -> State:
+    """As much of the state at the end as the lifecycle asks for afterwards."""
+    named = record.permit if isinstance(record, Permit) else None
+    same = hash(named) == ended >> ENDING_BITS
+    return State(phase=_ending(ended), permit=named if same else "another")

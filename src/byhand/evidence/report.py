@@ -118,6 +118,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "a person's signature does not cover the record",
         "Do not rely on who is said to have acted.",
     ),
+    "point.contradicted": (
+        "an intent says another risk, mode or target than its intervention point had at that place",
+        "Somebody wrote around the gate, perhaps to do without a signature.",
+    ),
     "lifecycle.broken": (
         "the records of an intervention contradict each other",
         "Somebody wrote around the gate.",

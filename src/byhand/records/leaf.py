@@ -17,7 +17,7 @@ from byhand.records.kinds import HEARTBEAT, KINDS
 LEAF_VERSION = 0
 LEAF_BYTES_MAX = 2_048  # a leaf is 300-400 bytes; far above it somebody is smuggling content past erasure
 ADMINISTRATION_CHAIN = "administration"
-CARRIES_ADMINISTRATION_HEAD = frozenset({"approval", "permit"})
+CARRIES_ADMINISTRATION_HEAD = frozenset({"intent", "approval", "permit"})
 LEAF_KINDS = frozenset({*KINDS, HEARTBEAT})
 _RECORDED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
@@ -37,7 +37,7 @@ class Leaf(Part, kw_only=True):
     previous: int | None = None
     """Index of the previous leaf of the same chain: of this intervention, or of administration."""
     administration: int | None = None
-    """Approvals and permits: index of the administration chain's head when this was recorded."""
+    """Intents, approvals and permits: index of the administration chain's head when this was recorded."""
     commitment: str | None = None
     """SHA-256 (hex) over the list of section names and commitments; ``None`` for a heartbeat."""
     sealed: str | None = None
