@@ -98,7 +98,7 @@ def _child(home: str, key: str) -> None:
     entries = SqliteEntries(Path(home), read_only=True)
     source = HomeSource(entries)
     start = time.perf_counter()
-    found = verify_log(source, home, policy=policy, kept=source.row)
+    found = verify_log(source, home, policy=policy, now=clock.now(), kept=source.row)
     elapsed = time.perf_counter() - start
     assert found.sound, found.findings[:3]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

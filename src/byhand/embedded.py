@@ -257,12 +257,21 @@ class EmbeddedDesk:
         """Lines of an export."""
         return self._reading.export(self._caller(), query, rows=rows, form=form)
 
-    def evidence(self, text: str, *, persons: bool = False, reason: str | None = None) -> bytes:
+    def evidence(
+        self,
+        text: str,
+        *,
+        persons: bool = False,
+        reason: str | None = None,
+        since: Sequence[bytes] = (),
+    ) -> bytes:
         """The bundle; its access record goes into the log first."""
         found = self._reading.show(self._caller(), text, operation="evidence", reason=reason)
         chains = [*found.entries, *self._journal.reader.chain(ADMINISTRATION_CHAIN)]
         payloads = sealed_payloads(self._journal, {stored.index for stored in chains})
-        return make_bundle(self._journal, self._people.keyring(), found.id, payloads, persons=persons)
+        return make_bundle(
+            self._journal, self._people.keyring(), found.id, payloads, persons=persons, since=since
+        )
 
     def prove(self, text: str) -> Receipt:
         """The receipt of a record, or of an intervention's latest."""

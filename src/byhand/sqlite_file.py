@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -14,6 +15,9 @@ from typing import Any
 from byhand.errors import HomeRefused, LogUnavailable
 
 LOCK_WAIT_SECONDS = 10.0  # longer than any batch takes; a person is still waiting at the terminal
+VALUE_BYTES_MAX = (
+    64 * 1024 * 1024
+)  # four times the largest sealed payload; more and a file is filling our memory
 READ_CACHE_KIB = 8_192  # verification streams; more would only push other things out of memory
 NETWORK_FILESYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "fuse.sshfs", "fuse.glusterfs", "glusterfs"}
@@ -31,6 +35,11 @@ def connect(path: Path, *, read_only: bool = False, durable: bool = True) -> sql
             uri, uri=True, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)
+        if read_only:
+            connection.execute(
+                "PRAGMA trusted_schema = OFF"
+            )  # a received file's schema runs no functions here
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
@@ -68,19 +77,50 @@ def refuse_network_filesystem(folder: Path) -> None:
         )
 
 
-def migrate(connection: sqlite3.Connection, package: str) -> None:
-    """Bring the file to the newest schema, each step in its own transaction.
+def migrate(connection: sqlite3.Connection, package: str, *, until: int | None = None) -> None:
+    """Bring the file to the newest schema, or to that of version ``until``, each step in its own transaction.
 
     A crash between two steps leaves a lower ``user_version``: the next opening goes on from there.
     Raises HomeRefused when the file was written by a newer byhand.
     """
     steps = sorted(item.name for item in resources.files(package).iterdir() if item.name.endswith(".sql"))
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(steps):
+    if max(version, until or 0) > len(steps):
         raise HomeRefused("this home was written by a newer byhand", advice="Upgrade byhand, then try again.")
-    for number, name in enumerate(steps[version:], start=version + 1):
+    for number, name in enumerate(steps[version:until], start=version + 1):
         script = resources.files(package).joinpath(name).read_text(encoding="utf-8")
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def check_layout(path: Path, package: str) -> None:
+    """Raise HomeRefused unless the tables of ``path`` are those that its version of the schema makes.
+
+    Whoever hands a file over can put a view without end in a table's place. A trigger that is gone is none of a
+    reader's business; one that was never there is.
+    """
+    with contextlib.closing(connect(path, read_only=True)) as connection:
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            found = _layout(connection)
+        except sqlite3.Error as error:
+            raise LogUnavailable(
+                f"{path} cannot be read: {error}", advice="Restore it from a copy."
+            ) from error
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        migrate(fresh, package, until=version)
+        made = _layout(fresh)
+    others = sorted((found - made) | {one for one in made - found if one[0] != "trigger"})
+    if others:
+        kind, name, _ = others[0]
+        raise HomeRefused(
+            f"{path} is not laid out as byhand makes it: {kind} {name[:100]}",
+            advice="Restore it from a copy, and find out who could write to it.",
+        )
+
+
+def _layout(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    query = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\'"
+    return {(str(kind), str(name), str(sql)) for kind, name, sql in connection.execute(query)}
 
 
 class ReadConnections:

@@ -1,44 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
 """``byhand verify``: finds out what it was pointed at, and brings what the verifier knows by itself to the check.
 
-Opens homes read-only; never writes to what it checks.
+Opens homes read-only; never writes to what it checks. A home in use is read as of one moment, and what the
+verifier knows of it (memory, anchor) is read before that moment: it can only be older.
 """
 
 from __future__ import annotations
 
 import os
+import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from byhand import wiring
+from byhand import clock, wiring
+from byhand.anchor.contract import Anchored
 from byhand.client.known_logs import KnownLogs, known_logs_path
-from byhand.errors import Invalid, NotFound, Unsound
+from byhand.errors import HomeRefused, Invalid, LogUnavailable, NotFound, Unsound
 from byhand.evidence.bundle import BUNDLE_BYTES_MAX, read_bundle
 from byhand.evidence.bundle_check import verify_bundle
 from byhand.evidence.payload_check import check_payloads
 from byhand.evidence.policy import Policy, parse_policy
 from byhand.evidence.records_check import RecordsCheck
-from byhand.evidence.report import Report, found
-from byhand.evidence.sources import CHECKPOINT_NAME, FilesSource, HomeSource, LogSource, UrlSource
+from byhand.evidence.report import Found, Report, found
+from byhand.evidence.sources import CHECKPOINT_NAME, FilesSource, HomeSource, LogSource, Prover, UrlSource
 from byhand.evidence.verify import Remembered, verify_log
 from byhand.log import checkpoint as checkpoints, note as notes, proof as proofs
 from byhand.log.keys import VerifierKey
 
 Progress = Callable[[int], None]
-SINCE_BYTES_MAX = 1024 * 1024  # a checkpoint or a proof file
+NOTE_FILE_BYTES_MAX = 1024 * 1024  # a checkpoint or a proof file
+PUBLISHING_SECONDS_MAX = 1.0  # between anchoring and publishing a log in use takes milliseconds
+PUBLISHING_WAIT_SECONDS = 0.05
+PUBLIC_ONLY = "sound as far as the public log goes"
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What the verifier brings: policy file, remembered logs, an older checkpoint or receipt, local anchors."""
+    """What the verifier brings: policy file, remembered logs, an older checkpoint or receipt, local anchors.
+
+    ``against`` names a log that leads from a bundle's checkpoint to a remembered one, or the other way; ``home``
+    is asked for the same when it is there and of that log. Neither is believed: what they show is verified.
+    """
 
     policy: Path | None = None
     since: Path | None = None
     known_logs: Path | None = None
     use_known_logs: bool = True
     use_anchor: bool = True
+    against: str | None = None
+    home: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def of(self, origin: str) -> tuple[Policy | None, list[Remembered]]:
@@ -53,7 +66,7 @@ class Knowledge:
                     note = known.checkpoint.encode()
                     remembered.append(Remembered("known_logs", note, "remembered checkpoint"))
         if self.since is not None:
-            remembered.append(Remembered(str(self.since), _since(self.since), "remembered checkpoint"))
+            remembered.append(Remembered(str(self.since), read_note(self.since), "remembered checkpoint"))
         return policy, remembered
 
     def _from_file(self, origin: str) -> Policy | None:
@@ -72,10 +85,11 @@ class Knowledge:
         return logs[origin]
 
 
-def _since(path: Path) -> bytes:
-    """A signed checkpoint, or the one inside a ``.tlog-proof`` receipt."""
+def read_note(path: Path) -> bytes:
+    """The signed checkpoint in a file, or the one inside a ``.tlog-proof`` receipt; raises Invalid, Unsound."""
     try:
-        data = path.read_bytes()[:SINCE_BYTES_MAX]
+        with path.open("rb") as file:
+            data = file.read(NOTE_FILE_BYTES_MAX)
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}") from error
     if data.startswith(proofs.HEADER.encode()):
@@ -111,7 +125,36 @@ def _verify_bundle(path: Path, knowledge: Knowledge) -> Report:
         report.add(found("bundle.malformed", str(path), str(error)))
         return report
     policy, remembered = knowledge.of(bundle.origin)
-    return verify_bundle(bundle, str(path), policy=policy, remembered=remembered)
+    with _prover(knowledge, bundle.origin) as prover:
+        return verify_bundle(
+            bundle, str(path), policy=policy, now=clock.now(), remembered=remembered, prover=prover
+        )
+
+
+@contextmanager
+def _prover(knowledge: Knowledge, origin: str) -> Iterator[Prover | None]:
+    """The log named by ``against``, else the home where there is one of this log; raises NotFound, Invalid."""
+    place = knowledge.against or (str(knowledge.home) if knowledge.home is not None else "")
+    path = Path(place).expanduser()
+    if (path / wiring.LOG_FILE).is_file():
+        try:
+            with wiring.read_home(path, environment=knowledge.environment) as home:
+                if home.origin == origin or knowledge.against:
+                    home.entries.hold()
+                    source = HomeSource(home.entries)
+                    yield Prover(place, source.row.size, source)
+                    return
+        except LogUnavailable:
+            if knowledge.against:
+                raise
+    elif knowledge.against:
+        files = UrlSource(place) if place.startswith(("https://", "http://")) else FilesSource(place)
+        data = files.checkpoint()
+        if data is None:
+            raise NotFound(f"there is no log at {place}", advice="Name a home, a folder or a URL.")
+        yield Prover(place, checkpoints.parse(notes.parse(data).text).size, files)
+        return
+    yield None
 
 
 def _claimed(source: LogSource) -> str:
@@ -130,25 +173,43 @@ def _verify_files(source: FilesSource, target: str, knowledge: Knowledge, progre
     origin = _claimed(source)
     policy, remembered = knowledge.of(origin) if origin else (None, [])
     report = verify_log(
-        source, target, policy=policy, claimed_origin=origin, remembered=remembered, progress=progress
+        source,
+        target,
+        policy=policy,
+        now=clock.now(),
+        claimed_origin=origin,
+        remembered=remembered,
+        progress=progress,
     )
+    extra = source.strangers(report.size)
+    if extra:
+        report.notes.append(
+            f"{len(extra)} file(s) here are no part of the log as its checkpoint has it: {extra[0]} ..."
+        )
     report.notes.append("payloads are sealed: what persons wrote and signed was not looked at")
     return report
 
 
 def verify_home(path: Path, knowledge: Knowledge, *, progress: Progress = lambda done: None) -> Report:
     """Verify a home: the public log, the store's own edge, the anchor, and what its keys open."""
+    try:
+        wiring.check_home(path)
+    except HomeRefused as error:
+        report = Report(str(path))
+        report.add(found("store.altered", str(path), str(error)))
+        return report
     with wiring.read_home(path, environment=knowledge.environment) as home:
-        source = HomeSource(home.entries)
         policy, remembered = knowledge.of(home.origin)
-        anchor = _anchor(home, knowledge)
-        if anchor is not None:
-            remembered.append(anchor)
+        anchored, complaints = _hold(home, knowledge)
+        if anchored is not None:
+            remembered.append(Remembered("the anchor", anchored.note, "anchored on this machine"))
+        source = HomeSource(home.entries)
         claimed: tuple[VerifierKey, ...] = home.key.verifiers if home.key is not None else ()
         report = verify_log(
             source,
             str(path),
             policy=policy,
+            now=clock.now(),
             claimed_keys=claimed,
             claimed_origin=home.origin,
             remembered=remembered,
@@ -156,35 +217,74 @@ def verify_home(path: Path, knowledge: Knowledge, *, progress: Progress = lambda
             lookups=home.entries,
             progress=progress,
         )
-        _check_home(home, knowledge, report)
-        if home.vault is not None:
-            check = RecordsCheck(report, home.origin, policy.officers if policy is not None else None)
-            check_payloads(
-                source, home.vault, check, report, report.size, lookups=home.entries, progress=progress
-            )
-            if check.keyring is not None and (policy is None or policy.officers is None):
-                report.notes.append(
-                    f"officers' fingerprint, as the log claims it: {check.keyring.officers_fingerprint}"
-                )
-        else:
-            report.notes.append("the key store is not here: payloads were not opened")
+        for complaint in complaints:
+            report.add(complaint)
+        _check_records(home, source, policy, report, progress)
         if policy is None and claimed:
             report.notes.append(f"the log's key, as it claims it: {claimed[0].encode()}")
         return report
 
 
-def _anchor(home: wiring.ReadHome, knowledge: Knowledge) -> Remembered | None:
+def _check_records(
+    home: wiring.ReadHome, source: HomeSource, policy: Policy | None, report: Report, progress: Progress
+) -> None:
+    """What the records say, as far as there are keys to open them with."""
+    if home.keys_refused is not None:
+        report.add(found("keys.unreadable", "the key store", home.keys_refused))
+    if home.vault is None:
+        report.reserve(PUBLIC_ONLY)
+        report.notes.append("the key store is not here: payloads were not opened")
+        return
+    check = RecordsCheck(report, home.origin, policy.officers if policy is not None else None)
+    try:
+        check_payloads(
+            source, home.vault, check, report, report.size, lookups=home.entries, progress=progress
+        )
+    except LogUnavailable as error:
+        report.add(found("keys.unreadable", "the key store", str(error)))
+    if check.keyring is not None and (policy is None or policy.officers is None):
+        report.notes.append(
+            f"officers' fingerprint, as the log claims it: {check.keyring.officers_fingerprint}"
+        )
+
+
+def _hold(home: wiring.ReadHome, knowledge: Knowledge) -> tuple[Anchored | None, list[Found]]:
+    """Read the anchor, then the home as of one moment after it.
+
+    A log in use anchors a checkpoint and publishes it a moment later: that moment is waited for.
+    """
     if not knowledge.use_anchor:
-        return None
-    anchored = home.anchor.read()
-    return Remembered("the anchor", anchored.note, "anchored elsewhere") if anchored is not None else None
+        home.entries.hold()
+        return None, []
+    ends = time.monotonic() + PUBLISHING_SECONDS_MAX
+    while True:
+        try:
+            anchored = home.anchor.read()
+        except LogUnavailable as error:
+            home.entries.hold()
+            return None, [found("anchor.damaged", "the anchor", str(error))]
+        home.entries.hold()
+        published = home.entries.published()
+        settled = anchored is None or not 0 < _size(published) < _size(anchored.note)
+        if settled or time.monotonic() > ends:
+            return anchored, _complaints(home, anchored, published)
+        home.entries.release()
+        time.sleep(PUBLISHING_WAIT_SECONDS)
 
 
-def _check_home(home: wiring.ReadHome, knowledge: Knowledge, report: Report) -> None:
+def _size(note: bytes | None) -> int:
+    """The size that a note speaks of; 0 where it cannot be read, which the check itself names."""
+    try:
+        return checkpoints.parse(notes.parse(note or b"").text).size
+    except Unsound:
+        return 0
+
+
+def _complaints(home: wiring.ReadHome, anchored: Anchored | None, published: bytes | None) -> list[Found]:
     """Whether this very folder is the one that may speak for the log."""
-    anchored = home.anchor.read() if knowledge.use_anchor else None
     if anchored is None:
-        report.notes.append("this log was never anchored on this machine, or the anchor was not asked")
-    elif anchored.home != wiring.home_identity(home.path):
-        what = f"the anchor belongs to {anchored.home}"
-        report.add(found("home.copy", str(home.path), what))
+        what = f"{home.origin} was never anchored here, or no more"
+        return [found("anchor.missing", "the anchor", what)] if published is not None else []
+    if anchored.home != wiring.home_identity(home.path):
+        return [found("home.copy", str(home.path), f"the anchor belongs to {anchored.home}")]
+    return []

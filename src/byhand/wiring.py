@@ -34,7 +34,7 @@ from byhand.control.settling import Settling
 from byhand.control.turns import Turns
 from byhand.durable import sync_folder
 from byhand.embedded import Embedded, EmbeddedDesk, EmbeddedLog
-from byhand.errors import Conflict, HomeRefused, Invalid
+from byhand.errors import Conflict, HomeRefused, Invalid, LogUnavailable
 from byhand.journal.journal import Journal
 from byhand.journal.keeper import Keeper
 from byhand.journal.log_key import LogKey
@@ -44,6 +44,7 @@ from byhand.keystore import file as key_files
 from byhand.keystore.contract import DECLARATION_MAC, LOG_SIGNING, LOG_SIGNING_ML_DSA, REDACTION_MAC
 from byhand.records.credentials import Scope
 from byhand.settings import Settings
+from byhand.sqlite_file import check_layout
 from byhand.store.sqlite import entries as sqlite_entries
 from byhand.store.sqlite.index import SqliteIndex
 from byhand.store.sqlite.state import SqliteState
@@ -211,31 +212,52 @@ class ReadHome:
     anchor: FileAnchor
     key: LogKey | None
     vault: Vault | None
+    keys_refused: str | None = None
+    """Why the keys that are there cannot be read."""
+
+
+def check_home(path: Path) -> None:
+    """Raise HomeRefused unless the log and the key store of ``path`` are laid out as byhand makes them."""
+    check_layout(path / LOG_FILE, sqlite_entries.MIGRATIONS)
+    keys = path / KEYS_FOLDER / key_files.DATABASE
+    if keys.exists():
+        check_layout(keys, key_files.MIGRATIONS)
 
 
 @contextmanager
 def read_home(path: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[ReadHome]:
-    """Open the home at ``path`` read-only; without its keys only what is public can be read."""
+    """Open the home at ``path`` read-only; without its keys only what is public can be read.
+
+    Raises HomeRefused when its files are not laid out as byhand makes them.
+    """
     settings = read_settings(path, environment)
     entries = sqlite_entries.SqliteEntries(path, read_only=True)
     try:
+        check_layout(entries.path, sqlite_entries.MIGRATIONS)
         origin = entries.facts().get("origin", "")
         anchor = FileAnchor(anchor_folder(settings, environment), origin)
-        keys = _keys_if_there(path)
         with ExitStack() as closing:
-            if keys is not None:
-                closing.callback(keys.close)
-            key = LogKey(origin, keys, ml_dsa=settings.log.ml_dsa) if keys is not None else None
-            vault = Vault(origin, keys) if keys is not None else None
-            yield ReadHome(path, origin, entries, anchor, key, vault)
+            key, vault, refused = _read_keys(path, origin, closing, ml_dsa=settings.log.ml_dsa)
+            yield ReadHome(path, origin, entries, anchor, key, vault, refused)
     finally:
         entries.close()
 
 
-def _keys_if_there(path: Path) -> key_files.FileKeyStore | None:
-    """The key store beside a log; a copy for a stranger comes without."""
+def _read_keys(
+    path: Path, origin: str, closing: ExitStack, *, ml_dsa: bool
+) -> tuple[LogKey | None, Vault | None, str | None]:
+    """The log's key and the vault, or why there are none; a copy for a stranger comes without."""
     folder = path / KEYS_FOLDER
-    return key_files.FileKeyStore(folder) if folder.is_dir() else None
+    if not folder.is_dir():
+        return None, None, None
+    try:
+        keys = key_files.FileKeyStore(folder)
+        closing.callback(keys.close)
+        key = LogKey(origin, keys, ml_dsa=ml_dsa)
+        key.verifiers  # noqa: B018 - read now, so that a key which cannot be read is said here
+        return key, Vault(origin, keys), None
+    except LogUnavailable as error:
+        return None, None, str(error)
 
 
 def _put_together(

@@ -303,7 +303,11 @@ def test_the_command_plays_it_all(engine_python: Path, tmp_path: Path, isolated:
 def test_whoever_looks_at_the_home_afterwards_types_nothing_special(played: Played) -> None:
     """``byhand verify`` says sound: anchor and memory are where byhand keeps them."""
     report = verify_target(str(played.stage.home), Knowledge(environment=played.stage.environment))
-    assert (report.verdict, report.independence) == ("sound", ["remembered checkpoint", "anchored elsewhere"])
+    assert report.verdict == "sound"
+    assert [one.split(" (")[0] for one in report.independence] == [
+        "remembered checkpoint",
+        "anchored on this machine",
+    ]
 
 
 def test_the_story_knows_when_something_goes_wrong(tmp_path: Path) -> None:

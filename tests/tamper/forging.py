@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from byhand.journal.journal import Journal
 from byhand.keystore.file import FileKeyStore
 from byhand.records.kinds import AnyRecord, Intent, Permit
 from byhand.store.sqlite import entries as sqlite_entries
+from byhand.trust import facts
 from byhand.wiring import KEYS_FOLDER, home_identity
 
 Change = Callable[[AnyRecord], AnyRecord | None]
@@ -36,6 +38,8 @@ def rewrite(home: Path, scratch: Path, change: Change, *, origin: str, anchor: P
         origin, sqlite_entries.SqliteEntries(scratch), keys, FileAnchor(scratch, origin), home_identity(home)
     )
     places: dict[str, tuple[int, str]] = {}
+    targets: dict[str, str] = {}
+    turns: Counter[str] = Counter()
     for stored in reading.reader.scan(0):
         record = change(stored.record) if stored.record is not None else None
         if record is None:
@@ -43,14 +47,15 @@ def rewrite(home: Path, scratch: Path, change: Change, *, origin: str, anchor: P
         if isinstance(record, Permit):
             index, leaf = places[str(record.intervention)]
             record = msgspec.structs.replace(record, intent=index, leaf=leaf)
-        claims = (
-            (f"redemption:{record.permit}",)
-            if isinstance(record, Permit) and record.phase == "redeemed"
-            else ()
-        )
+        claims: tuple[str, ...] = ()
+        if isinstance(record, Permit) and record.phase == "redeemed":
+            target = targets[str(record.intervention)]
+            claims = (f"redemption:{record.permit}", f"turn:{target}:{turns[target]}")
+            turns[target] += 1
         (acknowledgement,) = forged.append([Entry(record, people=stored.people, claims=claims)])
         if isinstance(record, Intent):
             places[record.id] = (acknowledgement.index, acknowledgement.leaf)
+            targets[record.id] = facts.bound(record, ()).target
     forged.checkpointer.begin()
     reading.close()
     forged.close()

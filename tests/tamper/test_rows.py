@@ -72,5 +72,8 @@ def test_an_honest_home_is_sound_and_says_how_independent_the_check_was(played) 
         report = played.verify(target)
         assert report.sound, report.findings
     report = played.verify()
-    assert report.independence == ["remembered checkpoint", "anchored elsewhere"]
+    assert report.independence == [
+        f"remembered checkpoint (size {report.size})",
+        f"anchored on this machine (size {report.size})",
+    ]
     assert report.counts["signatures"] >= len(played.interventions)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 from starlette.responses import Response, StreamingResponse
@@ -97,10 +98,20 @@ async def evidence(call: Call) -> Response:
     """GET /v1/interventions/{id}/evidence: the bundle, plaintext from then on."""
     desk, text = call.desk(), str(call.request.path_params["id"])
     reason, persons = call.word("why") or None, call.word("persons") == "true"
-    bundle = await call.run(lambda: desk.evidence(text, persons=persons, reason=reason))
+    since = _notes(call.word("since"))
+    bundle = await call.run(lambda: desk.evidence(text, persons=persons, reason=reason, since=since))
     name = "".join(one for one in text if one.isalnum() or one == "-")
     headers = {**NOT_KEPT, "Content-Disposition": f'attachment; filename="{name}.zip"'}
     return Response(bundle, 200, headers, "application/zip")
+
+
+def _notes(text: str) -> list[bytes]:
+    """Checkpoints as a client sends them: base64, several with commas between."""
+    try:
+        return [base64.b64decode(one, altchars=b"-_", validate=True) for one in text.split(",") if one]
+    except ValueError as error:
+        fault = Fault("/since", "is no base64 of checkpoints")
+        raise Invalid("the query is not understood", (fault,)) from error
 
 
 async def prove(call: Call) -> Response:

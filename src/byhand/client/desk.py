@@ -207,8 +207,15 @@ class Desk(Protocol):
         """Lines of an export; the access record is in the log before the first one."""
         ...
 
-    def evidence(self, text: str, *, persons: bool = False, reason: str | None = None) -> bytes:
-        """The evidence bundle of an intervention."""
+    def evidence(
+        self,
+        text: str,
+        *,
+        persons: bool = False,
+        reason: str | None = None,
+        since: Sequence[bytes] = (),
+    ) -> bytes:
+        """The evidence bundle of an intervention. ``since``: checkpoints that its readers remember."""
         ...
 
     def prove(self, text: str) -> Receipt:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
@@ -151,9 +152,17 @@ class HttpDesk:
         """Lines of an export."""
         return self._line.stream("/v1/export", q=query, rows=rows, format=form)
 
-    def evidence(self, text: str, *, persons: bool = False, reason: str | None = None) -> bytes:
+    def evidence(
+        self,
+        text: str,
+        *,
+        persons: bool = False,
+        reason: str | None = None,
+        since: Sequence[bytes] = (),
+    ) -> bytes:
         """The bundle."""
-        words = {"persons": "true" if persons else None, "why": reason}
+        noted = ",".join(base64.urlsafe_b64encode(note).decode() for note in since) or None
+        words = {"persons": "true" if persons else None, "why": reason, "since": noted}
         return self._line.ask("GET", f"/v1/interventions/{quote(text, safe='')}/evidence", words=words).body
 
     def prove(self, text: str) -> Receipt:

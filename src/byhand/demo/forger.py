@@ -126,7 +126,7 @@ def rewrite_history(copy: Copy, rewrite: Rewrite) -> bytes:
     Entries that change get new payloads, salts and leaves; permits name the new intents; tiles, root and
     checkpoint follow, signed with the log's own key. What the forger cannot make is a person's signature.
     """
-    entries, payloads = _computed_anew(copy, rewrite)
+    entries, payloads, macs = _computed_anew(copy, rewrite)
     edge, _ = RightEdge.empty().append([merkle.leaf_hash(entry) for entry in entries])
     with copy.read() as home:
         if home.key is None:
@@ -136,6 +136,7 @@ def rewrite_history(copy: Copy, rewrite: Rewrite) -> bytes:
         connection.execute("DELETE FROM tile")
         connection.executemany("UPDATE entry SET leaf = ? WHERE idx = ?", _places(entries))
         connection.executemany("UPDATE payload SET sealed = ? WHERE idx = ?", _places(payloads))
+        connection.executemany("UPDATE name SET mac = ? WHERE idx = ?", _places(macs))
         _write_tree(connection, entries, note)
     return note
 
@@ -144,26 +145,28 @@ def _places(values: list[bytes]) -> list[tuple[bytes, int]]:
     return [(value, index) for index, value in enumerate(values) if value]
 
 
-def _computed_anew(copy: Copy, rewrite: Rewrite) -> tuple[list[bytes], list[bytes]]:
-    """Every leaf and every sealed payload, as the forger wants them."""
+def _computed_anew(copy: Copy, rewrite: Rewrite) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Every leaf, every sealed payload and every changed digest of a declaration, as the forger wants them."""
     entries: list[bytes] = []
     payloads: list[bytes] = []
+    macs: list[bytes] = []
     places: dict[str, str] = {}
     with copy.read() as home:
         if home.vault is None:
             raise NotFound("the copy came without its keys")
         sealed_of = dict(home.entries.payloads(0, home.entries.tree().size))
         for stored in Reader(home.entries, home.vault).scan(0):
-            entry, sealed = stored.entry, sealed_of.get(stored.index, b"")
+            entry, sealed, mac = stored.entry, sealed_of.get(stored.index, b""), b""
             record = _rewritten(stored, rewrite, places)
             if record is not None:
                 draft = home.vault.seal([_entry(stored, record)])[0]
-                entry, sealed = _leaf(stored, draft), draft.payload or b""
+                entry, sealed, mac = _leaf(stored, draft), draft.payload or b"", draft.mac
             if isinstance(stored.record, Intent):
                 places[stored.record.id] = merkle.leaf_hash(entry).hex()
             entries.append(entry)
             payloads.append(sealed)
-    return entries, payloads
+            macs.append(mac)
+    return entries, payloads, macs
 
 
 def _rewritten(stored: Stored, rewrite: Rewrite, places: dict[str, str]) -> AnyRecord | None:

@@ -12,14 +12,15 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from byhand.errors import Invalid, MalformedProof, NotFound
+from byhand.errors import Invalid, LogForked, MalformedProof, NotFound
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.journal.tree import StoredTree
+from byhand.log import checkpoint as checkpoints
 from byhand.log.keys import check_name
 from byhand.log.proof import TlogProof
 from byhand.records import canonical
@@ -48,6 +49,8 @@ ALLOWED_SIGNERS = "allowed_signers"
 LEAF = "leaf.json"
 PROOF = "proof.tlog-proof"
 SECTIONS = "sections.json"
+CONSISTENCY = "consistency.json"
+EARLIER_MAX = 16  # earlier checkpoints that a bundle leads from: one for each who asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,14 @@ class BundleEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier checkpoint of the log, and the path that leads from it to the bundle's."""
+
+    note: bytes
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle as it was read: claims, until ``bundle_check`` has been through it."""
 
@@ -83,6 +94,7 @@ class Bundle:
     intervention_entries: tuple[int, ...]
     administration_entries: tuple[int, ...]
     entries: dict[int, BundleEntry] = field(default_factory=dict)
+    earlier: tuple[Earlier, ...] = ()
     beside: dict[str, bytes] = field(default_factory=dict)
     """Members that repeat the evidence for people and other tools, by name."""
 
@@ -101,11 +113,13 @@ def make_bundle(
     payload_of: dict[int, bytes],
     *,
     persons: bool = False,
+    since: Sequence[bytes] = (),
 ) -> bytes:
-    """The bundle of ``intervention`` under an anchored checkpoint made now; raises NotFound.
+    """The bundle of ``intervention`` under an anchored checkpoint made now; raises NotFound, Invalid, LogForked.
 
     ``payload_of`` is filled by the caller with sealed payloads by entry (see ``sealed_payloads``). ``persons``
-    discloses the sections with personal data too.
+    discloses the sections with personal data too. ``since`` are earlier checkpoints that those who will verify
+    the bundle remember: it leads from them to its own.
     """
     chain = journal.reader.chain(intervention)
     if not chain:
@@ -133,9 +147,32 @@ def make_bundle(
     }
     files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     files[CHECKPOINT] = note
+    earlier = _earlier(journal, tree, size, since)
+    if earlier:
+        files[CONSISTENCY] = json.dumps(earlier, indent=1, sort_keys=True).encode()
     files[ALLOWED_SIGNERS] = keyring.allowed_signers(size).encode()
     files.update(instructions(journal.origin, intervention))
     return _zip(files)
+
+
+def _earlier(
+    journal: Journal, tree: StoredTree, size: int, since: Sequence[bytes]
+) -> list[dict[str, object]]:
+    """Each checkpoint of ``since`` that is smaller than ``size``, once, with the path from there."""
+    found: dict[int, dict[str, object]] = {}
+    for note in since:
+        earlier = checkpoints.open_earlier(note, journal.origin, journal.key.verifiers).checkpoint
+        if earlier.size > size:
+            raise Invalid(
+                f"{earlier.size} entries were seen before; this bundle is made under {size}",
+                advice="Compare the home itself first: byhand verify --since FILE",
+            )
+        if tree.root(earlier.size) != earlier.root:
+            raise LogForked(f"the {earlier.size} entries seen before are not the first ones of this log")
+        if 0 < earlier.size < size:
+            path = [one.hex() for one in tree.consistency(earlier.size, size)]
+            found[earlier.size] = {"checkpoint": note.decode(), "path": path}
+    return [found[at] for at in sorted(found)]
 
 
 def sealed_payloads(journal: Journal, indexes: Iterable[int]) -> dict[int, bytes]:
@@ -222,12 +259,25 @@ def read_bundle(data: bytes) -> Bundle:
             intervention_entries=_indexes(manifest["entries"]["intervention"]),
             administration_entries=_indexes(manifest["entries"]["administration"]),
             entries=entries,
+            earlier=_read_earlier(files.get(CONSISTENCY)),
             beside={name: files[name] for name in set(files) - _read_members(entries)},
         )
     except KeyError as error:
         raise MalformedProof(f"the bundle lacks {error.args[0]}") from error
     except (*UNREADABLE, Invalid) as error:
         raise MalformedProof(f"this is no evidence bundle: {error}") from error
+
+
+def _read_earlier(data: bytes | None) -> tuple[Earlier, ...]:
+    if data is None:
+        return ()
+    rows = _json(data)
+    if not isinstance(rows, list) or not 0 < len(rows) <= EARLIER_MAX:
+        raise MalformedProof(f"a bundle leads from 1 to {EARLIER_MAX} earlier checkpoints")
+    return tuple(
+        Earlier(str(row["checkpoint"]).encode(), tuple(bytes.fromhex(one) for one in row["path"]))
+        for row in rows
+    )
 
 
 def _json(data: bytes) -> Any:
@@ -270,7 +320,7 @@ def _entries(files: dict[str, bytes], manifest: dict[str, dict[str, list[int]]])
 
 def _read_members(entries: dict[int, BundleEntry]) -> set[str]:
     """The members that a reader has used; the others only repeat what stands in these."""
-    names = {MANIFEST, CHECKPOINT}
+    names = {MANIFEST, CHECKPOINT, CONSISTENCY}
     for index, entry in entries.items():
         folder = _folder(index)
         names |= {f"{folder}/{name}" for name in (LEAF, PROOF, SECTIONS)}

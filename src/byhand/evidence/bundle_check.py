@@ -2,8 +2,9 @@
 """Does a bundle prove what it says? The same numbers as for a whole log, for two chains of it.
 
 0  whose log it is comes from the verifier
-1  the checkpoint is of this log and signed by its keys
-2  a remembered checkpoint of the same size has the same root
+1  the checkpoint is of this log and signed by its keys, and by as many witnesses as the policy demands
+2  whatever is remembered and the checkpoint are of one history: the same root, or a consistency path between
+   them, which the bundle brings or a log at hand makes; without one the bundle is not called sound
 3  every entry stands under that checkpoint, by its own inclusion proof
 4  both chains are whole: each entry names its predecessor, from the first one on
 5  every section is the one its entry commits to; withheld sections keep their commitments
@@ -14,27 +15,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from byhand.errors import MalformedProof, Unsound
-from byhand.evidence.bundle import ALLOWED_SIGNERS, Bundle, BundleEntry, instructions, statement_files
+from byhand.errors import ByhandError, MalformedProof, ProofMismatch, Unsound
+from byhand.evidence.bundle import (
+    ALLOWED_SIGNERS,
+    CONSISTENCY,
+    Bundle,
+    BundleEntry,
+    instructions,
+    statement_files,
+)
 from byhand.evidence.policy import Policy
 from byhand.evidence.records_check import RecordsCheck, Seen
 from byhand.evidence.report import Report, found
-from byhand.evidence.verify import Remembered
+from byhand.evidence.sources import Prover
+from byhand.evidence.tree_check import read_leaf
+from byhand.evidence.verify import Remembered, check_witnesses, covering
 from byhand.log import checkpoint as checkpoints, merkle, proof as proofs
 from byhand.log.checkpoint import Checkpoint
-from byhand.log.keys import VerifierKey
-from byhand.records import codec, leaf as leaves, payload
+from byhand.log.keys import ML_DSA_44, VerifierKey
+from byhand.records import codec, payload
 from byhand.records.codec import UnknownVersion
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.payload import BODY, Section
 from byhand.trust.keyring import Keyring
 
+NOT_COMPARED = "consistent; not compared with what you remember"
+
 
 def verify_bundle(
-    bundle: Bundle, target: str, *, policy: Policy | None, remembered: Sequence[Remembered] = ()
+    bundle: Bundle,
+    target: str,
+    *,
+    policy: Policy | None,
+    now: str,
+    remembered: Sequence[Remembered] = (),
+    prover: Prover | None = None,
 ) -> Report:
-    """Check ``bundle``; every fault becomes a finding."""
+    """Check ``bundle``; every fault becomes a finding. ``prover`` is a log at hand; it is not believed."""
     report = Report(target, origin=bundle.origin, authenticated=policy is not None)  # 0
     try:
         keys = policy.keys if policy is not None else tuple(VerifierKey.parse(key) for key in bundle.keys)
@@ -46,19 +65,24 @@ def verify_bundle(
             found("checkpoint.origin", "manifest", f"speaks of {bundle.origin}, not of {policy.origin}")
         )
         return report
-    if policy is not None and set(bundle.keys) - {key.encode() for key in policy.keys}:
-        report.add(found("bundle.malformed", "manifest", "names keys that are not this log's"))
+    if policy is not None:
+        _check_keys(bundle, report, policy)
     checkpoint = _checkpoint(bundle, report, keys)  # 1
     if checkpoint is not None:
         report.size = checkpoint.size
-        _compare(report, checkpoint, remembered, keys)  # 2
+        if policy is not None:
+            check_witnesses(report, bundle.checkpoint, policy, now)
+        _Comparison(bundle, report, checkpoint, keys, prover).run(remembered)  # 2
     opened = _entries(bundle, report, checkpoint, keys)  # 3, 5
     _chain(report, bundle.intervention, bundle.intervention_entries, opened)  # 4
     _chain(report, ADMINISTRATION_CHAIN, bundle.administration_entries, opened)
     check = RecordsCheck(report, bundle.origin, policy.officers if policy is not None else None)  # 6
     for index in sorted(opened):
-        if opened[index][1] is not None:
-            check.see(opened[index][1])  # type: ignore[arg-type]
+        leaf, seen = opened[index]
+        if seen is not None:
+            check.see(seen)
+        else:
+            check.pass_over(index, leaf)
     _check_beside(bundle, report, opened, check.keyring)  # 7
     _say_what_is_open(bundle, report, check)
     if check.keyring is not None and (policy is None or policy.officers is None):
@@ -68,6 +92,16 @@ def verify_bundle(
     if not report.independence:
         report.independence.append("self-signed")
     return report
+
+
+def _check_keys(bundle: Bundle, report: Report, policy: Policy) -> None:
+    """Who checks by hand takes the log's key from the manifest: it must be the one that the verifier knows."""
+    known = {key.encode() for key in policy.keys}
+    for key in [VerifierKey.parse(one) for one in bundle.keys if one not in known]:
+        if key.kind == ML_DSA_44 and key.name == bundle.origin and known & set(bundle.keys):
+            report.notes.append(f"the log names one more key, which you do not know: {key.encode()[:80]}...")
+        else:
+            report.add(found("bundle.malformed", "manifest", "names keys that are not this log's"))
 
 
 def _say_what_is_open(bundle: Bundle, report: Report, check: RecordsCheck) -> None:
@@ -91,22 +125,74 @@ def _checkpoint(bundle: Bundle, report: Report, keys: Sequence[VerifierKey]) -> 
         return None
 
 
-def _compare(
-    report: Report, checkpoint: Checkpoint, remembered: Sequence[Remembered], keys: Sequence[VerifierKey]
-) -> None:
-    for one in remembered:
-        try:
-            old = checkpoints.open_checkpoint(one.note, report.origin, keys).checkpoint
-        except Unsound as error:
-            report.add(found("checkpoint.origin", one.place, f"is no checkpoint of this log: {error}"))
-            continue
-        if old.size != checkpoint.size:
-            note = f"{one.place} holds size {old.size}, the bundle {checkpoint.size}: verify the whole log to compare"
-            report.notes.append(note)
-        elif old.root != checkpoint.root:
-            report.add(found("log.forked", one.place, f"another root was seen at size {old.size}"))
-        elif one.independent not in report.independence:
-            report.independence.append(one.independent)
+@dataclass(slots=True)
+class _Comparison:
+    """What is remembered against the bundle's checkpoint."""
+
+    bundle: Bundle
+    report: Report
+    checkpoint: Checkpoint
+    keys: Sequence[VerifierKey]
+    prover: Prover | None
+
+    def run(self, remembered: Sequence[Remembered]) -> None:
+        """Compare every one; what cannot be compared is said, and keeps the bundle from being called sound."""
+        roots = {self.checkpoint.size: self.checkpoint.root, 0: merkle.EMPTY_ROOT, **self._earlier()}
+        for one in remembered:
+            try:
+                old = checkpoints.open_earlier(one.note, self.report.origin, self.keys).checkpoint
+            except Unsound as error:
+                self._add("checkpoint.origin", one.place, f"is no checkpoint of this log: {error}")
+                continue
+            known = roots.get(old.size)
+            agrees = known == old.root if known is not None else self._proven(one.place, old)
+            if agrees is False:
+                what = (
+                    f"the {old.size} entries seen there are of another history than this bundle's checkpoint"
+                )
+                self._add("log.forked", one.place, what)
+            elif agrees:
+                self.report.independence.append(covering(one, old.size))
+
+    def _add(self, code: str, where: str, what: str) -> None:
+        self.report.add(found(code, where, what))
+
+    def _earlier(self) -> dict[int, bytes]:
+        """Roots of the earlier checkpoints that the bundle leads from."""
+        roots: dict[int, bytes] = {}
+        for one in self.bundle.earlier:
+            try:
+                old = checkpoints.open_earlier(one.note, self.report.origin, self.keys).checkpoint
+                self._lead(old, self.checkpoint, one.path)
+            except Unsound as error:
+                self._add("proof.broken", CONSISTENCY, str(error))
+            else:
+                roots[old.size] = old.root
+        return roots
+
+    @staticmethod
+    def _lead(old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> None:
+        merkle.verify_consistency(old.size, new.size, old.root, new.root, path)
+
+    def _proven(self, place: str, seen: Checkpoint) -> bool | None:
+        """Whether the log at hand shows both to be of one history; ``None``: it cannot say."""
+        old, new = sorted((seen, self.checkpoint), key=lambda one: one.size)
+        why = "no log is at hand to compare them with"
+        if self.prover is not None:
+            try:
+                self._lead(old, new, self.prover.consistency(old.size, new.size))
+            except ProofMismatch:
+                return False
+            except ByhandError as error:
+                why = f"{self.prover.place} does not show it: {error}"
+            else:
+                return True
+        self.report.reserve(NOT_COMPARED)
+        self.report.notes.append(
+            f"{place} holds {seen.size} entries, the bundle {self.checkpoint.size}; {why}. "
+            "Compare: byhand verify BUNDLE --against HOME, FOLDER or URL; or ask for a bundle made with --since"
+        )
+        return None
 
 
 def _entries(
@@ -115,7 +201,7 @@ def _entries(
     opened: dict[int, tuple[Leaf, Seen | None]] = {}
     for index, entry in sorted(bundle.entries.items()):
         try:
-            leaf = leaves.decode(entry.leaf)
+            leaf = read_leaf(entry.leaf)
             if checkpoint is not None:
                 _check_proof(bundle, entry, checkpoint, keys)  # 3
             opened[index] = (leaf, _record(entry, leaf))  # 5

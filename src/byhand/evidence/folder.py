@@ -17,6 +17,7 @@ from byhand.errors import Conflict, LogUnavailable, MalformedProof
 from byhand.evidence.sources import CHECKPOINT_NAME, KeptLog, encode_payloads, payload_path
 from byhand.journal.tree import StoredTree
 from byhand.log import checkpoint as checkpoints, note as notes, tiles
+from byhand.log.checkpoint import Checkpoint
 from byhand.log.tiles import TILE_WIDTH
 
 
@@ -33,7 +34,7 @@ def export_folder(
     Raises Conflict when the folder holds another log or other bytes, LogUnavailable when it cannot be written.
     """
     checkpoint = checkpoints.parse(notes.parse(note).text)
-    _check_same_log(folder, checkpoint.origin, checkpoint.size)
+    _check_same_log(folder, tree, checkpoint)
     for number in range(-(-checkpoint.size // TILE_WIDTH)):
         low = number * TILE_WIDTH
         width = min(TILE_WIDTH, checkpoint.size - low)
@@ -48,7 +49,8 @@ def export_folder(
     return checkpoint.size
 
 
-def _check_same_log(folder: Path, origin: str, size: int) -> None:
+def _check_same_log(folder: Path, tree: StoredTree, checkpoint: Checkpoint) -> None:
+    origin, size = checkpoint.origin, checkpoint.size
     file = folder / CHECKPOINT_NAME
     if not file.exists():
         return
@@ -61,6 +63,11 @@ def _check_same_log(folder: Path, origin: str, size: int) -> None:
     if held.size > size:
         raise Conflict(
             f"{folder} holds {held.size} entries already, this log has {size}: it was rolled back?"
+        )
+    if tree.root(held.size) != held.root:
+        raise Conflict(
+            f"{folder} holds another history of {origin}: its {held.size} entries are not this log's first",
+            advice="Keep the folder as evidence: byhand verify HOME --since FOLDER/checkpoint",
         )
 
 

@@ -67,6 +67,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "a payload does not open to what its entry commits to",
         "The key store was changed or mixed up.",
     ),
+    "payload.unopenable": (
+        "the keys of sealed records are gone, and no record says that they were erased",
+        "Restore the key store from its copy. Whoever could delete keys has destroyed evidence.",
+    ),
+    "payload.inserted": (
+        "a sealed payload lies where no entry names one",
+        "Find out who could write to the store.",
+    ),
     "chain.broken": (
         "an entry does not follow its chain's previous one",
         "A record may have been left out or slipped in.",
@@ -76,6 +84,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "One of them was written around the gate; compare both with a receipt.",
     ),
     "time.backwards": ("recorded time goes backwards", "Somebody set the clock back or forged entries."),
+    "time.ahead": (
+        "recorded time runs ahead of this machine's clock",
+        "Set this machine's clock and look again; else the log's clock was wrong, or its times are made up.",
+    ),
+    "checkpoint.replayed": (
+        "an older checkpoint stands where a newer one was seen",
+        "After a crash the next use of the home puts it right. Else somebody put an old one back.",
+    ),
     "checkpoint.missing": ("there is no signed checkpoint", "Nothing proves when this log was last whole."),
     "checkpoint.forged": (
         "the checkpoint's signature does not hold",
@@ -97,6 +113,22 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "anchor.mismatch": (
         "the log and its anchor disagree",
         "The home was rolled back, restored, or rewritten.",
+    ),
+    "anchor.missing": (
+        "this log has a checkpoint, and no anchor on this machine",
+        "Was the home brought here? Then say --no-anchor. Else the anchor was deleted, to hide that entries are gone.",
+    ),
+    "anchor.damaged": (
+        "the anchor cannot be read",
+        "Keep the file as it is. Compare the log with a checkpoint or receipt that you kept: --since FILE.",
+    ),
+    "keys.unreadable": (
+        "the key store cannot be read: what the records say was not looked at",
+        "Mend the key store, or restore it from its copy.",
+    ),
+    "store.altered": (
+        "the store is not laid out as byhand makes it: reading it would prove nothing",
+        "Restore it from a copy, and find out who could write to the store.",
     ),
     "home.copy": (
         "this home is a copy of the one that may speak for the log",
@@ -140,10 +172,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
 }
 
 
+NOT_MADE = frozenset({"anchor.missing", "keys.unreadable"})
+"""Findings that say no more than that a check could not be made."""
+
+
 def found(code: str, where: str, what: str) -> Found:
-    """A finding of tampering, with its standing meaning and advice."""
+    """A finding with its standing meaning and advice."""
     meaning, advice = MEANINGS[code]
-    return Found(code, where, what, meaning, advice)
+    return Found(code, where, what, meaning, advice, tamper=code not in NOT_MADE)
 
 
 @dataclass(slots=True)
@@ -156,6 +192,8 @@ class Report:
     authenticated: bool = False
     independence: list[str] = field(default_factory=list)
     findings: list[Found] = field(default_factory=list)
+    reservations: list[str] = field(default_factory=list)
+    """What keeps a log without findings from being called sound, each as a verdict of its own."""
     notes: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -165,6 +203,11 @@ class Report:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(finding)
 
+    def reserve(self, verdict: str) -> None:
+        """Nothing was found, but not everything could be looked at: the verdict is ``verdict`` at best."""
+        if verdict not in self.reservations:
+            self.reservations.append(verdict)
+
     @property
     def tampered(self) -> bool:
         """Whether anything shows that evidence was changed."""
@@ -172,8 +215,8 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether everything held and the log's identity came from the verifier's own knowledge."""
-        return self.authenticated and not self.findings
+        """Whether everything was looked at and held, and the log's identity is the verifier's own knowledge."""
+        return self.authenticated and not self.findings and not self.reservations
 
     @property
     def verdict(self) -> str:
@@ -182,4 +225,4 @@ class Report:
             return f"NOT SOUND: {self.counts['findings']} finding(s)"
         if not self.authenticated:
             return "consistent; signer not authenticated"
-        return "sound"
+        return self.reservations[0] if self.reservations else "sound"

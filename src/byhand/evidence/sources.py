@@ -6,12 +6,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from byhand.errors import HomeRefused, Invalid, MalformedProof, NotFound
 from byhand.journal.tree import StoredTree
-from byhand.log import tiles
+from byhand.log import merkle, tiles
+from byhand.log.text import HASH_BYTES
 
 if TYPE_CHECKING:
     import httpx
@@ -20,9 +22,9 @@ CHECKPOINT_NAME = "checkpoint"
 PAYLOAD_FOLDER = "payload"
 PAYLOAD_LENGTH_BYTES = 4  # a sealed payload with attachments is larger than an entry's two bytes can say
 BUNDLE_BYTES_MAX = 64 * 1024 * 1024  # 256 payloads of 256 KiB; more and somebody is filling our memory
+STRANGERS_MAX = 1_000  # counted; more would only say the same
 TIMEOUT_SECONDS = 30.0  # a log that keeps silent for longer is not being served
 ANSWER_SECONDS_MAX = 120.0  # the largest bundle over a slow line; more and somebody keeps us waiting
-ANSWER_PART_BYTES = 64 * 1024  # so that a bomb is noticed long before it is unpacked
 
 
 class KeptTree(Protocol):
@@ -87,6 +89,14 @@ class KeptLookups(Protocol):
 
     def places(self, names: Sequence[str]) -> Mapping[str, int]:
         """Which entry took each of ``names``."""
+        ...
+
+    def takings(self, names: Sequence[str]) -> Mapping[str, tuple[int, bytes]]:
+        """Which entry took each of ``names``, and the digest of its declaration."""
+        ...
+
+    def name_count(self, prefix: str = "") -> int:
+        """How many names begin with ``prefix``."""
         ...
 
     def heads(self) -> Iterator[tuple[str, int]]:
@@ -167,25 +177,40 @@ class FilesSource:
         self._root = root
 
     def read(self, path: str) -> bytes | None:
-        """The bytes at ``path``."""
-        file = Path(self._root) / path
-        return file.read_bytes() if file.is_file() else None
+        """The bytes at ``path``; raises MalformedProof when there are more than a log can have there."""
+        place = Path(self._root) / path
+        try:
+            with place.open("rb") as file:
+                data = file.read(BUNDLE_BYTES_MAX + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise NotFound(f"{place} cannot be read: {error.strerror}") from error
+        if len(data) > BUNDLE_BYTES_MAX:
+            raise MalformedProof(f"{place} holds more than {BUNDLE_BYTES_MAX} bytes")
+        return data
+
+    def _first(self, partial: str, full: str) -> tuple[bytes | None, bool]:
+        """The file ``partial``, or the full one that took its place, and whether it is that one."""
+        data = self.read(partial)
+        return (data, False) if data is not None or partial == full else (self.read(full), True)
 
     def checkpoint(self) -> bytes | None:
         """The file ``checkpoint``."""
         return self.read(CHECKPOINT_NAME)
 
     def tile(self, level: int, number: int, width: int) -> bytes | None:
-        """``tile/L/N[.p/W]``."""
-        return self.read(tiles.tile_path(level, number, width))
+        """``tile/L/N[.p/W]``: a partial tile may go once the full one is there."""
+        data, full = self._first(tiles.tile_path(level, number, width), tiles.tile_path(level, number))
+        return data[: width * HASH_BYTES] if data is not None and full else data
 
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """``tile/entries/N[.p/W]``."""
         for number, width in _bundles(start, stop):
-            data = self.read(tiles.entries_path(number, width))
+            data, full = self._first(tiles.entries_path(number, width), tiles.entries_path(number))
             if data is None:
                 continue
-            entries = tiles.decode_bundle(data)
+            entries = tiles.decode_bundle(data)[: width if full else None]
             if len(entries) != width:
                 raise MalformedProof(f"an entry bundle holds {len(entries)} entries instead of {width}")
             for offset, entry in enumerate(entries):
@@ -195,10 +220,10 @@ class FilesSource:
     def payloads(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """``payload/N[.p/W]``: length-prefixed sealed payloads, an empty one for an entry without payload."""
         for number, width in _bundles(start, stop):
-            data = self.read(payload_path(number, width))
+            data, full = self._first(payload_path(number, width), payload_path(number, tiles.TILE_WIDTH))
             if data is None:
                 continue
-            kept = decode_payloads(data)
+            kept = decode_payloads(data)[: width if full else None]
             if len(kept) != width:
                 raise MalformedProof(f"a payload bundle holds {len(kept)} payloads instead of {width}")
             for offset, sealed in enumerate(kept):
@@ -206,11 +231,41 @@ class FilesSource:
                 if sealed and start <= index < stop:
                     yield index, sealed
 
+    def strangers(self, size: int) -> list[str]:
+        """Files that a log of ``size`` entries has no use for, by path, at most STRANGERS_MAX.
+
+        An export that was cut short leaves tiles of a larger tree, an earlier one its partial tiles; both are lawful.
+        """
+        found: list[str] = []
+        for file in Path(self._root).rglob("*"):
+            name = file.relative_to(self._root).as_posix()
+            if file.is_file() and name != CHECKPOINT_NAME and not _is_of(name, size):
+                found.append(name)
+                if len(found) >= STRANGERS_MAX:
+                    break
+        return sorted(found)
+
+
+def _is_of(name: str, size: int) -> bool:
+    """Whether a file has its place in the log of ``size`` entries, or had one when the log was smaller."""
+    if name.startswith(f"{PAYLOAD_FOLDER}/"):
+        name = f"tile/entries{name.removeprefix(PAYLOAD_FOLDER)}"
+    try:
+        level, number, width = tiles.parse_tile_path(name)
+    except MalformedProof:
+        return False
+    there = size >> (tiles.LEVEL_BITS * (level or 0))
+    return number * tiles.TILE_WIDTH + width <= there
+
 
 class UrlSource(FilesSource):
     """The same layout behind a URL."""
 
     endless = True
+
+    def strangers(self, size: int) -> list[str]:  # noqa: ARG002 - a folder's answer depends on it
+        """A server does not say what else it has."""
+        return []
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -218,7 +273,10 @@ class UrlSource(FilesSource):
 
         try:
             self._client = httpx.Client(
-                base_url=url.rstrip("/") + "/", timeout=TIMEOUT_SECONDS, follow_redirects=False
+                base_url=url.rstrip("/") + "/",
+                timeout=TIMEOUT_SECONDS,
+                follow_redirects=False,
+                headers={"Accept-Encoding": "identity"},
             )
         except httpx.InvalidURL as error:
             raise Invalid(f"{url} is no URL: {error}") from error
@@ -241,14 +299,42 @@ class UrlSource(FilesSource):
             raise NotFound(f"{self._root} does not answer: {error}") from error
 
     def _body(self, answer: httpx.Response, path: str) -> bytes:
+        """The bytes as they were sent: nothing is unpacked, and each part is weighed as it comes in."""
+        if "Content-Encoding" in answer.headers:
+            raise MalformedProof(f"{self._root} sends {path} in an encoding that nobody asked for")
         ends, data = time.monotonic() + ANSWER_SECONDS_MAX, bytearray()
-        for part in answer.iter_bytes(ANSWER_PART_BYTES):
+        for part in answer.iter_raw():
             data += part
             if len(data) > BUNDLE_BYTES_MAX:
                 raise MalformedProof(f"{self._root} sends more than {BUNDLE_BYTES_MAX} bytes for {path}")
             if time.monotonic() > ends:
                 raise NotFound(f"{self._root} takes longer than {ANSWER_SECONDS_MAX:g} seconds for {path}")
         return bytes(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Prover:
+    """A log at hand that can lead from one of its sizes to another; its answers are verified, not believed."""
+
+    place: str
+    size: int
+    source: LogSource
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """The consistency path from ``old`` to ``new`` entries; raises NotFound, MalformedProof."""
+        if new > self.size:
+            raise NotFound(f"{self.place} has {self.size} entries, not {new}")
+
+        def tile(level: int, number: int, width: int) -> bytes:
+            kept = min(
+                tiles.TILE_WIDTH, (self.size >> (tiles.LEVEL_BITS * level)) - number * tiles.TILE_WIDTH
+            )
+            data = self.source.tile(level, number, kept)
+            if data is None:
+                raise NotFound(f"{self.place} lacks tile {level}/{number}")
+            return data[: width * HASH_BYTES]
+
+        return merkle.consistency_path(old, new, tiles.TileReader(tile, new).subtree)
 
 
 def _bundles(start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -6,20 +6,25 @@ Memory: one tile of entries at a time, and one number per chain (about 120 bytes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from byhand import clock
 from byhand.errors import MalformedProof
 from byhand.evidence.repeats import Repeats
 from byhand.evidence.report import Found, Report, found
 from byhand.evidence.sources import KeptLookups, LogSource
+from byhand.journal.sequencer import CARRIES_ADMINISTRATION_HEAD
 from byhand.log import merkle, tiles
 from byhand.log.tiles import TILE_WIDTH, RightEdge
 from byhand.records import leaf as leaves
+from byhand.records.kinds import HEARTBEAT
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.payload import sealed_digest
 
 HASH_BYTES = 32
+RECORDED = re.compile(r"[0-8][0-9]{3}(-[0-9]{2}){2}T([0-9]{2}:){2}[0-9]{2}\.[0-9]{6}Z\Z")
 GAP_TILES_MAX = 64  # 16,384 entries in a row: a loss that one finding describes as well as a million
 
 
@@ -33,12 +38,17 @@ class TreeCheck:
     payloads: bool = True
     lookups: KeptLookups | None = None
     progress: Callable[[int], None] = lambda done: None
-    roots: dict[int, bytes] = field(default_factory=dict)
+    roots: dict[int, bytes] = field(default_factory=lambda: {0: RightEdge.empty().root()})
     wanted: frozenset[int] = frozenset()
+    whole: bool = True
+    """Whether ``size`` is the log's own: then the partial tiles of that size must be there."""
+    late: str = ""
+    """Time after which nothing can have been recorded yet; empty: not asked."""
     edge: RightEdge = field(default_factory=RightEdge.empty)
     _heads: dict[int, int] = field(default_factory=dict)
     _repeats: Repeats = field(default_factory=Repeats)
     _recorded: str = ""
+    _early: bool = False
 
     def run(self) -> bytes:
         """Check everything; returns the root of the kept entries. ``roots`` then holds those ``wanted``.
@@ -55,7 +65,8 @@ class TreeCheck:
                     found("entry.missing", f"entries {high} to {self.size - 1}", "were not looked for")
                 )
                 break
-        self._partial_tiles()
+        if self.whole:
+            self._partial_tiles()
         if self._repeats.doubtful:
             self._name_repeats()
         if self.lookups is not None:
@@ -231,17 +242,30 @@ class TreeCheck:
     def _leaf(self, index: int, entry: bytes) -> Leaf | None:
         """Check one leaf; returns it."""
         try:
-            leaf = leaves.decode(entry)
+            leaf = read_leaf(entry)
         except MalformedProof as error:
             self.report.add(found("entry.malformed", f"entry {index}", str(error)))
             return None
         if leaf.recorded < self._recorded:
             what = f"was recorded at {leaf.recorded}, before its predecessor ({self._recorded})"
             self.report.add(found("time.backwards", f"entry {index}", what))
+        if self.late and leaf.recorded > self.late and not self._early:
+            self._early = True
+            what = f"was recorded at {leaf.recorded}, later than it can be by this machine's clock"
+            self.report.add(found("time.ahead", f"entry {index}", what))
         self._recorded = max(self._recorded, leaf.recorded)
         self._repeats.add(leaf.id)
+        self._administration(index, leaf)
         self._chain(index, leaf)
         return leaf
+
+    def _administration(self, index: int, leaf: Leaf) -> None:
+        """What is decided on keyring and points names how far their chain had gone: no revocation can be left out."""
+        head = self._heads.get(hash(ADMINISTRATION_CHAIN))
+        knows = head if leaf.kind in CARRIES_ADMINISTRATION_HEAD else None
+        if leaf.administration != knows:
+            what = f"knows administration up to {leaf.administration}, where it had reached {head}"
+            self.report.add(found("chain.broken", f"entry {index}", what))
 
     def _chain(self, index: int, leaf: Leaf) -> None:
         """Each entry names the last one of its chain: nothing of a chain can be left out or slipped in."""
@@ -261,6 +285,8 @@ class TreeCheck:
         except MalformedProof as error:
             self.report.add(found("payload.altered", f"payloads of entries {low} to {high - 1}", str(error)))
             return
+        for index in sorted(set(kept) - set(named)):
+            self.report.add(found("payload.inserted", f"entry {index}", "names no payload, but there is one"))
         for index, digest in named.items():
             sealed = kept.get(index)
             if sealed is None:
@@ -269,6 +295,24 @@ class TreeCheck:
                 self.report.add(
                     found("payload.altered", f"entry {index}", "its sealed payload has another digest")
                 )
+
+
+def read_leaf(entry: bytes) -> Leaf:
+    """The leaf in ``entry``; raises MalformedProof.
+
+    It says when, in the one form there is, and has a payload exactly when it is a record's.
+    """
+    leaf = leaves.decode(entry)
+    try:
+        if RECORDED.match(leaf.recorded) is None:
+            raise ValueError(leaf.recorded)
+        clock.parse(leaf.recorded)
+    except ValueError as error:
+        raise MalformedProof(f"{leaf.recorded[:40]!r} is no time of recording") from error
+    record = leaf.kind != HEARTBEAT
+    if (leaf.sealed is not None) != record or (leaf.commitment is not None) != record:
+        raise MalformedProof(f"a leaf of kind {leaf.kind[:40]!r} {'needs a' if record else 'has no'} payload")
+    return leaf
 
 
 def _record_id(entry: bytes) -> str:

@@ -20,16 +20,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from byhand import clock
 from byhand.errors import BadSignature, MalformedProof, Unsound
 from byhand.evidence.policy import Policy
 from byhand.evidence.report import Report, found
 from byhand.evidence.sources import KeptLookups, KeptTree, LogSource
 from byhand.evidence.tree_check import TreeCheck
-from byhand.log import checkpoint as checkpoints, note as notes
+from byhand.log import checkpoint as checkpoints, note as notes, witness
 from byhand.log.checkpoint import Checkpoint
-from byhand.log.keys import ED25519_COSIGNATURE, VerifierKey
+from byhand.log.keys import VerifierKey
 
-NO_CHECKPOINT_SIZE = 0
+TIME_AHEAD_SECONDS_MAX = 300  # as for clients: a clock further off is a fault to be looked at
+UNSIGNED_ENTRIES_MAX = 1 << 20  # of a log without end whose size nobody signed: some minutes over a fast line
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,17 @@ class Remembered:
     """How this adds independence, for the report, e.g. ``remembered checkpoint``."""
 
 
+def covering(one: Remembered, size: int) -> str:
+    """What one agreeing memory adds to independence: nothing beyond its own size."""
+    return f"{one.independent} (size {size})"
+
+
 def verify_log(
     source: LogSource,
     target: str,
     *,
     policy: Policy | None,
+    now: str,
     claimed_keys: Sequence[VerifierKey] = (),
     claimed_origin: str = "",
     remembered: Sequence[Remembered] = (),
@@ -58,59 +66,92 @@ def verify_log(
 
     ``policy`` is what the verifier knows by itself; without one the keys that the log claims (``claimed_*``) are
     used to look for contradictions, and the report stays unauthenticated. ``kept`` is the store's own tree, which
-    may be ahead of its checkpoint, and ``lookups`` what it finds entries by.
+    may be ahead of its checkpoint, and ``lookups`` what it finds entries by. ``now`` is the verifier's time.
     """
     report = Report(target)
     keys = policy.keys if policy is not None else tuple(claimed_keys)
     report.origin = policy.origin if policy is not None else claimed_origin
     report.authenticated = policy is not None  # 0
-    signed = _signed(source, report, keys, policy)  # 1
+    shown = _Shown.of(source, report, keys, policy, now)  # 1
+    signed = shown.checkpoint
     old = _opened(remembered, report, keys)
     size = max(kept.size if kept is not None else 0, signed.size if signed is not None else 0)
+    whole = shown.signed or not source.endless or size <= UNSIGNED_ENTRIES_MAX
     wanted = {one.size for _, one in old} | ({signed.size} if signed is not None else set())
-    check = TreeCheck(source, report, size, lookups=lookups, wanted=frozenset(wanted), progress=progress)
+    late = clock.after(now, seconds=TIME_AHEAD_SECONDS_MAX)
+    check = TreeCheck(
+        source,
+        report,
+        size if whole else UNSIGNED_ENTRIES_MAX,
+        lookups=lookups,
+        wanted=frozenset(wanted),
+        whole=whole,
+        late=late,
+        progress=progress,
+    )
     root = check.run()  # 3, 4, 5
     report.size = size = check.edge.size
     check.roots[size] = root
     if kept is not None and check.tree != (kept.size, kept.edge, kept.recorded, kept.administration):  # 6
         report.add(found("tree.altered", "the tree's row", "is not the one that the entries give"))
-    if signed is not None:
+    if not whole:
+        report.notes.append(
+            f"only the first {size} entries were looked at: nobody vouches that there are more"
+        )
+    elif signed is not None:
         _compare(report, signed, check.roots)  # 3
     for place, checkpoint in old:
         _compare_remembered(report, place, checkpoint, check.roots, size)  # 2
-    _say_independence(report, remembered, old)
+        if kept is not None and signed is not None and signed.size < checkpoint.size <= size:
+            what = f"is of {signed.size} entries; one of {checkpoint.size} was seen ({place.place})"
+            report.add(found("checkpoint.replayed", "checkpoint", what))
+    _say_independence(report, old)
     report.counts["entries"] = size
     return report
 
 
-def _signed(
-    source: LogSource, report: Report, keys: Sequence[VerifierKey], policy: Policy | None
-) -> Checkpoint | None:
-    """The checkpoint as the log shows it, once its signatures hold."""
-    data = source.checkpoint()
-    if data is None:
-        report.add(found("checkpoint.missing", "checkpoint", "there is none"))
-        return None
-    try:
-        claimed = checkpoints.parse(notes.parse(data).text)
-    except MalformedProof as error:
-        report.add(found("checkpoint.forged", "checkpoint", str(error)))
-        return None
-    if claimed.origin != report.origin:
-        report.add(
-            found("checkpoint.origin", "checkpoint", f"is of {claimed.origin}, not of {report.origin}")
-        )
-        return None
-    try:
-        opened = checkpoints.open_checkpoint(data, report.origin, keys)
-    except BadSignature as error:
-        named = any(one.name == report.origin for one in notes.parse(data).signatures)
-        code = "key.changed" if named and not _same_key(data, keys) else "checkpoint.forged"
-        report.add(found(code, "checkpoint", str(error)))
-        return None if source.endless else claimed
-    if policy is not None:
-        _check_witnesses(report, data, policy)
-    return opened.checkpoint
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The checkpoint as the log shows it, and whether a key that counts for this check signed it."""
+
+    checkpoint: Checkpoint | None
+    signed: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        source: LogSource,
+        report: Report,
+        keys: Sequence[VerifierKey],
+        policy: Policy | None,
+        now: str,
+    ) -> _Shown:
+        data = source.checkpoint()
+        if data is None:
+            report.add(found("checkpoint.missing", "checkpoint", "there is none"))
+            return cls(None)
+        try:
+            claimed = checkpoints.parse(notes.parse(data).text)
+        except MalformedProof as error:
+            report.add(found("checkpoint.forged", "checkpoint", str(error)))
+            return cls(None)
+        if claimed.origin != report.origin:
+            what = f"is of {claimed.origin}, not of {report.origin}"
+            report.add(found("checkpoint.origin", "checkpoint", what))
+            return cls(None)
+        if not keys:  # nothing to compare the signature with: what follows is checked against the claim
+            return cls(claimed)
+        opened = checkpoints.open_checkpoint if policy is not None else checkpoints.open_earlier
+        try:
+            opened(data, report.origin, keys)
+        except Unsound as error:
+            named = any(one.name == report.origin for one in notes.parse(data).signatures)
+            code = "key.changed" if named and not _same_key(data, keys) else "checkpoint.forged"
+            report.add(found(code, "checkpoint", str(error)))
+            return cls(claimed)
+        if policy is not None:
+            check_witnesses(report, data, policy, now)
+        return cls(claimed, signed=True)
 
 
 def _same_key(data: bytes, keys: Sequence[VerifierKey]) -> bool:
@@ -118,15 +159,21 @@ def _same_key(data: bytes, keys: Sequence[VerifierKey]) -> bool:
     return any(one.key_id in known for one in notes.parse(data).signatures)
 
 
-def _check_witnesses(report: Report, data: bytes, policy: Policy) -> None:
+def check_witnesses(report: Report, data: bytes, policy: Policy, now: str) -> None:
+    """Whether as many of the policy's witnesses as it demands have signed the checkpoint in ``data``."""
     if not policy.witnesses:
         return
-    try:
-        verified = notes.verify(notes.parse(data), policy.witnesses)
-    except BadSignature as error:
-        report.add(found("cosignature.broken", "checkpoint", str(error)))
-        return
-    names = {one.key.name for one in verified if one.key.kind >= ED25519_COSIGNATURE}
+    note = notes.parse(data)
+    known = {(key.name, key.key_id) for key in policy.witnesses}
+    names: set[str] = set()
+    if any((one.name, one.key_id) in known for one in note.signatures):
+        try:
+            for one in notes.verify(note, policy.witnesses):
+                witness.check_time(one, now=int(clock.parse(now).timestamp()))
+                names.add(one.key.name)
+        except Unsound as error:
+            report.add(found("cosignature.broken", "checkpoint", str(error)))
+            return
     if len(names) < policy.witnesses_min:
         what = f"{len(names)} of {policy.witnesses_min} witnesses signed"
         report.add(found("cosignature.broken", "checkpoint", what))
@@ -137,12 +184,20 @@ def _check_witnesses(report: Report, data: bytes, policy: Policy) -> None:
 def _opened(
     remembered: Sequence[Remembered], report: Report, keys: Sequence[VerifierKey]
 ) -> list[tuple[Remembered, Checkpoint]]:
+    """What was seen earlier, as far as it is this log's; without any key a note counts as its bringer's word."""
     opened = []
     for one in remembered:
         try:
-            opened.append((one, checkpoints.open_checkpoint(one.note, report.origin, keys).checkpoint))
+            if keys:
+                checkpoint = checkpoints.open_earlier(one.note, report.origin, keys).checkpoint
+            else:
+                checkpoint = checkpoints.parse(notes.parse(one.note).text)
+                if checkpoint.origin != report.origin:
+                    raise BadSignature(f"this is a checkpoint of {checkpoint.origin}")
         except Unsound as error:
             report.add(found("checkpoint.origin", one.place, f"is no checkpoint of this log: {error}"))
+        else:
+            opened.append((one, checkpoint))
     return opened
 
 
@@ -167,12 +222,11 @@ def _compare_remembered(
         report.add(found("log.forked", remembered.place, what))
 
 
-def _say_independence(
-    report: Report, remembered: Sequence[Remembered], old: Sequence[tuple[Remembered, Checkpoint]]
-) -> None:
-    agreeing = {one.place for one, _ in old} - {finding.where for finding in report.findings}
-    for one in remembered:
-        if one.place in agreeing and one.independent not in report.independence:
-            report.independence.append(one.independent)
+def _say_independence(report: Report, old: Sequence[tuple[Remembered, Checkpoint]]) -> None:
+    """Each memory that agrees, and how many entries it covers."""
+    contradicted = {finding.where for finding in report.findings}
+    for one, checkpoint in old:
+        if one.place not in contradicted:
+            report.independence.append(covering(one, checkpoint.size))
     if not report.independence:
         report.independence.append("self-signed")

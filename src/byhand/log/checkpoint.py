@@ -96,3 +96,13 @@ def open_checkpoint(data: bytes, origin: str, known: Iterable[VerifierKey]) -> O
             f"the ML-DSA-44 key of {origin} did not sign this checkpoint, although it is known"
         )
     return OpenedCheckpoint(checkpoint, note, verified)
+
+
+def open_earlier(data: bytes, origin: str, known: Iterable[VerifierKey]) -> OpenedCheckpoint:
+    """As ``open_checkpoint``, for a note of earlier times: the log may since have added a key to its first one.
+
+    Every known key that signed must still hold, and the Ed25519 key must have signed.
+    """
+    signed = {one.key_id for one in notes.parse(data).signatures}
+    keys_then = [key for key in known if key.kind != ML_DSA_44 or key.name != origin or key.key_id in signed]
+    return open_checkpoint(data, origin, keys_then)

@@ -102,6 +102,12 @@ def check_section(section: Section, commitment: str) -> None:
 
 
 def check_list(payload: list[tuple[str, str]], commitment: str | None) -> None:
-    """Raise ProofMismatch unless the list of ``(name, commitment)`` pairs is the one in the leaf."""
+    """Raise ProofMismatch unless the list of ``(name, commitment)`` pairs is the one in the leaf.
+
+    Raises MalformedProof when no record has such a list: ``body`` comes first, and each name once.
+    """
+    names = [name for name, _ in payload]
+    if names[:1] != [BODY] or len(set(names)) != len(names) or len(names) > SECTIONS_MAX:
+        raise MalformedProof(f"a record has 1 to {SECTIONS_MAX} sections, body first, each name once")
     if commitment is None or not hmac.compare_digest(list_commitment(payload), commitment):
         raise ProofMismatch("the list of sections is not the one the leaf commits to")

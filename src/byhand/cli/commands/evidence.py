@@ -24,6 +24,7 @@ def evidence(
     *,
     file: Annotated[Path, Parameter(name=("--file", "-o"))],
     persons: Annotated[bool, Parameter(negative=())] = False,
+    since: Path | None = None,
     why: str | None = None,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
@@ -46,12 +47,17 @@ def evidence(
         Where to write it.
     persons
         With names, sessions and addresses of persons; they are withheld otherwise.
+    since
+        A checkpoint or .tlog-proof that those who will check it remember: the bundle leads from there to its own.
     why
         Why you hand it out, for the access record.
     """
+    from byhand.verifying import read_note
+
+    known = [read_note(since)] if since is not None else []
     with opened(common) as one:
         found = one.desk.resolve(id_)
-        bundle = one.desk.evidence(found, persons=persons, reason=why)
+        bundle = one.desk.evidence(found, persons=persons, reason=why, since=known)
         remember(one)
         write_file(file, bundle)
         say(f"the evidence for {found} is in {file}; check it with: byhand verify {file}")
@@ -63,6 +69,7 @@ def verify(
     *,
     policy: Path | None = None,
     since: Path | None = None,
+    against: str | None = None,
     known_logs: bool = True,
     anchor: bool = True,
     common: Common = NOTHING_CHOSEN,
@@ -88,6 +95,9 @@ def verify(
         What you know of the log by yourself: TOML, [[log]] with origin, keys, officers.
     since
         An older checkpoint, or a .tlog-proof, that you kept.
+    against
+        For a bundle: the home, log folder or URL that leads from its checkpoint to the one you remember.
+        Default: the home, when it is here. It is not believed; what it shows is verified.
     known_logs
         Use what was remembered of logs met before.
     anchor
@@ -95,8 +105,16 @@ def verify(
     """
     from byhand.verifying import Knowledge, verify_target
 
-    knowledge = Knowledge(policy=policy, since=since, use_known_logs=known_logs, use_anchor=anchor)
-    place = target if target is not None else str(settings_of(common).home)
+    home = settings_of(common).home
+    knowledge = Knowledge(
+        policy=policy,
+        since=since,
+        use_known_logs=known_logs,
+        use_anchor=anchor,
+        against=against,
+        home=home,
+    )
+    place = target if target is not None else str(home)
     with progress("verifying") as done:
         report = verify_target(place, knowledge, progress=done)
     if form_of(common) == "table":

@@ -103,6 +103,15 @@ class SqliteEntries:
                 ) from error
             raise OutcomeUnknown(self._stopped) from error
 
+    def hold(self) -> None:
+        """From here on this thread reads one state, whatever others write meanwhile, until ``release``."""
+        self._readers.row("BEGIN")
+        self._readers.row("SELECT one FROM tree")  # the state is that of the first reading
+
+    def release(self) -> None:
+        """Read what is new again."""
+        self._readers.row("COMMIT")
+
     def tree(self) -> TreeRow:
         """The tree as last committed."""
         return _tree(self._readers.row(TREE))
@@ -138,6 +147,20 @@ class SqliteEntries:
             query = f"SELECT name, idx FROM name WHERE name IN ({','.join('?' * len(part))})"  # noqa: S608 - places only
             found.update(self._readers.rows(query, part))
         return found
+
+    def takings(self, names: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+        """Which entry took each of ``names``, and the digest of its declaration."""
+        found: dict[str, tuple[int, bytes]] = {}
+        for start in range(0, len(names), PARAMETERS_MAX):
+            part = names[start : start + PARAMETERS_MAX]
+            query = f"SELECT name, idx, mac FROM name WHERE name IN ({','.join('?' * len(part))})"  # noqa: S608 - places only
+            found.update((name, (index, mac)) for name, index, mac in self._readers.rows(query, part))
+        return found
+
+    def name_count(self, prefix: str = "") -> int:
+        """How many names begin with ``prefix``, which is ASCII."""
+        query = "SELECT count(*) FROM name WHERE name >= ?1 AND (?1 = '' OR name < ?1 || char(127))"
+        return int(self._readers.row(query, (prefix,))[0])
 
     def heads(self) -> Iterator[tuple[str, int]]:
         """Every chain with its last entry."""

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names that a home's store keeps: each record id and claim leads to its entry, and there are no others.
+
+A claim that is gone lets a permit be used twice; one too many refuses an honest act. The digest beside a name
+tells a retry from another declaration: where it can be made again from the record, it must be that one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from byhand.evidence.report import Report, found
+from byhand.evidence.sources import KeptLookups
+from byhand.journal.vault import Vault
+from byhand.records import parts
+from byhand.records.kinds import Access, AnyRecord, Finding, Intent, Permit
+from byhand.trust.permit import redemption_claim
+
+TEXT_CLAIMS = "text:"  # the first use of a person's text; keyed, so only their number can be judged
+
+
+def turn_claim(target: str, number: int) -> str:
+    """The name that the ``number``-th redemption on a target (a digest) takes in the log."""
+    return f"turn:{target}:{number}"
+
+
+@dataclass(slots=True)
+class NamesCheck:
+    """Fed with every opened record in log order, then asked to ``finish``."""
+
+    lookups: KeptLookups
+    vault: Vault
+    report: Report
+    _waiting: list[tuple[str, int, tuple[bytes, ...]]] = field(default_factory=list)
+    _claims: int = 0
+    _intents: int = 0
+    _turns: dict[str, int] = field(default_factory=dict)
+    _whole: bool = True
+
+    def see(self, index: int, record: AnyRecord, body: bytes, target: str | None) -> None:
+        """``target`` is the one whose turn a redemption took, ``None`` where nobody takes turns."""
+        self._waiting.append((record.id, index, self._macs(record, body)))
+        if isinstance(record, Intent):
+            self._intents += 1
+        if isinstance(record, Permit) and record.phase == "redeemed":
+            self._claim(redemption_claim(record.permit), index)
+            if target is not None and self._whole:
+                number = self._turns.get(target, 0)
+                self._turns[target] = number + 1
+                self._claim(turn_claim(target, number), index)
+
+    def pass_over(self) -> None:
+        """A record that could not be opened may have claimed names: from here on turns cannot be counted."""
+        self._whole = False
+
+    def _claim(self, name: str, index: int) -> None:
+        self._claims += 1
+        self._waiting.append((name, index, ()))
+
+    def _macs(self, record: AnyRecord, body: bytes) -> tuple[bytes, ...]:
+        """What may stand beside the record's id; empty where the declaration was not the record."""
+        if isinstance(record, Intent):
+            declared = parts.encode_part(record.declaration)
+            return (self.vault.declaration_mac(declared), self.vault.declaration_mac(body))
+        if isinstance(record, Access | Permit | Finding):
+            return (self.vault.declaration_mac(body),)
+        return ()
+
+    def flush(self) -> None:
+        """Compare what was seen since the last time."""
+        waiting, self._waiting = self._waiting, []
+        taken = self.lookups.takings([name for name, _, _ in waiting])
+        for name, index, macs in waiting:
+            place, mac = taken.get(name, (None, b""))
+            if place != index:
+                what = (
+                    f"its name {name} leads to {place}" if place is not None else f"its name {name} is gone"
+                )
+                self.report.add(found("lookup.altered", f"entry {index}", what))
+            elif macs and mac not in macs:
+                what = "the digest that tells its retry from another declaration is not its own"
+                self.report.add(found("lookup.altered", f"entry {index}", what))
+
+    def finish(self, size: int) -> None:
+        """No name stands for anything else: ids and claims of ``size`` entries are all there are."""
+        self.flush()
+        if not self._whole:
+            return
+        texts = self.lookups.name_count(TEXT_CLAIMS)
+        others = self.lookups.name_count() - texts - size - self._claims
+        if others:
+            what = f"hold {others:+d} than the ids and claims of {size} entries"
+            self.report.add(found("lookup.altered", "names", what))
+        if texts > self._intents:
+            what = f"hold the first use of {texts} texts; there are {self._intents} intents"
+            self.report.add(found("lookup.altered", "names", what))
