@@ -156,7 +156,7 @@ class Doctor:
 
     def _contained(self, note: bytes) -> Checkpoint:
         """The checkpoint in ``note``, which the log must contain; raises Unsound, HomeRefused."""
-        checkpoint = checkpoints.open_checkpoint(note, self._parts.origin, self._parts.verifiers).checkpoint
+        checkpoint = checkpoints.open_earlier(note, self._parts.origin, self._parts.verifiers).checkpoint
         check_contains(self._parts.tree, checkpoint)
         return checkpoint
 
@@ -261,7 +261,7 @@ def adopt(parts: Parts) -> Checkpoint:
         raise HomeRefused("no checkpoint was ever signed here", advice="Finish the home with: byhand init")
     if anchored is not None and anchored.home == parts.identity:
         raise Conflict("the anchor speaks for this home already")
-    checkpoint = checkpoints.open_checkpoint(note, parts.origin, parts.verifiers).checkpoint  # 2
+    checkpoint = checkpoints.open_earlier(note, parts.origin, parts.verifiers).checkpoint  # 2
     check_contains(parts.tree, checkpoint)  # 3
     known = parts.known.get(parts.origin)
     seen = known.seen() if known is not None else None

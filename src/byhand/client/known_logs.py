@@ -20,7 +20,7 @@ from typing import TypeAlias
 from byhand.errors import Fault, Invalid, LogForked, NotFound, ProofMismatch, RolledBack, Unsound
 from byhand.log import checkpoint as checkpoints, merkle
 from byhand.log.checkpoint import Checkpoint
-from byhand.log.keys import VerifierKey
+from byhand.log.keys import ML_DSA_44, VerifierKey
 
 FILE_BYTES_MAX = 4 * 1024 * 1024  # thousands of logs; a person meets a handful
 KEYS_MAX = 16  # a log has one or two keys, and an old one while it changes them
@@ -47,7 +47,7 @@ class KnownLog:
         """The last checkpoint seen, its signature checked again; raises Unsound."""
         if self.checkpoint is None:
             return None
-        return checkpoints.open_checkpoint(
+        return checkpoints.open_earlier(
             self.checkpoint.encode(), self.origin, self.verifier_keys()
         ).checkpoint
 
@@ -77,7 +77,8 @@ class KnownLogs:
     def trust(self, origin: str, keys: Iterable[str], officers: str | None = None) -> KnownLog:
         """Remember a log at first sight; a known one must come with the keys and officers it had.
 
-        Raises LogForked when it does not: somebody else speaks under this name, or the log was made anew.
+        It may add an ML-DSA-44 key beside all that are known: from then on both must sign. A second Ed25519 key
+        could speak alone. Raises LogForked: somebody else speaks under this name, or the log was made anew.
         """
         met = KnownLog(origin, tuple(sorted(set(keys))), officers)
         _check(met)
@@ -86,9 +87,9 @@ class KnownLogs:
             if known is None:
                 logs[origin] = met
                 return met
-            if known.keys != met.keys or (known.officers and officers and known.officers != officers):
+            if not _extends(known, met) or (known.officers and officers and known.officers != officers):
                 raise LogForked(f"{origin} speaks with other keys or officers than when it was last seen")
-            logs[origin] = replace(known, officers=known.officers or officers)
+            logs[origin] = replace(known, keys=met.keys, officers=known.officers or officers)
             return logs[origin]
 
     def remember(self, origin: str, note: bytes, prove: Prove) -> Checkpoint:
@@ -178,6 +179,11 @@ class KnownLogs:
             raise
         # A crash exactly here may bring back the old file: something is forgotten, nothing false is held.
         _sync_folder(self._path.parent)
+
+
+def _extends(known: KnownLog, met: KnownLog) -> bool:
+    more = set(met.keys) - set(known.keys)
+    return set(known.keys) <= set(met.keys) and {VerifierKey.parse(key).kind for key in more} <= {ML_DSA_44}
 
 
 def _check_extends(seen: Checkpoint, shown: Checkpoint, prove: Prove) -> None:

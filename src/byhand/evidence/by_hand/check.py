@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks this bundle with nothing but Python's standard library: entries, proofs, chains, sections.
+"""Checks this bundle with nothing but Python's standard library: entries, proofs, chains, sections, statements.
 
     python3 check.py             in the unpacked bundle; prints the root that all of it leads to
 
@@ -13,6 +13,15 @@ import hmac
 import json
 import pathlib
 import sys
+from typing import Any
+
+Leaf = dict[str, Any]
+
+
+def demand(holds: bool, complaint: str) -> None:
+    """Stop with ``complaint`` unless it ``holds``."""
+    if not holds:
+        sys.exit(complaint)
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -22,10 +31,10 @@ def node(left: bytes, right: bytes) -> bytes:
 
 def root_of(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
     """RFC 9162 section 2.1.3.2."""
+    demand(0 <= index < size, f"entry {index}: the checkpoint speaks of {size} entries")
     place, last, found = index, size - 1, hashlib.sha256(b"\x00" + leaf).digest()
     for sibling in path:
-        if last == 0:
-            sys.exit(f"entry {index}: the proof is too long")
+        demand(last > 0 and len(sibling) == 32, f"entry {index}: the proof is too long, or no proof")
         if place & 1 or place == last:
             found = node(sibling, found)
             while place and not place & 1:
@@ -33,49 +42,106 @@ def root_of(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
         else:
             found = node(found, sibling)
         place, last = place >> 1, last >> 1
-    return found if last == 0 else sys.exit(f"entry {index}: the proof is too short")
+    demand(last == 0, f"entry {index}: the proof is too short")
+    return found
 
 
-def check_entry(folder: pathlib.Path, size: int, root: bytes) -> dict[str, str]:
-    """One entry: its proof, its list of sections, and every section that is here."""
+def check_entry(folder: pathlib.Path, size: int, root: bytes) -> tuple[Leaf, list[str]]:
+    """One entry: its proof, its list of sections, every section that is here, and what was signed.
+
+    Returns the leaf's fields and the names of sections that are withheld.
+    """
     leaf = (folder / "leaf.json").read_bytes()
     head = (folder / "proof.tlog-proof").read_text().split("\n\n", 1)[0].split("\n")
     index = int(head[1].removeprefix("index "))
-    if (
-        str(index) != folder.name
-        or root_of(index, size, leaf, [base64.b64decode(h) for h in head[2:]]) != root
-    ):
-        sys.exit(f"entry {folder.name}: is not under the checkpoint")
-    fields: dict[str, str] = json.loads(leaf)
+    path = [base64.b64decode(line) for line in head[2:]]
+    under = str(index) == folder.name and root_of(index, size, leaf, path) == root
+    demand(under, f"entry {folder.name}: is not under the checkpoint")
+    fields: Leaf = json.loads(leaf)
     sections = json.loads((folder / "sections.json").read_text())
-    pairs = [[one["name"], one["commitment"]] for one in sections]
-    listed = json.dumps(pairs, separators=(",", ":")).encode()
-    if hashlib.sha256(listed).hexdigest() != fields["commitment"]:
-        sys.exit(f"entry {index}: the list of sections is another one")
-    for one in sections:
-        if "file" in one:
-            content = b"byhand/payload/v1\n" + (folder / one["file"]).read_bytes()
-            if hmac.new(bytes.fromhex(one["salt"]), content, "sha256").hexdigest() != one["commitment"]:
-                sys.exit(f"entry {index}: section {one['name']} was changed")
-    return fields
+    names = [one["name"] for one in sections]
+    listed = json.dumps(
+        [[one["name"], one["commitment"]] for one in sections], separators=(",", ":")
+    ).encode()
+    same = hashlib.sha256(listed).hexdigest() == fields["commitment"]
+    demand(
+        same and names[0] == "body" and len(set(names)) == len(names), f"entry {index}: has other sections"
+    )
+    contents = {one["name"]: section(folder, one) for one in sections if "file" in one}
+    check_statements(folder, json.loads(contents["body"]) if "body" in contents else {})
+    return fields, [name for name in names if name not in contents]
+
+
+def section(folder: pathlib.Path, one: dict[str, str]) -> bytes:
+    """A section's content, once it is the one that was committed to."""
+    content = (folder / one["file"]).read_bytes()
+    made = hmac.new(bytes.fromhex(one["salt"]), b"byhand/payload/v1\n" + content, "sha256").hexdigest()
+    demand(made == one["commitment"], f"entry {folder.name}: section {one['name']} was changed")
+    return content
+
+
+def check_statements(folder: pathlib.Path, record: Leaf) -> None:
+    """What ssh-keygen will be given is what the record holds, and nothing else (DSSE: github.com/secure-systems-lab)."""
+    expected = {}
+    for number, text in enumerate(
+        record.get("statements") or [record[k] for k in ["statement"] if k in record]
+    ):
+        envelope = json.loads(text)
+        kind, payload = envelope["payloadType"].encode(), base64.b64decode(envelope["payload"])
+        expected[f"statement-{number}.signed"] = b"DSSEv1 %d %b %d %b" % (
+            len(kind),
+            kind,
+            len(payload),
+            payload,
+        )
+        for place, one in enumerate(envelope["signatures"]):
+            expected[f"statement-{number}.{place}.sig"] = base64.b64decode(one["sig"])
+    here = {file.name: file.read_bytes() for file in folder.glob("statement-*")}
+    for name, data in here.items():
+        if name.endswith(".sig"):
+            here[name] = base64.b64decode(b"".join(data.split(b"\n")[1:-2]))
+    demand(here == expected, f"entry {folder.name}: its statements are not the ones that the record holds")
+
+
+def check_chain(
+    chain: str, name: str | None, indexes: list[int], size: int, root: bytes
+) -> list[tuple[int, Leaf]]:
+    """Every entry of a chain, oldest first: of this chain, and each after the one before it."""
+    demand(bool(indexes), f"the {chain} chain is not here")
+    found, previous = [], None
+    for index in indexes:
+        fields, withheld = check_entry(pathlib.Path("entries") / str(index), size, root)
+        own = fields.get("intervention") == name and (name or fields["kind"] == "administration")
+        demand(bool(own), f"entry {index}: is no part of the {chain} chain")
+        demand(
+            fields.get("previous") == previous, f"entry {index}: something of the {chain} chain is missing"
+        )
+        previous = index
+        found.append((index, fields))
+        said = f"withheld: {', '.join(withheld)}" if withheld else "sound"
+        print(f"entry {index:>6}  {fields['recorded']}  {fields['kind']:<14} {said}")
+    return found
 
 
 def main() -> None:
-    """Both chains, then the files for openssl."""
+    """Both chains, what each knew of the other, then the files for openssl."""
     manifest = json.loads(pathlib.Path("manifest.json").read_text())
     text, signatures = pathlib.Path("checkpoint").read_text().rsplit("\n\n", 1)
     origin, size, root = text.split("\n")[:3]
-    if origin != manifest["origin"]:
-        sys.exit("the checkpoint is another log's")
-    for chain, indexes in sorted(manifest["entries"].items()):
-        previous = None
-        for index in indexes:
-            folder = pathlib.Path("entries") / str(index)
-            fields = check_entry(folder, int(size), base64.b64decode(root))
-            if fields.get("previous") != previous:
-                sys.exit(f"entry {index}: something of the {chain} chain was left out before it")
-            previous = index
-            print(f"entry {index:>6}  {fields['recorded']}  {fields['kind']:<14} sound")
+    demand(origin == manifest["origin"], "the checkpoint is another log's")
+    tree, entries = (int(size), base64.b64decode(root)), manifest["entries"]
+    administration = check_chain("administration", None, entries["administration"], *tree)
+    for index, fields in check_chain(
+        "intervention", manifest["intervention"], entries["intervention"], *tree
+    ):
+        head = max((one for one, _ in administration if one < index), default=None)
+        if fields["kind"] in ("intent", "approval", "permit"):
+            demand(
+                fields.get("administration") == head, f"entry {index}: knew more administration than is here"
+            )
+    here = {int(folder.name) for folder in pathlib.Path("entries").iterdir()}
+    listed = {*entries["administration"], *entries["intervention"]}
+    demand(here == listed, f"manifest.json does not list entries {sorted(here - listed)}")
     key = base64.b64decode(manifest["keys"][0].split("+", 2)[2])[1:]
     line = next(one for one in signatures.split("\n") if one.startswith(f"— {origin} "))
     pathlib.Path("checkpoint.text").write_text(text + "\n")
