@@ -34,7 +34,7 @@ def root_of(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
     demand(0 <= index < size, f"entry {index}: the checkpoint speaks of {size} entries")
     place, last, found = index, size - 1, hashlib.sha256(b"\x00" + leaf).digest()
     for sibling in path:
-        demand(last > 0 and len(sibling) == 32, f"entry {index}: the proof is too long, or no proof")
+        demand(last > 0 and len(sibling) == len(found), f"entry {index}: the proof is too long, or no proof")
         if place & 1 or place == last:
             found = node(sibling, found)
             while place and not place & 1:
@@ -81,7 +81,7 @@ def section(folder: pathlib.Path, one: dict[str, str]) -> bytes:
 
 
 def check_statements(folder: pathlib.Path, record: Leaf) -> None:
-    """What ssh-keygen will be given is what the record holds, and nothing else (DSSE: github.com/secure-systems-lab)."""
+    """What ssh-keygen will be given is what the record holds, and nothing else (DSSE v1)."""
     expected = {}
     for number, text in enumerate(
         record.get("statements") or [record[k] for k in ["statement"] if k in record]
