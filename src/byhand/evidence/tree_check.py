@@ -15,12 +15,11 @@ from byhand.errors import MalformedProof
 from byhand.evidence.repeats import Repeats
 from byhand.evidence.report import Found, Report, found
 from byhand.evidence.sources import KeptLookups, LogSource
-from byhand.journal.sequencer import CARRIES_ADMINISTRATION_HEAD
 from byhand.log import merkle, tiles
 from byhand.log.tiles import TILE_WIDTH, RightEdge
 from byhand.records import leaf as leaves
 from byhand.records.kinds import HEARTBEAT
-from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
+from byhand.records.leaf import ADMINISTRATION_CHAIN, CARRIES_ADMINISTRATION_HEAD, Leaf
 from byhand.records.payload import sealed_digest
 
 HASH_BYTES = 32
