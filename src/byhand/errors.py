@@ -26,6 +26,7 @@
     ├── OutcomeUnrecorded      the act happened and its outcome could not be recorded (exit 6)
     ├── WitnessRefused         a witness did not cosign, without doubting the log
     │   └── WitnessBehind      it last saw a smaller tree: send the proof from there
+    ├── NotShown               standard output takes no data: what was asked for could not be shown
     ├── EngineUnavailable      a story's real engine cannot be had on this machine; other stories play
     └── Unsound                a check of evidence failed (tamper evidence); verify collects these
         ├── MalformedProof ...     (log/)
@@ -215,6 +216,10 @@ class OutcomeUnrecorded(ByhandError):
             f"the act of intervention {intervention} was carried out ({result}), but that is not in the log: {cause}",
             advice=f"Do not repeat the act. When the log is back: byhand conclude {intervention} --result {result}",
         )
+
+
+class NotShown(ByhandError):
+    """Standard output takes no data: what was asked for could not be shown. What was done is done."""
 
 
 class EngineUnavailable(ByhandError):

@@ -25,8 +25,13 @@ def ask(question: str) -> str:
     """One line from the person; raises Invalid when they hang up."""
     sys.stderr.write(visible(question, keep="\n"))
     sys.stderr.flush()
-    answer = sys.stdin.readline(ANSWER_LENGTH_MAX)
+    try:
+        answer = sys.stdin.readline(ANSWER_LENGTH_MAX)
+    except KeyboardInterrupt:
+        say("")  # what is said next begins a line of its own
+        raise
     if not answer.endswith("\n"):
+        say("")
         raise Invalid("nobody answered")
     return answer.strip()
 

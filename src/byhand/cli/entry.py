@@ -7,18 +7,22 @@ Data goes to standard output, messages to standard error. No traceback for an er
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from byhand.cli.common import OPTIONS
-from byhand.cli.output import console, say
-from byhand.errors import ByhandError, Invalid
+from byhand.cli.output import console, give_up_showing, open_streams, say, showing
+from byhand.errors import ByhandError, Invalid, NotShown
 
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130  # as shells do: ended by SIGINT
 DELIMITER = "--"
+WORD_LENGTH_MAX = 255  # a file's name, a key, a digest; a longer word in an error hides the rest of it
+WORD_SHOWN = 40  # enough to know it again
+LONG_WORD = re.compile(rf"\S{{{WORD_LENGTH_MAX + 1},}}")
 TAKES_COMMAND = "run"
 """The one command behind whose ``--`` a whole command line of somebody else stands."""
 
@@ -27,19 +31,21 @@ def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit code."""
     from cyclopts import CycloptsError
 
+    open_streams()
     try:
         return _run(arguments)
     except CycloptsError as error:
         return _usage(error)
     except ByhandError as error:
+        if isinstance(error, NotShown):
+            give_up_showing()
         tell(error)
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has gone; nothing more can be shown, and Python must not try at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_showing()  # whoever read us has gone
         return FAILED
     except Exception as error:  # noqa: BLE001 - the last place where anything can be said about it
         return _unexpected(error)
@@ -54,8 +60,13 @@ def _run(arguments: list[str]) -> int:
     if function.__name__ == app.help_print.__name__:
         whole(app)
         kept["console"] = console()
+    if function.__name__ in (app.help_print.__name__, app.version_print.__name__):
+        with showing():
+            function(*bound.args, **{**bound.kwargs, **kept})
+        return 0
     result = function(*bound.args, **{**bound.kwargs, **kept})
-    sys.stdout.flush()
+    with showing():
+        pass  # what a command left in the stream; `run` leaves nothing, so its command's exit code comes through
     return result if isinstance(result, int) else 0
 
 
@@ -81,17 +92,24 @@ def _leading(words: list[str]) -> tuple[list[str], list[str]]:
 
 def tell(error: ByhandError) -> None:
     """The error's sentence and its advice, on standard error."""
-    say(f"byhand: {error}")
+    say(f"byhand: {shortened(error)}")
     if error.advice:
         say(f"  {error.advice}")
 
 
+def shortened(error: Exception) -> str:
+    """What an error says; a word of it longer than any that people type is somebody's data, and is cut."""
+    return LONG_WORD.sub(lambda found: f"{found[0][:WORD_SHOWN]}...", str(error))
+
+
 def _usage(error: Exception) -> int:
-    from cyclopts import MissingArgumentError
+    from cyclopts import MissingArgumentError, UnusedCliTokensError
 
     chain = getattr(error, "command_chain", None) or ()
     absent = isinstance(error, MissingArgumentError) and error.keyword is None
-    say(f"byhand: {_name_of(error)} is missing" if absent else f"byhand: {error}")
+    say(f"byhand: {_name_of(error)} is missing" if absent else f"byhand: {shortened(error)}")
+    if isinstance(error, UnusedCliTokensError) and tuple(chain) == (TAKES_COMMAND,):
+        say("  Write the command behind -- : byhand run POINT -- COMMAND")
     say(f"  See: {' '.join(('byhand', *chain, '--help'))}")
     return USAGE
 
@@ -102,7 +120,7 @@ def _name_of(error: Exception) -> str:
 
 
 def _unexpected(error: Exception) -> int:
-    say(f"byhand: unexpected {type(error).__name__}: {error}")
+    say(f"byhand: unexpected {type(error).__name__}: {shortened(error)}")
     if os.environ.get("BYHAND_DEBUG") == "1":
         import traceback
 

@@ -6,10 +6,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from byhand.cli.common import Common, OutputForm
+from byhand.errors import NotShown
 
 if TYPE_CHECKING:
     from rich.console import Console  # loaded where a table is drawn
@@ -27,9 +30,63 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def say(text: str) -> None:
-    """A message for the person, on standard error."""
-    sys.stderr.write(visible(text, keep="\n") + "\n")
-    sys.stderr.flush()
+    """A message for the person, on standard error; when nobody can hear it, that is all that is lost.
+
+    What was done is done and recorded, and its exit code must still be told: an error here would replace it.
+    What is left in the stream would fail once more when Python ends, so it goes where everything fits.
+    """
+    try:
+        sys.stderr.write(visible(text, keep="\n") + "\n")
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = _nowhere()
+
+
+@contextmanager
+def showing() -> Iterator[None]:
+    """Writing data to standard output; raises NotShown when it cannot take them, BrokenPipeError when nobody does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise NotShown(f"standard output cannot be written: {error.strerror}") from error
+
+
+def show_recorded(fields: Cells, common: Common, *, recorded: object) -> None:
+    """What was recorded just now; raises NotShown naming it, for then nothing else does."""
+    try:
+        show(fields, common)
+    except NotShown as error:
+        raise NotShown(f"recorded as {recorded}; it could not be shown: {error}") from error
+
+
+def open_streams() -> None:
+    """Give streams that were closed before we began a stand-in; the command that `run` starts keeps none.
+
+    Data has nowhere to go then, and whoever asked for them is told so: every write to the stand-in fails, as it
+    would on the closed one. Messages are lost.
+    """
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+
+
+def give_up_showing() -> None:
+    """Nothing more can be shown; what is left in the stream must not fail again when Python ends."""
+    sys.stdout = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    """A stream that takes everything, until the process ends."""
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def wants_fields(common: Common) -> bool:
+    """Whether JSON was asked for, where a text or a message is what people want, also in a file or a pipe."""
+    return common.output in ("json", "ndjson")
 
 
 def form_of(common: Common) -> OutputForm:
@@ -39,10 +96,13 @@ def form_of(common: Common) -> OutputForm:
 
 def show(fields: Cells, common: Common) -> None:
     """One thing with its fields."""
-    if form_of(common) == "table":
-        _table(("", ""), [(name, value) for name, value in fields.items() if value is not None], head=False)
-    else:
-        _json(fields, indent=form_of(common) == "json")
+    with showing():
+        if form_of(common) == "table":
+            _table(
+                ("", ""), [(name, value) for name, value in fields.items() if value is not None], head=False
+            )
+        else:
+            _json(fields, indent=form_of(common) == "json")
 
 
 def show_rows(
@@ -51,29 +111,39 @@ def show_rows(
     """Many things: a table of ``columns``, a JSON list, or one object a line. ``ndjson`` streams."""
     form = form_of(common)
     if form == "ndjson":
-        for row in rows:
-            _json(row, indent=False)
+        with showing():
+            for row in rows:
+                _json(row, indent=False)
         return
     found = list(rows)
-    if form == "json":
-        _json(found, indent=True)
-    elif not found:
+    if form == "table" and not found:
         say(empty)
-    else:
-        names = columns or tuple(found[0])
-        _table(names, [[row.get(name) for name in names] for row in found])
+        return
+    with showing():
+        if form == "json":
+            _json(found, indent=True)
+        else:
+            names = columns or tuple(found[0])
+            _table(names, [[row.get(name) for name in names] for row in found])
 
 
 def show_text(text: str) -> None:
     """Lines that are data as they are: keys, notes, proofs."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    show_made([text if text.endswith("\n") else text + "\n"])
+
+
+def show_made(lines: Iterable[str]) -> None:
+    """Lines that are made on the way, with their ends."""
+    with showing():
+        sys.stdout.writelines(lines)
 
 
 def show_lines(lines: Iterable[Text]) -> None:
     """Lines of a picture, as they are."""
     drawn = console(width=WIDTH_BESIDE_TERMINAL)
-    for line in lines:
-        drawn.print(line, soft_wrap=True)
+    with showing():
+        for line in lines:
+            drawn.print(line, soft_wrap=True)
 
 
 def can_draw(characters: str) -> bool:
@@ -89,7 +159,6 @@ def _json(value: object, *, indent: bool) -> None:
     import orjson
 
     options = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
-    sys.stdout.flush()
     sys.stdout.write(orjson.dumps(value, option=options).decode())
 
 

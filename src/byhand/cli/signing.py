@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from byhand import clock
+from byhand.cli.common import Common
+from byhand.cli.files import PROPOSAL, destination
 from byhand.cli.opened import Opened
-from byhand.cli.output import say
+from byhand.cli.output import say, show_recorded, show_rows, wants_fields
 from byhand.client.contract import Acknowledgement
 from byhand.client.signing import Signer
 from byhand.control import credentials
@@ -69,8 +71,40 @@ def change(one: Opened, record: Administration) -> Proposal:
     return Proposal(signed(statement, one.signer()), record)
 
 
-def settle(one: Opened, proposals: list[Proposal], file: Path | None) -> tuple[list[Acknowledgement], int]:
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of proposals: recorded, or waiting in ``proposal`` for a second officer."""
+
+    recorded: tuple[Acknowledgement, ...]
+    proposal: Path | None
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return PENDING if self.proposal is not None else 0
+
+    def show(self, common: Common, *, many: bool = False) -> None:
+        """Where it is recorded, for whoever asked for JSON: one object, of ``many`` a list."""
+        if not wants_fields(common):
+            return
+        rows: list[dict[str, object]] = [placed(one) for one in self.recorded]
+        if self.proposal is not None:
+            rows.append({"proposal": str(self.proposal)})
+        if many:
+            show_rows(rows, common)
+        for row in rows if not many else ():
+            show_recorded(row, common, recorded=row.get("record", row.get("proposal")))
+
+
+def placed(acknowledgement: Acknowledgement) -> dict[str, object]:
+    """An acknowledgement, as commands show it."""
+    return {"record": acknowledgement.record, "index": acknowledgement.index, "leaf": acknowledgement.leaf}
+
+
+def settle(one: Opened, proposals: list[Proposal], file: Path | None) -> Settled:
     """Record what is signed enough; the rest goes into a file for a second officer (exit code 5)."""
+    if file is not None:
+        destination(file, PROPOSAL)  # before anything is recorded: a place that may not be written
     recorded: list[Acknowledgement] = []
     waiting: list[Proposal] = []
     for proposal in proposals:
@@ -81,12 +115,12 @@ def settle(one: Opened, proposals: list[Proposal], file: Path | None) -> tuple[l
                 raise
             waiting.append(proposal)
     if not waiting:
-        return recorded, 0
+        return Settled(tuple(recorded), None)
     place = file or Path(f"byhand-proposal-{os.urandom(4).hex()}.json")
     write(place, one.home.origin, waiting)
     say(f"a second officer must sign: {place}")
     say(f"  They look at it and sign with: byhand person countersign {place}")
-    return recorded, PENDING
+    return Settled(tuple(recorded), place)
 
 
 def _submit(one: Opened, proposal: Proposal) -> Acknowledgement:
@@ -124,10 +158,8 @@ def write(place: Path, origin: str, proposals: list[Proposal]) -> None:
         for one in proposals
     ]
     document = {"byhand_proposal": PROPOSAL_VERSION, "origin": origin, "changes": changes}
-    try:
-        place.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise Invalid(f"{place} cannot be written: {error.strerror}") from error
+    text = json.dumps(document, indent=1, sort_keys=True) + "\n"
+    destination(place, PROPOSAL).write([text.encode()])
 
 
 def read(place: Path, origin: str) -> list[Proposal]:

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import FrameType
+from typing import Any, Self
 
 from byhand.client.contract import Receipt
 from byhand.client.interventions import Intervention, Means
@@ -75,32 +74,53 @@ def run_command(request: Request, means: Means, arguments: Sequence[str]) -> Com
 
 
 def _run(arguments: Sequence[str]) -> None:
-    with subprocess.Popen(list(arguments)) as process, _forwarding(process):
+    with _Signals() as signals, subprocess.Popen(list(arguments)) as process:
+        signals.go_to(process)
         code = process.wait()
     if code:
         raise CommandFailed(code if code > 0 else EXIT_SIGNAL - code)
 
 
-@contextmanager
-def _forwarding(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand signals on to the command, and stay alive to record how it ended.
+class _Signals:
+    """Hands signals on to the command, while this process stays alive to record how it ended.
 
-    A terminal sends its own (Ctrl-C) to both of us: those are only survived, not sent a second time.
+    They are caught before the command starts, and what comes until then is handed on at once when it has: no
+    moment is left in which a signal ends us alone. A terminal sends its own (Ctrl-C) to both of us: those are
+    only survived, not sent a second time.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python lets only the main thread handle signals
-        return
-    from_terminal = {signal.SIGINT, *([signal.SIGQUIT] if os.name == "posix" else [])}
-    others = {signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])}
-    terminal = sys.stdin is not None and sys.stdin.isatty()
 
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        if not (terminal and number in from_terminal):
-            process.send_signal(number)
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._previous: dict[int, Any] = {}
+        self._from_terminal = _numbers("SIGINT", "SIGQUIT")
+        self._terminal = sys.stdin is not None and sys.stdin.isatty()
 
-    previous = {number: signal.signal(number, hand_on) for number in from_terminal | others}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # Python lets no other one handle signals
+            for number in self._from_terminal | _numbers("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+                self._previous[number] = signal.signal(number, self._hand_on)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    def go_to(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand on what came, and what comes."""
+        self._process = process
+        while self._early:
+            process.send_signal(self._early.pop(0))
+
+    def _hand_on(self, number: int, _frame: FrameType | None) -> None:
+        if self._terminal and number in self._from_terminal:
+            return
+        if self._process is None:
+            self._early.append(number)
+        else:
+            self._process.send_signal(number)
+
+
+def _numbers(*names: str) -> set[int]:
+    """The signals of these names that this system has."""
+    return {signal.Signals[name] for name in names if name in signal.Signals.__members__}

@@ -13,7 +13,7 @@ from byhand import clock
 from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import Opened, opened
-from byhand.cli.output import say, show, show_rows
+from byhand.cli.output import say, show_recorded, show_rows
 from byhand.errors import Invalid, NotFound
 from byhand.ids import new_record_id
 from byhand.records.base import Part
@@ -40,11 +40,12 @@ def _change(action: str, subject: str, **what: Part) -> Administration:
     return Administration(id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=subject, **what)  # type: ignore[arg-type]
 
 
-def _settle(one: Opened, record: Administration, proposal: Path | None, done: str) -> int:
-    _, code = signing.settle(one, [signing.change(one, record)], proposal)
-    if code == 0:
+def _settle(one: Opened, record: Administration, proposal: Path | None, done: str, common: Common) -> int:
+    settled = signing.settle(one, [signing.change(one, record)], proposal)
+    settled.show(common)
+    if settled.code == 0:
         say(done)
-    return code
+    return settled.code
 
 
 def create_token(
@@ -91,13 +92,15 @@ def create_token(
             label=label,
         )
         record = _change(administration.TOKEN_ISSUE, token.id, token=token)
-        code = _settle(one, record, None, "Keep it where only its bearer can read it; it is not shown again.")
-        if code == 0:
-            show(
+        settled = signing.settle(one, [signing.change(one, record)], None)
+        if settled.code == 0:
+            say("Keep it where only its bearer can read it; it is not shown again.")
+            show_recorded(
                 {"token": text, "id": token.id, "scopes": list(token.scopes), "expires": token.expires},
                 common,
+                recorded=token.id,
             )
-        return code
+        return settled.code
 
 
 def _scopes(one: Opened, workload: str | None) -> tuple[Scope, ...]:
@@ -155,7 +158,7 @@ def revoke_token(id_: Annotated[str, Parameter(name="ID")], /, *, common: Common
         if not found:
             raise NotFound(f"there is no token {id_[:ID_LENGTH]!r}", advice="See: byhand token list")
         record = _change(administration.TOKEN_REVOKE, found[0].id, token=found[0])
-        return _settle(one, record, None, f"{found[0].id} is revoked")
+        return _settle(one, record, None, f"{found[0].id} is revoked", common)
 
 
 def set_workload(
@@ -197,7 +200,7 @@ def set_workload(
             name=name, owner=owner or one.caller.person, kind=kind, scopes=tuple(scope), issuer=issuer
         )
         record = _change(administration.WORKLOAD_SET, name, workload=workload)
-        return _settle(one, record, proposal, f"{name} is registered")
+        return _settle(one, record, proposal, f"{name} is registered", common)
 
 
 def list_workloads(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -242,7 +245,7 @@ def retire_workload(name: str, /, *, proposal: Path | None = None, common: Commo
     """
     with opened(common) as one:
         record = _change(administration.WORKLOAD_RETIRE, name)
-        return _settle(one, record, proposal, f"{name} is retired")
+        return _settle(one, record, proposal, f"{name} is retired", common)
 
 
 def link_account(
@@ -268,7 +271,7 @@ def link_account(
     with opened(common) as one:
         link = AccountLink(person=person, **_account(account))
         record = _change(administration.ACCOUNT_LINK, account, link=link)
-        return _settle(one, record, proposal, f"{account} is {person}'s")
+        return _settle(one, record, proposal, f"{account} is {person}'s", common)
 
 
 def unlink_account(account: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
@@ -293,7 +296,7 @@ def unlink_account(account: str, /, *, proposal: Path | None = None, common: Com
             raise NotFound(f"the account {account} is linked to nobody", advice="See: byhand person links")
         link = AccountLink(person=person, **_account(account))
         record = _change(administration.ACCOUNT_UNLINK, account, link=link)
-        return _settle(one, record, proposal, f"{account} is nobody's")
+        return _settle(one, record, proposal, f"{account} is nobody's", common)
 
 
 def list_links(*, common: Common = NOTHING_CHOSEN) -> None:

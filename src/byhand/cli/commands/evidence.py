@@ -9,10 +9,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from byhand.cli.commands.log import write_file
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
+from byhand.cli.files import EVIDENCE, destination
 from byhand.cli.opened import opened, remember, settings_of
-from byhand.cli.output import form_of, say, show, show_text
+from byhand.cli.output import form_of, say, show, show_text, wants_fields
 from byhand.cli.progress import progress
 from byhand.evidence.report import Report
 from byhand.records.visible import visible
@@ -25,6 +25,7 @@ def evidence(
     file: Annotated[Path, Parameter(name=("--file", "-o"))],
     persons: Annotated[bool, Parameter(negative=())] = False,
     since: Path | None = None,
+    force: Annotated[bool, Parameter(negative=())] = False,
     why: str | None = None,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
@@ -44,22 +45,27 @@ def evidence(
     id_
         The intervention; its beginning is enough.
     file
-        Where to write it.
+        Where to write it, outside every home. An earlier bundle is replaced, another file is not.
     persons
         With names, sessions and addresses of persons; they are withheld otherwise.
     since
         A checkpoint or .tlog-proof that those who will check it remember: the bundle leads from there to its own.
+    force
+        Replace whatever file is there.
     why
         Why you hand it out, for the access record.
     """
     from byhand.verifying import read_note
 
     known = [read_note(since)] if since is not None else []
+    place = destination(file, EVIDENCE, force=force)
     with opened(common) as one:
         found = one.desk.resolve(id_)
         bundle = one.desk.evidence(found, persons=persons, reason=why, since=known)
         remember(one)
-        write_file(file, bundle)
+        size = place.write([bundle])
+        if wants_fields(common):
+            show({"intervention": found, "file": str(file), "bytes": size}, common)
         say(f"the evidence for {found} is in {file}; check it with: byhand verify {file}")
 
 

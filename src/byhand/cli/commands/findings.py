@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from byhand.cli.asking import ask, can_ask
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import opened
-from byhand.cli.output import say, show
+from byhand.cli.output import say, show_recorded
 from byhand.cli.wishes import typed_value
 from byhand.client.contract import Acknowledgement, FindingRequest
 from byhand.errors import Invalid
@@ -110,4 +110,5 @@ def _text(text: str | None) -> str:
 
 def _recorded(acknowledgement: Acknowledgement, common: Common) -> None:
     say("recorded beside the original")
-    show({"record": acknowledgement.record, "index": acknowledgement.index}, common)
+    fields = {"record": acknowledgement.record, "index": acknowledgement.index}
+    show_recorded(fields, common, recorded=acknowledgement.record)

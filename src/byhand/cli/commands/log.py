@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
+from byhand.cli.files import PROOF, check_outside_homes, destination
 from byhand.cli.opened import opened, remember
-from byhand.cli.output import say, show, show_rows, show_text
+from byhand.cli.output import say, show, show_rows, show_text, wants_fields
 from byhand.cli.progress import progress
-from byhand.errors import Invalid
+from byhand.cli.signing import placed
 from byhand.log import checkpoint as checkpoints, note as notes
-
-
-def _wants_fields(common: Common) -> bool:
-    """Whether JSON was asked for; these are texts with a form of their own, also in a file or a pipe."""
-    return common.output in ("json", "ndjson")
 
 
 def keys(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -30,7 +29,7 @@ def keys(*, common: Common = NOTHING_CHOSEN) -> None:
     """
     with opened(common) as one:
         identity = one.log.identity_of_log()
-        if not _wants_fields(common):
+        if not wants_fields(common):
             show_text("\n".join(identity.keys))
             return
         origin, officers = identity.origin, identity.officers
@@ -51,7 +50,7 @@ def checkpoint(*, common: Common = NOTHING_CHOSEN) -> None:
         _ = one.backend
         note = one.log.checkpoint()
         remember(one)
-        if not _wants_fields(common):
+        if not wants_fields(common):
             show_text(note.decode())
             return
         opened_note = checkpoints.parse(notes.parse(note).text)
@@ -59,7 +58,14 @@ def checkpoint(*, common: Common = NOTHING_CHOSEN) -> None:
         show({**fields, "note": note.decode()}, common)
 
 
-def prove(id_: RecordId, /, *, file: Path | None = None, common: Common = NOTHING_CHOSEN) -> None:
+def prove(
+    id_: RecordId,
+    /,
+    *,
+    file: Path | None = None,
+    force: Annotated[bool, Parameter(negative=())] = False,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
     """Prove that a record is in the log: its `.tlog-proof`, under an anchored checkpoint.
 
     For an intervention this is the proof of its latest record.
@@ -75,36 +81,25 @@ def prove(id_: RecordId, /, *, file: Path | None = None, common: Common = NOTHIN
     id_
         A record or an intervention; its beginning is enough.
     file
-        Write the proof there instead of printing it.
+        Write the proof there instead of printing it. An earlier proof is replaced, another file is not.
+    force
+        Replace whatever file is there.
     """
+    place = destination(file, PROOF, force=force) if file is not None else None
     with opened(common) as one:
         receipt = one.desk.prove(id_)
         remember(one)
-        if file is not None:
-            write_file(file, receipt.proof.encode())
-            say(f"the proof of record {receipt.acknowledgement.record} is in {file}")
-        elif not _wants_fields(common):
+        acknowledgement = receipt.acknowledgement
+        fields = placed(acknowledgement)
+        if place is not None:
+            size = place.write([receipt.proof.encode()])
+            if wants_fields(common):
+                show({**fields, "file": str(file), "bytes": size}, common)
+            say(f"the proof of record {acknowledgement.record} is in {file}")
+        elif not wants_fields(common):
             show_text(receipt.proof)
         else:
-            acknowledgement = receipt.acknowledgement
-            show(
-                {
-                    "record": acknowledgement.record,
-                    "index": acknowledgement.index,
-                    "leaf": acknowledgement.leaf,
-                    "entry": receipt.entry,
-                    "proof": receipt.proof,
-                },
-                common,
-            )
-
-
-def write_file(file: Path, data: bytes) -> None:
-    """Write ``data``; raises Invalid when it cannot be written."""
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        raise Invalid(f"{file} cannot be written: {error.strerror}") from error
+            show({**fields, "entry": receipt.entry, "proof": receipt.proof}, common)
 
 
 def export(folder: Path, /, *, common: Common = NOTHING_CHOSEN) -> None:
@@ -126,10 +121,13 @@ def export(folder: Path, /, *, common: Common = NOTHING_CHOSEN) -> None:
     """
     from byhand.evidence.folder import export_folder
 
+    check_outside_homes(folder)
     with opened(common) as one:
         note = one.home.journal.anchor()
         remember(one)
         tree = one.home.journal.reader.tree()
         with progress("exporting", tree.row.size) as done:
             size = export_folder(one.home.entries, tree, note, folder, progress=done)
+        if wants_fields(common):
+            show({"folder": str(folder), "size": size}, common)
         say(f"{size} entries are in {folder}")

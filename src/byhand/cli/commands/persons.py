@@ -101,12 +101,13 @@ def add(
     check_person(person)
     roles = {*role, statements.OFFICER} if officer else set(role)
     with opened(common) as one:
-        done = _enrol(
+        settled = _enrol(
             one, person, public_key, tuple(sorted(roles)), name, proposal, device_bound=device_bound
         )
-        if done == 0:
+        settled.show(common)
+        if settled.code == 0:
             say(f"{person} is enrolled")
-        return done
+        return settled.code
 
 
 def _enrol(
@@ -118,7 +119,7 @@ def _enrol(
     proposal: Path | None,
     *,
     device_bound: bool,
-) -> int:
+) -> signing.Settled:
     blob = _public_key(public_key)
     enrolment = statements.Enrolment(
         origin=one.home.origin,
@@ -130,7 +131,7 @@ def _enrol(
         time=clock.now(),
     )
     envelope = signing.signed(enrolment, one.signer())
-    return signing.settle(one, [signing.Proposal(envelope, display_name=name)], proposal)[1]
+    return signing.settle(one, [signing.Proposal(envelope, display_name=name)], proposal)
 
 
 def _public_key(file: Path) -> bytes:
@@ -177,9 +178,10 @@ def countersign(
             say(signing.described(proposal, one.home.origin))
         confirm(f"Sign {len(proposals)} change(s) as {one.caller.person}?", yes=yes)
         signer = one.signer()
-        recorded, code = signing.settle(one, [signing.countersigned(p, signer) for p in proposals], file)
-        say(f"{len(recorded)} change(s) recorded")
-        return code
+        settled = signing.settle(one, [signing.countersigned(p, signer) for p in proposals], file)
+        settled.show(common, many=True)
+        say(f"{len(settled.recorded)} change(s) recorded")
+        return settled.code
 
 
 def list_keys(person: str | None = None, /, *, common: Common = NOTHING_CHOSEN) -> None:
@@ -240,9 +242,11 @@ def add_key(
     """
     with opened(common) as one:
         caller = one.caller
-        done = _enrol(one, caller.person, public_key, caller.roles, None, None, device_bound=device_bound)
-        say(f"{caller.person} has another key")
-        return done
+        settled = _enrol(one, caller.person, public_key, caller.roles, None, None, device_bound=device_bound)
+        settled.show(common)
+        if settled.code == 0:
+            say(f"{caller.person} has another key")
+        return settled.code
 
 
 def revoke_key(
@@ -280,10 +284,11 @@ def revoke_key(
             time=clock.now(),
         )
         envelope = signing.signed(revocation, one.signer())
-        _, code = signing.settle(one, [signing.Proposal(envelope)], proposal)
-        if code == 0:
+        settled = signing.settle(one, [signing.Proposal(envelope)], proposal)
+        settled.show(common)
+        if settled.code == 0:
             say(f"{key.fingerprint} of {key.person} is revoked")
-        return code
+        return settled.code
 
 
 def _key_named(one: Opened, fingerprint: str) -> EnrolledKey:

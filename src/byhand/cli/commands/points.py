@@ -81,7 +81,8 @@ class Described:
     environment: Annotated[str, Parameter(help="E.g. production, staging.")] = "production"
     tier: Annotated[Tier, Parameter(help="What an act there may cost.")] = "high"
     mode: Annotated[
-        Mode, Parameter(help="observe: record. warn: record and alert. enforce: no permit, no act.")
+        Mode,
+        Parameter(help="observe: record. warn: as observe; the record says so. enforce: no permit, no act."),
     ] = "observe"
     reason: Annotated[
         Many,
@@ -138,7 +139,11 @@ def add(
     proposal
         The file for the second officer.
     """
-    return _submit([_record(described.point(name))], proposal, common)
+    with opened(common) as one:
+        settled = signing.settle(one, [signing.change(one, _record(described.point(name)))], proposal)
+        settled.show(common)
+        say(f"{len(settled.recorded)} change(s) recorded")
+        return settled.code
 
 
 def _record(point: Point, action: str = administration.POINT_SET) -> Administration:
@@ -146,14 +151,6 @@ def _record(point: Point, action: str = administration.POINT_SET) -> Administrat
     return Administration(
         id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=point.name, point=kept
     )
-
-
-def _submit(records: list[Administration], proposal: Path | None, common: Common) -> int:
-    with opened(common) as one:
-        proposals = [signing.change(one, record) for record in records]
-        recorded, code = signing.settle(one, proposals, proposal)
-        say(f"{len(recorded)} change(s) recorded")
-        return code
 
 
 def import_points(file: Path, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
@@ -181,9 +178,10 @@ def import_points(file: Path, /, *, proposal: Path | None = None, common: Common
         new = [point for point in points if known.get(point.name) != point]
         say(f"{len(points) - len(new)} of {len(points)} points are like this already")
         proposals = [signing.change(one, _record(point)) for point in new]
-        recorded, code = signing.settle(one, proposals, proposal)
-        say(f"{len(recorded)} point(s) recorded")
-        return code
+        settled = signing.settle(one, proposals, proposal)
+        settled.show(common, many=True)
+        say(f"{len(settled.recorded)} point(s) recorded")
+        return settled.code
 
 
 def read_points(file: Path) -> list[Point]:
@@ -244,17 +242,18 @@ def mode(name: str, mode: Mode, /, *, proposal: Path | None = None, common: Comm
     name
         The point's name.
     mode
-        observe: record. warn: record and alert. enforce: no permit, no act.
+        observe: record. warn: as observe; the record says so. enforce: no permit, no act.
     proposal
         The file for the second officer.
     """
     with opened(common) as one:
         point = msgspec.structs.replace(one.home.points.get(name), mode=mode)
         record = _record(point, administration.POINT_MODE)
-        _, code = signing.settle(one, [signing.change(one, record)], proposal)
-        if code == 0:
+        settled = signing.settle(one, [signing.change(one, record)], proposal)
+        settled.show(common)
+        if settled.code == 0:
             say(f"{name} is in mode {mode}")
-        return code
+        return settled.code
 
 
 def retire(name: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
@@ -275,7 +274,8 @@ def retire(name: str, /, *, proposal: Path | None = None, common: Common = NOTHI
     """
     with opened(common) as one:
         record = _record(one.home.points.get(name), administration.POINT_RETIRE)
-        _, code = signing.settle(one, [signing.change(one, record)], proposal)
-        if code == 0:
+        settled = signing.settle(one, [signing.change(one, record)], proposal)
+        settled.show(common)
+        if settled.code == 0:
             say(f"{name} is retired")
-        return code
+        return settled.code

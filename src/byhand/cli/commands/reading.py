@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,8 +12,17 @@ from cyclopts import Parameter
 from msgspec import structs
 
 from byhand.cli.common import NOTHING_CHOSEN, OPTIONS, Common, RecordId
+from byhand.cli.files import EXPORT, destination
 from byhand.cli.opened import opened
-from byhand.cli.output import can_draw, form_of, say, show as show_fields, show_rows
+from byhand.cli.output import (
+    can_draw,
+    form_of,
+    say,
+    show as show_fields,
+    show_made,
+    show_rows,
+    wants_fields,
+)
 from byhand.client.desk import Changes, Facets, FoundRow, Shown, ShownEntry
 from byhand.errors import Invalid
 
@@ -214,9 +222,10 @@ def _differences(changes: Changes) -> list[dict[str, object]]:
 
 def export(
     *query: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    format: Literal["csv", "ndjson"] = "csv",  # noqa: A002 - the option's name
+    format: Literal["csv", "ndjson", "json"] | None = None,  # noqa: A002 - the option's name
     rows: Literal["interventions", "records"] = "interventions",
     file: Path | None = None,
+    force: Annotated[bool, Parameter(negative=())] = False,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Export what a query finds, under exactly the seven names that auditors expect.
@@ -235,25 +244,35 @@ def export(
     query
         As for search; nothing exports everything.
     format
-        csv: for spreadsheets. ndjson: one JSON object a line.
+        csv: for spreadsheets. ndjson: one JSON object a line. json: one list. Default: as `--output` says, else csv.
     rows
         One row for each intervention, or for each record.
     file
-        Write there instead of standard output.
+        Write there instead of standard output. An earlier export is replaced, another file is not.
+    force
+        Replace whatever file is there.
     """
-    words = query_of(query, ("--format", "--rows", "--file"))
+    words = query_of(query, ("--format", "--rows", "--file", "--force"))
+    form = format or ("csv" if common.output in (None, "table") else common.output)
+    place = destination(file, EXPORT, force=force) if file is not None else None
     with opened(common) as one:
-        lines = one.desk.export(words, rows=rows, form=format)
-        if file is None:
-            sys.stdout.writelines(lines)
+        kept: Literal["csv", "ndjson"] = "csv" if form == "csv" else "ndjson"
+        lines: Iterable[str] = one.desk.export(words, rows=rows, form=kept)
+        if form == "json":
+            lines = _as_list(lines)
+        if place is None:
+            show_made(lines)
             return
-        _write(file, lines)
+        size = place.write(line.encode() for line in lines)
+        if wants_fields(common):
+            show_fields({"file": str(file), "bytes": size}, common)
         say(f"written: {file}")
 
 
-def _write(file: Path, lines: Iterable[str]) -> None:
-    try:
-        with file.open("w", encoding="utf-8", newline="") as opened_file:
-            opened_file.writelines(lines)
-    except OSError as error:
-        raise Invalid(f"{file} cannot be written: {error.strerror}") from error
+def _as_list(objects: Iterable[str]) -> Iterator[str]:
+    """Objects one a line as one JSON list, made on the way."""
+    between = "[\n"
+    for one in objects:
+        yield between + one.rstrip("\n")
+        between = ",\n"
+    yield "[]\n" if between == "[\n" else "\n]\n"

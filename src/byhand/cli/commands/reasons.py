@@ -79,7 +79,8 @@ def set_reason(
         reasons=(reason,),
     )
     with opened(common) as one:
-        _, done = signing.settle(one, [signing.change(one, record)], proposal)
-        if done == 0:
+        settled = signing.settle(one, [signing.change(one, record)], proposal)
+        settled.show(common)
+        if settled.code == 0:
             say(f"{code} is {'retired' if retired else 'in force'}")
-        return done
+        return settled.code

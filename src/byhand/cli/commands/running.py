@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from byhand import clock
 from byhand.cli.common import NOTHING_CHOSEN, Common
+from byhand.cli.entry import tell
 from byhand.cli.opened import opened, remember
 from byhand.cli.output import say
 from byhand.cli.wishes import NOT_LIMITED, NOTHING_INTENDED, Intended, Limited, attempt
@@ -64,8 +65,11 @@ def run(
     wish = limited.of(intended.at(point))
     with opened(common) as one:
         exit_code = attempt(one, wish, lambda request, means: _carry_out(request, means, command))
-        one.log.checkpoint()
-        remember(one)
+        try:
+            one.log.checkpoint()
+            remember(one)
+        except ByhandError as error:  # the act is done and recorded: its own exit code is still the answer
+            tell(error)
     return exit_code
 
 

@@ -8,7 +8,7 @@ import os
 from byhand import clock
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import account_is_shared, account_name, opened, store_session
-from byhand.cli.output import say, show
+from byhand.cli.output import say, show, wants_fields
 from byhand.client.session_file import SessionFile
 from byhand.errors import SharedAccount
 
@@ -33,6 +33,8 @@ def login(*, common: Common = NOTHING_CHOSEN) -> None:
         )
     with opened(common) as one:
         saved = store_session(one, one.sign_in())
+        if wants_fields(common):
+            show({"person": saved.person, "expires": saved.expires}, common)
         say(f"signed in as {saved.person} until {saved.expires}")
 
 
@@ -51,6 +53,8 @@ def logout(*, common: Common = NOTHING_CHOSEN) -> None:
         if saved is not None:
             one.logout(saved.token)
         file.forget()
+        if wants_fields(common):
+            show({"person": saved.person if saved is not None else None}, common)
         say("signed out" if saved is not None else "nobody was signed in")
 
 

@@ -8,21 +8,18 @@ from typing import Literal
 
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import Opened, opened
-from byhand.cli.output import say, show
+from byhand.cli.output import say, show_recorded
 from byhand.cli.places import place_of_intent
+from byhand.cli.signing import placed
 from byhand.cli.wishes import NOTHING_INTENDED, Intended, attempt
 from byhand.client import concluding, steps
-from byhand.client.contract import Acknowledgement, Concluded
+from byhand.client.contract import Concluded
 from byhand.client.interventions import Means
 from byhand.client.steps import Prepared, Request
 from byhand.errors import NotAsDeclared
 from byhand.records import captured
 
 PENDING = 5
-
-
-def _placed(acknowledgement: Acknowledgement) -> dict[str, object]:
-    return {"record": acknowledgement.record, "index": acknowledgement.index, "leaf": acknowledgement.leaf}
 
 
 def declare(
@@ -50,7 +47,7 @@ def declare(
     with opened(common) as one:
         prepared = attempt(one, wish, lambda request, means: _declare(one, request, means))
         declared = prepared.declared
-        show(
+        show_recorded(
             {
                 "intervention": declared.intervention,
                 "before": captured.render(prepared.declaration.change.original),
@@ -59,9 +56,10 @@ def declare(
                 "expires": declared.expires,
                 "approvals_missing": declared.approvals_missing,
                 "would_refuse": list(declared.would_refuse),
-                **_placed(declared.acknowledgement),
+                **placed(declared.acknowledgement),
             },
             common,
+            recorded=declared.intervention,
         )
         return PENDING if declared.approvals_missing else 0
 
@@ -86,14 +84,15 @@ def permit(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
     """
     with opened(common) as one:
         permitted = steps.permit_only(one.backend, one.desk.resolve(id_))
-        show(
+        show_recorded(
             {
                 "intervention": permitted.intervention,
                 "permit": permitted.permit,
                 "expires": permitted.expires,
-                **_placed(permitted.acknowledgement),
+                **placed(permitted.acknowledgement),
             },
             common,
+            recorded=permitted.acknowledgement.record,
         )
 
 
@@ -140,15 +139,16 @@ def redeem(
             executor=executor or f"{socket.gethostname()}/cli/{one.backend.identity().person}",
             attempt=attempt,
         )
-        show(
+        show_recorded(
             {
                 "intervention": permitted.intervention,
                 "permit": permitted.permit,
                 "attempt": permitted.attempt,
                 "expires": permitted.expires,
-                **_placed(permitted.acknowledgement),
+                **placed(permitted.acknowledgement),
             },
             common,
+            recorded=permitted.acknowledgement.record,
         )
 
 
@@ -200,7 +200,8 @@ def conclude(
             read=probe,
             error=error,
         )
-        show({"intervention": found, **_ended(concluded)}, common)
+        ended = {"intervention": found, **_ended(concluded)}
+        show_recorded(ended, common, recorded=concluded.acknowledgement.record)
         if concluded.outcome.as_declared is False:
             raise NotAsDeclared(f"the value found is not the one declared in {found}")
         say("concluded")
@@ -213,5 +214,5 @@ def _ended(concluded: Concluded) -> dict[str, object]:
         "result": outcome.result,
         "found": captured.render(outcome.found) if outcome.found is not None else None,
         "as_declared": outcome.as_declared,
-        **_placed(concluded.acknowledgement),
+        **placed(concluded.acknowledgement),
     }
