@@ -82,6 +82,14 @@ def test_signals_of_its_own_are_handed_on(home: Path) -> None:
     assert "failed" in err
 
 
+def test_an_idle_home_lies_in_its_files(home: Path, here: Run) -> None:
+    """Between commands no commit waits beside a database: a copy without the waiting files is whole."""
+    for words in (["search"], ["export"], ["log", "checkpoint"], ["verify"]):
+        assert here(*words).code == 0
+        waiting = [path.name for path in (home / "home").rglob("*-wal") if path.stat().st_size]
+        assert waiting == [], words
+
+
 # -- what is said of a change, for machines
 
 

@@ -172,4 +172,29 @@ def test_keys_made_while_the_month_turns_are_of_one_month(
     second = keys.take(100)[0]
     monkeypatch.undo()
     assert keys.data_keys([first.number, second.number]) == dict([first, second])
+def test_nothing_waits_beside_a_closed_store(folder: Path) -> None:
+    """After closing, the database alone holds every key: it can be read where nothing can be written."""
+    keys = Keys(folder)
+    taken = keys.take(1)
+    assert keys.data_keys([taken[0].number])  # a reader is open, and would be the last to leave
+    keys.close()
+    waiting = folder / f"{key_files.DATABASE}-wal"
+    assert not waiting.exists() or waiting.stat().st_size == 0
+    keys.close()
+    copy = folder.with_name("copy")
+    copy.mkdir()
+    for path in folder.iterdir():
+        if path.suffix in (".key", ".db"):
+            (copy / path.name).write_bytes(path.read_bytes())
+            (copy / path.name).chmod(0o600)
+    again = Keys(copy)
+    assert again.data_keys([taken[0].number]) == {taken[0].number: taken[0].key}
+    again.close()
+
+
+def test_a_store_that_is_gone_can_be_closed(folder: Path) -> None:
+    """Closing says nothing of a folder that somebody took away."""
+    keys = Keys(folder)
+    keys.take(1)
+    (folder / key_files.DATABASE).unlink()
     keys.close()

@@ -72,6 +72,7 @@ class FileKeyStore:
         self._periods: dict[int, AESGCM] = {}
         self._readers = ReadConnections(folder / DATABASE)
         self._process = os.getpid()
+        self._wrote = False
 
     def secret(self, name: str) -> bytes:
         """The secret in ``NAME.key``; refused when others may read it."""
@@ -117,6 +118,7 @@ class FileKeyStore:
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise LogUnavailable(f"no data keys could be made: {error}") from error
+        self._wrote = True
         return [DataKey(number, key) for number, key in zip(numbers, keys, strict=True)]
 
     def _period(self, connection: sqlite3.Connection) -> tuple[int, AESGCM]:
@@ -153,10 +155,21 @@ class FileKeyStore:
         return self._periods[period]
 
     def close(self) -> None:
-        """Close files and forget keys."""
+        """Close files and forget keys; what this store wrote lies in the database alone then, for readers to come.
+
+        Commits wait in a file beside it as long as a reader that cannot write is the last to leave. A crash
+        exactly here leaves them waiting: nothing is lost, and the next one that writes brings them in.
+        """
         self._readers.close()
         with self._lock:
             self._pool = []
+            wrote, self._wrote = self._wrote, False
+        if wrote:
+            with contextlib.suppress(
+                sqlite3.Error, LogUnavailable
+            ):  # the folder is gone: nobody reads it either
+                with contextlib.closing(connect(self._folder / DATABASE)) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 NONCE_BYTES = 12
