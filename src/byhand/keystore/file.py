@@ -165,11 +165,11 @@ class FileKeyStore:
             self._pool = []
             wrote, self._wrote = self._wrote, False
         if wrote:
-            with contextlib.suppress(
+            gone = contextlib.suppress(
                 sqlite3.Error, LogUnavailable
-            ):  # the folder is gone: nobody reads it either
-                with contextlib.closing(connect(self._folder / DATABASE)) as connection:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            )  # the folder was taken away: nobody reads it
+            with gone, contextlib.closing(connect(self._folder / DATABASE)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 NONCE_BYTES = 12
