@@ -172,6 +172,8 @@ def test_keys_made_while_the_month_turns_are_of_one_month(
     second = keys.take(100)[0]
     monkeypatch.undo()
     assert keys.data_keys([first.number, second.number]) == dict([first, second])
+
+
 def test_nothing_waits_beside_a_closed_store(folder: Path) -> None:
     """After closing, the database alone holds every key: it can be read where nothing can be written."""
     keys = Keys(folder)
