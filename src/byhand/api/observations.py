@@ -8,23 +8,9 @@ from starlette.responses import Response
 from byhand.api import bodies
 from byhand.api.door import Call, shown
 from byhand.api.interventions import CREATED
-from byhand.client.contract import Acknowledgement
+from byhand.client.contract import Acknowledged, ObservationBatch
 from byhand.records import codec
-from byhand.records.base import Part
-from byhand.records.kinds import Observation
 from byhand.records.limits import BATCH_BYTES_MAX
-
-
-class ObservationBatch(Part, kw_only=True):
-    """What a workload sends."""
-
-    observations: tuple[Observation, ...]
-
-
-class Acknowledged(Part, kw_only=True):
-    """Where they stand in the log now, in the order in which they came."""
-
-    acknowledgements: tuple[Acknowledgement, ...]
 
 
 async def observe(call: Call) -> Response:

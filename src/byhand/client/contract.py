@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from byhand.records.base import Part
 from byhand.records.intervention import Declaration, Mode, Tier
-from byhand.records.kinds import Outcome, Point, Reason
+from byhand.records.kinds import Observation, Outcome, Point, Reason
 from byhand.records.values import CapturedValue
 
 
@@ -105,6 +105,8 @@ class Attempt(Part, kw_only=True):
     """One executor's one attempt to redeem a permit, with the before-state read again just before the act.
 
     Asking again with the same ``attempt`` and ``executor`` gets the same answer; everyone else is refused.
+    Who carries out acts that others declared, a hook in another system, says what it is about to do: ``point``
+    and ``new``. A permit for another place or another value is refused then, and stays unused.
     """
 
     attempt: str
@@ -112,6 +114,10 @@ class Attempt(Part, kw_only=True):
     before: CapturedValue
     comparison: str = "checked"
     window_ms: int = 0
+    point: str | None = None
+    """The registered point where the act is about to happen."""
+    new: CapturedValue | None = None
+    """The value that is about to be set."""
 
 
 class DeclareRequest(Part, kw_only=True):
@@ -138,6 +144,18 @@ class FindingRequest(Part, kw_only=True):
     value: CapturedValue | None = None
     verdict: str | None = None
     led_to: tuple[str, ...] = ()
+
+
+class ObservationBatch(Part, kw_only=True):
+    """What a workload sends of the acts that its system has seen."""
+
+    observations: tuple[Observation, ...]
+
+
+class Acknowledged(Part, kw_only=True):
+    """Where records stand in the log now, in the order in which they came."""
+
+    acknowledgements: tuple[Acknowledgement, ...]
 
 
 class Challenge(Part, kw_only=True):

@@ -249,11 +249,15 @@ def permit_only(backend: Backend, intervention: str) -> Permitted:
     return backend.permit(intervention)
 
 
-def make_attempt(sight: Sight, *, executor: str | None = None, attempt: str | None = None) -> Attempt:
+def make_attempt(
+    sight: Sight, *, executor: str | None = None, attempt: str | None = None, new: object = UNDECLARED
+) -> Attempt:
     """Read the value again, just now, and make the one attempt to use the permit on it.
 
-    ``window_ms`` is the time that reading took. Raises ProbeFailed where the risk is serious.
+    ``window_ms`` is the time that reading took. ``new``: the value about to be set, when somebody else declared
+    it: the gate compares it, and the place, with what was declared. Raises ProbeFailed where the risk is serious.
     """
+    about = declared_value(new, sight)
     began = time.monotonic_ns()
     found = read_value(sight) if sight.serious else read_or_unknown(sight)
     before = sight.redactor.value(found)
@@ -263,6 +267,8 @@ def make_attempt(sight: Sight, *, executor: str | None = None, attempt: str | No
         before=before,
         comparison=sight.probe.comparison if sight.probe is not None else "checked",
         window_ms=-(-(time.monotonic_ns() - began) // 1_000_000),
+        point=None if about is None else sight.view.point.name,
+        new=None if about is None else sight.redactor.value(about),
     )
 
 

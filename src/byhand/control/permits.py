@@ -205,6 +205,7 @@ class Permits:
         """What the record of the redemption has to note: what ``enforce`` would have refused."""
         before = self._before(intent, permit, attempt)
         try:
+            self._check_act(intent, attempt)
             proof.check_redeem(
                 facts,
                 facts_of.approvals(intent),
@@ -222,6 +223,23 @@ class Permits:
                 raise
             return f"{error} Found: {attempt.before.form}, SHA-256 {before}"
         return None
+
+    def _check_act(self, intent: Intent, attempt: Attempt) -> None:
+        """What an executor says it is about to do must be what was declared, at the place that was declared."""
+        point, new = intent.target.point, intent.declaration.change.new
+        if attempt.point not in (None, point):
+            raise NotPermitted(
+                f"this permit is for {point or intent.target.id}, not for {attempt.point}",
+                advice="Declare an intent for this point.",
+            )
+        if attempt.new is None or (
+            new is not None and captured.same(new, attempt.new, self._views.ignored(intent))
+        ):
+            return
+        raise NotPermitted(
+            f"this permit is for the new value {captured.render(new)}, not for {captured.render(attempt.new)}",
+            advice="Declare an intent for exactly this change.",
+        )
 
     def _before(self, intent: Intent, permit: Permit, attempt: Attempt) -> str:
         """Digest of the value found just before the act; one that could not be read cannot have changed."""
