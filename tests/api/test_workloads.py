@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from real_server import ADA, POINT, Client, Server, other
@@ -13,8 +14,9 @@ from byhand.client import concluding, steps
 from byhand.client.contract import Attempt
 from byhand.client.http import HttpBackend, HttpDesk
 from byhand.client.line import Line
-from byhand.errors import LoginRequired, NotPermitted, Refused
+from byhand.errors import Invalid, LoginRequired, LogUnavailable, NotPermitted, Refused
 from byhand.ids import new_record_id
+from byhand.integrations.hook import Hook
 from byhand.journal.reader import Reader
 from byhand.records import captured
 from byhand.records.kinds import SCHEMA_VERSION, Observation
@@ -56,6 +58,44 @@ def test_a_workload_uses_a_permit_for_the_person_who_declared(
     )
     assert (concluded.outcome.result, concluded.outcome.concluded_by) == ("applied", ADA)
     line.close()
+
+
+def test_a_permit_is_for_what_the_hook_is_about_to_do(server: Server, ada: Client, token: str) -> None:
+    """Another value or another point than declared is refused with both named, and the permit stays unused."""
+    intervention, before = declared(ada, server), captured.capture(server.state())
+    new, attempt = captured.capture(other(server.state())), new_record_id()
+    line = Line(server.url, token, on_behalf_of=ACCOUNT)
+    backend = HttpBackend(line)
+    for point, value in ((POINT, captured.capture("DRAINED")), ("mm8", new)):
+        wrong = Attempt(attempt=attempt, executor="buildbot/1", before=before, point=point, new=value)
+        with pytest.raises(NotPermitted, match=r"not for (DRAINED|mm8)"):
+            backend.permit(intervention, wrong)
+    right = Attempt(attempt=attempt, executor="buildbot/1", before=before, point=POINT, new=new)
+    assert backend.permit(intervention, right).attempt == attempt
+    abandoned = steps.conclude_only(
+        backend, intervention, "abandoned", steps.RegisteredPoint(POINT), attempt=attempt
+    )
+    assert abandoned.outcome.result == "abandoned"
+    line.close()
+
+
+def test_a_hook_redeems_and_concludes(server: Server, ada: Client, token: str, tmp_path: Path) -> None:
+    """By its token's file, for the account that asked; what is no id, or no token, is refused before anything."""
+    file = tmp_path / "token"
+    hook = Hook(server.url, file, "buildbot")
+    account, new = ACCOUNT.partition(":")[2], other(server.state())
+    intervention = declared(ada, server)
+    with pytest.raises(LogUnavailable, match="cannot be read"):
+        hook.redeem(intervention, account=account, point=POINT, new=new, executor="buildbot/2")
+    file.write_text(f"{token}\n")
+    with pytest.raises(Invalid, match="no whole id"):
+        hook.redeem(intervention[:8], account=account, point=POINT, new=new, executor="buildbot/2")
+    redeemed = hook.redeem(intervention, account=account, point=POINT, new=new, executor="buildbot/2")
+    server.state(new)
+    outcome = hook.conclude(redeemed, "applied").outcome
+    assert (outcome.result, outcome.as_declared, outcome.concluded_by) == ("applied", True, ADA)
+    with pytest.raises(NotPermitted, match="used already"):
+        hook.redeem(intervention, account=account, point=POINT, new=new, executor="buildbot/3")
 
 
 def test_nobody_elses_account_uses_it(server: Server, ada: Client, token: str) -> None:

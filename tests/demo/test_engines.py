@@ -42,7 +42,7 @@ def test_every_line_of_a_lock_is_exact_and_hashed(recipe: engines.Recipe) -> Non
 def test_an_unknown_engine_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for an engine that has no recipe lists those that have one, and builds nothing."""
     monkeypatch.setenv("BYHAND_CACHE", str(tmp_path))
-    with pytest.raises(NotFound, match="there are: nautilus"):
+    with pytest.raises(NotFound, match="there are: nautilus, buildbot"):
         engines.ensure("abacus", show=print)
     assert list(tmp_path.iterdir()) == []
 

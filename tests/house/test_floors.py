@@ -24,7 +24,10 @@ IMPURE = {
 }  # fmt: skip
 PLUG_IN_FOLDERS = ("probes", "connectors", "sinks", "detectors")
 IMPORT_NAMES = {"yaml": "pyyaml"}  # where the import is called otherwise than the distribution
-ENGINE_SIDE = {"src/byhand/demo/desk.py"}  # runs inside the engine's environment, never in byhand's
+ENGINE_SIDE = {
+    "src/byhand/demo/desk.py",
+    "src/byhand/integrations/buildbot.py",
+}  # runs inside the engine's environment, never in byhand's
 EXTRA_OF = {"api": "server"}  # a room that is installed with an extra of its own
 IMPORT_MILLISECONDS_MAX = 60  # a shell prompt must not be felt to wait
 IMPORT_ROUNDS = 7  # the quickest counts: others may be using the machine

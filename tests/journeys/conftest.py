@@ -15,8 +15,19 @@ from byhand.errors import EngineUnavailable
 @pytest.fixture(scope="session")
 def engine_python() -> Path:
     """The Python beside the real engine; built when it is not in the cache yet."""
+    return ensured("nautilus")
+
+
+@pytest.fixture(scope="session")
+def buildbot_python() -> Path:
+    """The Python beside Buildbot; built when it is not in the cache yet."""
+    return ensured("buildbot")
+
+
+def ensured(name: str) -> Path:
+    """An engine's Python; where it cannot be had, a failure in CI and a skip elsewhere."""
     try:
-        return engines.ensure("nautilus", show=print)
+        return engines.ensure(name, show=print)
     except EngineUnavailable as error:
         if os.environ.get("CI") == "true":
             raise

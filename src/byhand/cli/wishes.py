@@ -22,6 +22,7 @@ from byhand.client.looking import look, read_or_unknown
 from byhand.client.places import Place, view_of
 from byhand.client.reverting import Reverter
 from byhand.client.steps import UNDECLARED, Request
+from byhand.connectors import collect
 from byhand.errors import Fault, Invalid
 from byhand.records import captured, json_text
 from byhand.records.values import CapturedValue
@@ -61,6 +62,14 @@ class Intended:
     same_as: Annotated[
         str | None, Parameter(help="The same words were used before, knowingly, in that intervention.")
     ] = None
+    found_in: Annotated[
+        str | None,
+        Parameter(
+            name="--from",
+            help="Where a system found what you override: failed tests are collected there, apart from your "
+            "words. buildbot:URL/BUILDER/BUILD.",
+        ),
+    ] = None
 
     def at(self, point: str | None) -> Wish:
         """The wish at ``point``, or at the target named instead; raises Invalid unless one is named."""
@@ -73,6 +82,7 @@ class Intended:
             probe=self.probe,
             ticket=self.ticket,
             same_as=self.same_as,
+            found_in=self.found_in,
         )
 
 
@@ -143,6 +153,7 @@ class Wish:
     seconds: float | None = None
     """For how long it is to last."""
     revert: tuple[str, ...] | None = None
+    found_in: str | None = None
 
 
 def attempt(one: Opened, wish: Wish, act: Callable[[Request, Means], Answer]) -> Answer:
@@ -191,15 +202,16 @@ def _request(one: Opened, wish: Wish, collected: Literal["prompt", "argument"]) 
         action=wish.action,
         reason=wish.reason or "",
         notes=wish.notes or "",
-        new=UNDECLARED if wish.new is None else _new_value(one, wish, wish.new),
+        new=UNDECLARED if wish.new is None else new_value(one, wish, wish.new),
         until=wish.seconds,
         tickets=wish.ticket,
         same_as=one.desk.resolve(wish.same_as) if wish.same_as is not None else None,
+        automation=collect(wish.found_in) if wish.found_in is not None else None,
         collected=collected,
     )
 
 
-def _new_value(one: Opened, wish: Wish, text: str) -> str | CapturedValue:
+def new_value(one: Opened, wish: Wish, text: str) -> str | CapturedValue:
     """The new value as it was typed: where it replaces a JSON number, object or word, it is JSON itself."""
     sight = look(one.backend, wish.place, wish.action, wish.probe)
     if sight.probe is None:

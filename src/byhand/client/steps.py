@@ -281,6 +281,7 @@ def redeem_only(
     read: Read = None,
     executor: str | None = None,
     attempt: str | None = None,
+    new: object = UNDECLARED,
 ) -> Permitted:
     """Use the permit, exactly once, on the value read just now. Its ``attempt`` is needed to conclude.
 
@@ -288,4 +289,4 @@ def redeem_only(
     concludes.
     """
     sight = look(backend, place, action, read)
-    return backend.redeem(intervention, make_attempt(sight, executor=executor, attempt=attempt))
+    return backend.redeem(intervention, make_attempt(sight, executor=executor, attempt=attempt, new=new))

@@ -63,6 +63,13 @@ RECIPES = (
         download_megabytes=210,
         disk_megabytes=750,
     ),
+    Recipe(
+        name="buildbot",
+        title="Buildbot 4.3 (build system)",
+        pythons=("3.11", "3.12", "3.13"),
+        download_megabytes=40,
+        disk_megabytes=170,
+    ),
 )
 
 

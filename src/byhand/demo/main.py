@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from byhand.demo import engines, stage as stages, story_file, stranger, telling
+from byhand.demo import engines, stage as stages, story_deploy, story_file, stranger, telling
 from byhand.demo.forger import copy_home
 from byhand.demo.forgeries import FORGERIES, VERIFIERS, Booty, judge, knowledge, seen
 from byhand.demo.plot import LIMIT_NOTES, OVERRIDE_NOTES
@@ -21,7 +21,7 @@ from byhand.demo.screen import Screen
 from byhand.demo.stage import Stage
 from byhand.demo.stranger import Handed
 from byhand.demo.telling import Told
-from byhand.errors import EngineUnavailable
+from byhand.errors import ByhandError, EngineUnavailable
 from byhand.evidence.report import Report
 from byhand.verifying import Knowledge, verify_target
 
@@ -47,7 +47,7 @@ def run(*, home: Path | None = None) -> int:
     """
     screen = Screen()
     environment = dict(os.environ) if home is None else {**os.environ, "BYHAND_HOME": str(home)}
-    python = find_engine(screen)
+    python, builds = find_engine(screen), find_build_system(screen)
     stage = set_up(screen, environment, engine=python is not None)
     old_note = _note(stage)
     told = play(screen, stage, python)
@@ -57,6 +57,7 @@ def run(*, home: Path | None = None) -> int:
         handed = hand_over(screen, stage, acts["override"])
         check_by_hand(screen, handed)
         play_forger(screen, stage, handed, old_note)
+        play_deploy(screen, stage, builds)
         where_to_look(screen, stage, handed)
     return conclude(screen)
 
@@ -71,6 +72,19 @@ def find_engine(screen: Screen) -> Path | None:
         screen.say("The story is played on a gateway that obeys a file instead; all the rest is the same.")
         return None
     screen.say(f"{engines.recipe('nautilus').title} is ready, in an environment of its own.")
+    return python
+
+
+def find_build_system(screen: Screen) -> Path | None:
+    """The Python beside Buildbot; ``None`` when this machine cannot have one."""
+    screen.chapter("The real build system")
+    try:
+        python = engines.ensure("buildbot", show=screen.say)
+    except EngineUnavailable as missing:
+        screen.say(f"{missing}. {missing.advice}")
+        screen.say("The story of the forced deploy is left out; all the rest is the same.")
+        return None
+    screen.say(f"{engines.recipe('buildbot').title} is ready, in an environment of its own.")
     return python
 
 
@@ -212,6 +226,28 @@ def _forge(screen: Screen, stage: Stage, handed: Handed, booty: Booty, number: i
     if reports["nothing"].sound:
         screen.expect(f"a verifier without memory before {forgery.name}", "sound", "never sound")
     return (forgery.title, *cells)
+
+
+def play_deploy(screen: Screen, stage: Stage, python: Path | None) -> None:
+    """The story of the forced deploy: the home is served, and a build system asks it."""
+    if python is None:
+        return
+    screen.chapter("The forced deploy")
+    screen.say("The home is served on this machine alone, and Buildbot asks it; both end with the story.")
+    try:
+        story_deploy.play(stage.player, stage.folder / "deploy", python, screen.hear)
+    except ByhandError as failure:
+        screen.expect("the story ran to its end", str(failure), "it did")
+        return
+    with stage.opened() as home:
+        stages.remember(stage, home)
+    _verified(
+        screen,
+        "the home afterwards",
+        stage.home,
+        Knowledge(policy=stage.policy, environment=stage.environment),
+        "sound",
+    )
 
 
 def where_to_look(screen: Screen, stage: Stage, handed: Handed) -> None:

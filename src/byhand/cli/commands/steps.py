@@ -11,13 +11,15 @@ from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show_recorded
 from byhand.cli.places import place_of_intent
 from byhand.cli.signing import placed
-from byhand.cli.wishes import NOTHING_INTENDED, Intended, attempt
+from byhand.cli.wishes import NOTHING_INTENDED, Intended, Wish, attempt, new_value
 from byhand.client import concluding, steps
 from byhand.client.contract import Concluded
 from byhand.client.interventions import Means
+from byhand.client.places import Place, RegisteredPoint
 from byhand.client.steps import Prepared, Request
 from byhand.errors import NotAsDeclared
 from byhand.records import captured
+from byhand.records.rules import is_record_id
 
 PENDING = 5
 
@@ -83,7 +85,7 @@ def permit(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
         The intervention; its beginning is enough.
     """
     with opened(common) as one:
-        permitted = steps.permit_only(one.backend, one.desk.resolve(id_))
+        permitted = steps.permit_only(one.backend, id_ if is_record_id(id_) else one.desk.resolve(id_))
         show_recorded(
             {
                 "intervention": permitted.intervention,
@@ -100,6 +102,8 @@ def redeem(
     id_: RecordId,
     /,
     *,
+    point: str | None = None,
+    new: str | None = None,
     probe: str | None = None,
     executor: str | None = None,
     attempt: str | None = None,
@@ -113,12 +117,17 @@ def redeem(
 
     ```console
     $ byhand redeem 019a5d0c-8a3e
+    $ byhand redeem $ID --point deploy-prod --new $REVISION --executor $BUILD_URL
     ```
 
     Parameters
     ----------
     id_
         The intervention; its beginning is enough.
+    point
+        Where the act is about to happen. A pipeline names it: a permit for another point is refused, and unused.
+    new
+        The value about to be set; a permit for another one is refused, and unused.
     probe
         How the value is read. Default: the point's own.
     executor
@@ -127,13 +136,15 @@ def redeem(
         The id of this attempt (UUIDv7), to be able to ask again. Default: a new one.
     """
     with opened(common) as one:
-        found = one.desk.resolve(id_)
-        intent = one.desk.intended(found).intent
+        found, place, action = _about(one, id_, point)
         permitted = steps.redeem_only(
             one.backend,
             found,
-            place_of_intent(intent),
-            action=intent.declaration.action,
+            place,
+            action=action,
+            new=steps.UNDECLARED
+            if new is None
+            else new_value(one, Wish(place=place, action=action, probe=probe), new),
             read=probe,
             # Not this process, which ends before the act does: nobody shall think the act has ended with it.
             executor=executor or f"{socket.gethostname()}/cli/{one.backend.identity().person}",
@@ -157,6 +168,7 @@ def conclude(
     /,
     *,
     result: Literal["applied", "failed", "abandoned", "unknown"],
+    point: str | None = None,
     attempt: str | None = None,
     error: str | None = None,
     probe: str | None = None,
@@ -179,6 +191,8 @@ def conclude(
         The intervention; its beginning is enough.
     result
         How it ended.
+    point
+        Where it happened. A pipeline names it, as at `byhand redeem`, and the attempt.
     attempt
         The attempt that used the permit. Default: the one in the log.
     error
@@ -187,16 +201,16 @@ def conclude(
         How the value is read. Default: the point's own.
     """
     with opened(common) as one:
-        found = one.desk.resolve(id_)
-        intended = one.desk.intended(found)
-        intent = intended.intent
+        found, place, action = _about(one, id_, point)
+        if attempt is None:
+            attempt = one.desk.intended(found).attempt
         concluded = concluding.conclude_only(
             one.backend,
             found,
             result,
-            place_of_intent(intent),
-            action=intent.declaration.action,
-            attempt=attempt or intended.attempt,
+            place,
+            action=action,
+            attempt=attempt,
             read=probe,
             error=error,
         )
@@ -205,6 +219,15 @@ def conclude(
         if concluded.outcome.as_declared is False:
             raise NotAsDeclared(f"the value found is not the one declared in {found}")
         say("concluded")
+
+
+def _about(one: Opened, id_: str, point: str | None) -> tuple[str, Place, str | None]:
+    """The intervention, its place and action. Who names the point, as a pipeline does, needs to read nothing."""
+    if point is not None:
+        return id_, RegisteredPoint(point), None
+    found = one.desk.resolve(id_)
+    intent = one.desk.intended(found).intent
+    return found, place_of_intent(intent), intent.declaration.action
 
 
 def _ended(concluded: Concluded) -> dict[str, object]:

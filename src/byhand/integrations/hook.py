@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every hook does: use a permit that a person declared, conclude it, and report who really asked.
+
+A hook carries a workload's token, and acts for the person behind the account that asked in its own system. It is
+trusted with saying truly who that was and what is about to happen; it cannot make an intent, nor use a permit of
+somebody else, nor use one twice, nor for another value.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from byhand.client import looking, steps
+from byhand.client.concluding import outcome_of
+from byhand.client.contract import Acknowledged, Concluded, ObservationBatch
+from byhand.client.http import HttpBackend
+from byhand.client.line import Line
+from byhand.client.places import RegisteredPoint
+from byhand.errors import Fault, Invalid, LogUnavailable
+from byhand.ids import new_record_id
+from byhand.records import captured, rules
+from byhand.records.kinds import Observation
+
+TOKEN_FILE_BYTES_MAX = 4_096  # one line; anything longer is another file
+CONCLUDE_PAUSES_SECONDS = (1.0, 5.0, 15.0)  # the act is done: a server that restarts must still hear of it
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A permit that was used for an act which begins now, and is to be concluded."""
+
+    intervention: str
+    attempt: str
+    account: str
+    point: str
+    new: str
+    before: str
+    expires: str
+
+
+class Hook:
+    """The gate as another system's hook sees it. Blocking: call it from a thread. Thread-safe."""
+
+    def __init__(self, url: str, token_file: str | Path, issuer: str) -> None:
+        """``issuer``: the system whose accounts the workload speaks for, e.g. ``buildbot``."""
+        self._url = url
+        self._token_file = Path(token_file)
+        self._issuer = issuer
+
+    def redeem(self, intervention: str, *, account: str, point: str, new: str, executor: str) -> Redeemed:
+        """Use the permit for setting ``new`` at ``point``, for the person behind ``account``.
+
+        1 the id is whole; 2 the value is read now, by the point's own probe; 3 the gate compares person, place,
+        new value and value before, and gives the permit out once. Asked again only within this call, with the
+        same attempt: no act is permitted twice. Raises what the gate raises; nothing may be done then.
+        """
+        if not rules.is_record_id(intervention):  # 1
+            fault = Fault("/intervention", "is no whole id", "copy it from: byhand declare")
+            raise Invalid("this intervention cannot be looked up", (fault,))
+        with self._line(account) as line:
+            backend = HttpBackend(line)
+            sight = looking.look(backend, RegisteredPoint(point), None, None)
+            attempt = steps.make_attempt(sight, executor=executor, attempt=new_record_id(), new=new)  # 2
+            permitted = backend.permit(intervention, attempt)  # 3
+            # A crash exactly here leaves a used permit without outcome: byhand notes it as unknown.
+        return Redeemed(
+            intervention=intervention,
+            attempt=attempt.attempt,
+            account=account,
+            point=point,
+            new=new,
+            before=captured.render(attempt.before),
+            expires=permitted.expires,
+        )
+
+    def conclude(
+        self,
+        redeemed: Redeemed,
+        result: Literal["applied", "failed", "abandoned", "unknown"],
+        *,
+        error: str | None = None,
+    ) -> Concluded:
+        """Read the value back and record how it ended: the same outcome, asked again until it is in the log."""
+        with self._line(redeemed.account) as line:
+            backend = HttpBackend(line)
+            place = RegisteredPoint(redeemed.point)
+            sight = _patiently(lambda: looking.look(backend, place, None, None))
+            outcome = outcome_of(
+                sight,
+                redeemed.intervention,
+                result,
+                attempt=redeemed.attempt,
+                declared=steps.declared_value(redeemed.new, sight),
+                error=error,
+            )
+            return _patiently(lambda: backend.conclude(redeemed.intervention, outcome))
+
+    def observe(self, observations: Sequence[Observation]) -> Acknowledged:
+        """Report acts seen here, whether or not anybody declared them; their ids make asking again harmless."""
+        with self._line(None) as line:
+            batch = ObservationBatch(observations=tuple(observations))
+            return line.post("/v1/observations", batch, Acknowledged)
+
+    @contextmanager
+    def _line(self, account: str | None) -> Iterator[Line]:
+        """A connection; the token is read anew each time: it is replaced while the system runs."""
+        behalf = f"{self._issuer}:{account}" if account is not None else None
+        line = Line(self._url, self._token(), on_behalf_of=behalf)
+        try:
+            yield line
+        finally:
+            line.close()
+
+    def _token(self) -> str:
+        try:
+            with self._token_file.open("rb") as file:
+                return file.read(TOKEN_FILE_BYTES_MAX).decode("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            advice = "byhand token create --workload NAME; keep it where only this system can read it."
+            raise LogUnavailable(
+                f"the token in {self._token_file} cannot be read: {error}", advice=advice
+            ) from error
+
+
+def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """After the act: wait for a server that is away, then raise what it says."""
+    for pause in CONCLUDE_PAUSES_SECONDS:
+        try:
+            return ask()
+        except LogUnavailable:
+            time.sleep(pause)
+    return ask()
