@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from byhand.client import http
-from byhand.client.http import HttpBackend, HttpDesk
+from byhand.client.http import HttpBackend, HttpDesk, HttpLog
 from byhand.client.interventions import Intervention, Means
 from byhand.client.line import Line
 from byhand.client.places import RegisteredPoint
@@ -116,6 +116,10 @@ class Client:
     @property
     def desk(self) -> HttpDesk:
         return HttpDesk(self.line)
+
+    @property
+    def log(self) -> HttpLog:
+        return HttpLog(self.line)
 
     def act(self, new: str, place: str = POINT, **changed: object) -> Intervention:
         """An intervention, ready to be entered, with a text never used before."""

@@ -132,6 +132,10 @@ class LogSource(Protocol):
         """A tile of ``width`` hashes as kept, or ``None``."""
         ...
 
+    def shows_payloads(self, size: int) -> bool:
+        """Whether sealed payloads of a log of ``size`` entries are to be seen here at all."""
+        ...
+
 
 class HomeSource:
     """A home's database. Partial tiles come from the tree's edge."""
@@ -165,6 +169,10 @@ class HomeSource:
             return self._tree.tile(level, number, width)
         except HomeRefused:
             return None
+
+    def shows_payloads(self, size: int) -> bool:  # noqa: ARG002 - of any size
+        """A home has them."""
+        return True
 
 
 class FilesSource:
@@ -231,6 +239,10 @@ class FilesSource:
                 if sealed and start <= index < stop:
                     yield index, sealed
 
+    def shows_payloads(self, size: int) -> bool:  # noqa: ARG002 - of any size
+        """A copy of a log has them."""
+        return True
+
     def strangers(self, size: int) -> list[str]:
         """Files that a log of ``size`` entries has no use for, by path, at most STRANGERS_MAX.
 
@@ -262,6 +274,13 @@ class UrlSource(FilesSource):
     """The same layout behind a URL."""
 
     endless = True
+
+    def shows_payloads(self, size: int) -> bool:
+        """A server need not: the layout for verifiers has no place for them, and sealed they say nothing."""
+        width = min(size, tiles.TILE_WIDTH)
+        return (
+            not size or self._first(payload_path(0, width), payload_path(0, tiles.TILE_WIDTH))[0] is not None
+        )
 
     def strangers(self, size: int) -> list[str]:  # noqa: ARG002 - a folder's answer depends on it
         """A server does not say what else it has."""

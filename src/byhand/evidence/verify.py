@@ -83,6 +83,7 @@ def verify_log(
         source,
         report,
         size if whole else UNSIGNED_ENTRIES_MAX,
+        payloads=source.shows_payloads(size),
         lookups=lookups,
         wanted=frozenset(wanted),
         whole=whole,
@@ -90,6 +91,8 @@ def verify_log(
         progress=progress,
     )
     root = check.run()  # 3, 4, 5
+    if not check.payloads:
+        report.notes.append("sealed payloads are not shown here: whether they are kept was not looked at")
     report.size = size = check.edge.size
     check.roots[size] = root
     if kept is not None and check.tree != (kept.size, kept.edge, kept.recorded, kept.administration):  # 6

@@ -25,7 +25,8 @@ class Keeper:
         self._journal = journal
         self._pause = checkpoint_seconds
         self._idle = heartbeat_idle_minutes * SECONDS_A_MINUTE
-        self._anchored = self._size = journal.reader.size
+        self._size = journal.reader.size
+        self._anchored = 0  # whether what was written before is signed, the anchor knows
         self._moved = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="byhand-keeper", daemon=True)
