@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from byhand.client.interventions import Intervention, Means, Revert
     from byhand.client.looking import Read
     from byhand.client.places import Place, RegisteredPoint, Target
+    from byhand.client.remote import Remote
     from byhand.client.reverting import Reverted, Reverter
+    from byhand.client.settings_file import ClientSettings
     from byhand.client.signing import Signer
     from byhand.client.steps import Until
     from byhand.errors import (
@@ -105,19 +107,25 @@ def __dir__() -> list[str]:
 def configure(
     *,
     home: str | Path | None = None,
+    url: str | None = None,
+    token: str | None = None,
     person: str | None = None,
     key: str | Path | None = None,
     keep: bool = False,
 ) -> None:
-    """Say which home to use, as whom and with which key; what is left out comes from the environment.
+    """Say which home or server to use, as whom and with which key; what is left out comes from the environment.
+
+    ``url``: a server, in place of a home; the same objects, decided there. ``token``: a personal token, for what
+    needs no signature; without it the person signs in with their own key.
 
     ``keep``: for a process that runs long: a thread signs a checkpoint whenever the log has grown, and
     records a heartbeat when it has not (``log.checkpoint_seconds``, ``log.heartbeat_idle_minutes``).
 
-    Without it: ``BYHAND_HOME``, ``BYHAND_PERSON``, ``BYHAND_KEY``, then ``/etc/byhand/client.toml``, then
-    ``~/.byhand`` and the key in the ssh-agent or ``~/.ssh``. Opens nothing yet; closes what was open.
+    What is left out: ``BYHAND_URL``, ``BYHAND_HOME``, ``BYHAND_PERSON``, ``BYHAND_KEY``, ``BYHAND_TOKEN_FILE``, then
+    ``/etc/byhand/client.toml``, then ``~/.byhand`` and the key in the ssh-agent or ``~/.ssh``. Opens nothing yet;
+    closes what was open.
     """
-    _client.configure(home=home, person=person, key=key, keep=keep)
+    _client.configure(home=home, url=url, token=token, person=person, key=key, keep=keep)
 
 
 def point(name: str) -> RegisteredPoint:
@@ -198,6 +206,8 @@ class _Client:
 
         self._lock = RLock()
         self._keep = False
+        self._token: str | None = None
+        self._remote: Remote | None = None
         self._chosen: dict[str, Any] = {}
         self._home: Home | None = None
         self._parents: list[Home | None] = []
@@ -206,11 +216,19 @@ class _Client:
         self._signer: Signer | None = None
         self._reverter: Reverter | None = None
 
-    def configure(self, *, keep: bool, **chosen: Any) -> None:
+    def configure(self, *, keep: bool, token: str | None, **chosen: Any) -> None:
         with self._lock:
             self.close()
             self._keep = keep
+            self._token = token
             self._chosen = chosen
+
+    def settings(self) -> ClientSettings:
+        import os
+
+        from byhand.client.settings_file import client_settings
+
+        return client_settings(**self._chosen, environ=os.environ)
 
     def reverter(self) -> Reverter:
         from byhand.client.reverting import Reverter
@@ -238,14 +256,15 @@ class _Client:
         """The key the person signed in with; raises NotFound or Invalid when it is not at hand any more."""
         import os
 
-        from byhand.client.settings_file import client_settings
-        from byhand.client.signing import find_signer
+        from byhand.client.signing import find_signer, is_fingerprint
 
         with self._lock:
             credential = self.backend().identity().credential
-            if self._signer is None or self._signer.fingerprint != credential:
-                key = client_settings(**self._chosen, environ=os.environ).key
-                self._signer = find_signer(key_path=key, fingerprint=credential, environ=os.environ)
+            # A token names no key: then it is the person's own that is at hand.
+            wanted = credential if is_fingerprint(credential) else None
+            if self._signer is None or wanted not in (None, self._signer.fingerprint):
+                key = self.settings().key
+                self._signer = find_signer(key_path=key, fingerprint=wanted, environ=os.environ)
             return self._signer
 
     def backend(self) -> Backend:
@@ -257,8 +276,11 @@ class _Client:
         with self._lock:
             if self._process != os.getpid():  # after a fork, connections and threads are the parent's:
                 self._parents.append(self._home)  # kept, since closing them here would disturb it
-                self._home = self._backend = None
+                self._home = self._backend = self._remote = None
                 self._process = os.getpid()
+            settings = self.settings()
+            if settings.url is not None:
+                return self._through(settings)
             home = self._home or self._open()
             backend = self._backend
             if backend is None or backend.identity().expires < clock.after(
@@ -267,14 +289,25 @@ class _Client:
                 backend = self._backend = self._sign_in(home)
             return backend
 
+    def _through(self, settings: ClientSettings) -> Backend:
+        """The gate behind a server; signed in to anew before a session ends, not in the middle of an act."""
+        import atexit
+
+        from byhand.client.remote import Remote
+
+        if self._remote is None:
+            self._remote = Remote(settings, token=self._token)
+            atexit.register(self.close)
+        self._backend = self._remote.backend(renew_seconds=_RENEW_SECONDS)
+        self._signer = self._remote.signer or self._signer
+        return self._backend
+
     def _open(self) -> Home:
         import atexit
-        import os
 
-        from byhand.client.settings_file import client_settings
         from byhand.wiring import open_home
 
-        home = open_home(client_settings(**self._chosen, environ=os.environ).home)
+        home = open_home(self.settings().home)
         try:
             home.settle()
             if self._keep:
@@ -292,13 +325,12 @@ class _Client:
 
         from byhand import clock
         from byhand.client.session_file import SessionFile
-        from byhand.client.settings_file import client_settings
         from byhand.client.signing import find_signer
         from byhand.client.speaking import sign_login
         from byhand.errors import LoginRequired
         from byhand.wiring import open_backend
 
-        settings = client_settings(**self._chosen, environ=os.environ)
+        settings = self.settings()
         saved = SessionFile(home.origin, os.environ).load(now=clock.now()) if settings.key is None else None
         if saved is not None and settings.person in (None, saved.person):
             backend = open_backend(home, saved.token)
@@ -321,15 +353,16 @@ class _Client:
         import os
 
         with self._lock:
-            home, self._home = self._home, None
-            backend, self._backend = self._backend, None
-            if home is None or self._process != os.getpid():
+            opened: Home | Remote | None = self._home or self._remote
+            backend = self._backend
+            self._home = self._remote = self._backend = None
+            if opened is None or self._process != os.getpid():
                 return
             if backend is not None:
                 from byhand.client.unsent import OF_THIS_PROCESS
 
                 OF_THIS_PROCESS.send(backend)
-            home.close()
+            opened.close()
 
 
 _client = _Client()

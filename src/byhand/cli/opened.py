@@ -21,9 +21,10 @@ from byhand.client.contract import Backend
 from byhand.client.desk import Desk, PublicLog
 from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.client.line import Line
+from byhand.client.remote import meet
 from byhand.client.session_file import SavedSession, SessionFile
 from byhand.client.settings_file import ClientSettings, client_settings, read_token
-from byhand.client.signing import Signer, find_signer
+from byhand.client.signing import Signer, find_signer, is_fingerprint
 from byhand.client.speaking import sign_login
 from byhand.client.unsent import OF_THIS_PROCESS
 from byhand.control.identity import Caller
@@ -115,8 +116,9 @@ class Opened(ABC):
     def signer(self) -> Signer:
         """The key that the person signed in with; raises NotFound, Invalid when it is not at hand."""
         credential = self.backend.identity().credential
-        if self._signer is None or (self._signer.fingerprint != credential and ":" in credential):
-            fingerprint = credential if ":" in credential else None  # a token names no key
+        # A token names no key: then it is the person's own that is at hand.
+        fingerprint = credential if is_fingerprint(credential) else None
+        if self._signer is None or fingerprint not in (None, self._signer.fingerprint):
             self._signer = find_signer(
                 key_path=self.settings.key, fingerprint=fingerprint, environ=os.environ
             )
@@ -315,12 +317,9 @@ def remember(one: Opened) -> None:
 
     A log met for the first time is trusted, and that is said.
     """
-    known = KnownLogs(known_logs_path(os.environ))
-    identity = one.log.identity_of_log()
-    if known.get(identity.origin) is None:
-        say(f"met for the first time, and remembered: {identity.origin}")
-    known.trust(identity.origin, identity.keys, identity.officers)
-    known.remember(identity.origin, one.log.published(), one.log.consistency)
+    origin = meet(one.log)
+    if origin is not None:
+        say(f"met for the first time, and remembered: {origin}")
 
 
 def trust(one: Opened) -> None:

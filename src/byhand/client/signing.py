@@ -130,6 +130,11 @@ class AgentSigner(_Key):
         return armored
 
 
+def is_fingerprint(credential: str) -> bool:
+    """Whether a credential is a key; else it is a token, which signs nothing."""
+    return credential.startswith("SHA256:")
+
+
 def find_signer(
     *, key_path: str | Path | None = None, fingerprint: str | None = None, environ: Mapping[str, str]
 ) -> Signer:
