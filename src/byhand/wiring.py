@@ -48,6 +48,7 @@ from byhand.sqlite_file import check_layout
 from byhand.store.sqlite import entries as sqlite_entries
 from byhand.store.sqlite.index import SqliteIndex
 from byhand.store.sqlite.state import SqliteState
+from byhand.watch.follower import Task, Watch
 
 SETTINGS_FILE = "byhand.toml"
 LOG_FILE = sqlite_entries.FILE_NAME
@@ -369,3 +370,13 @@ def open_desk(home: Home, credential: str, *, address: str | None = None) -> Emb
 def open_log(home: Home) -> EmbeddedLog:
     """The public face of an opened home's log."""
     return EmbeddedLog(home.journal, home.people)
+
+
+def open_watch(home: Home) -> Watch:
+    """What follows the log of an opened home; not started yet."""
+    return Watch(
+        (
+            Task("index", home.indexer.catch_up_by),
+            Task("settling", lambda: home.settling.settle(clock.now())),
+        )
+    )

@@ -68,7 +68,7 @@ def test_every_exit_code_occurs() -> None:
     assert {step.exit_code for step in all_steps() if "byhand " in step.command} >= named
 
 
-KEPT_RUNNING = {"serve"}
+KEPT_RUNNING = {"serve", "watch"}
 """Commands that do not end by themselves: tests/api starts and stops them."""
 
 

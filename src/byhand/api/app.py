@@ -54,17 +54,24 @@ DOORS: tuple[tuple[str, str, str, Handler], ...] = (
 """``/healthz`` alone stands outside of every lane: a full server is alive all the same."""
 
 
-def build(home: wiring.Home) -> Starlette:
-    """The server's application over an opened home; closes the home when the server ends."""
+def build(home: wiring.Home, *, watch: bool = True) -> Starlette:
+    """The server's application over an opened home; closes the home when the server ends.
+
+    ``watch``: followers run in this process too; without, in one of their own (``byhand watch``).
+    """
     lanes = Lanes()
-    house = House(home, lanes, Metrics(home, lanes))
+    watching = wiring.open_watch(home)
+    house = House(home, lanes, Metrics(home, lanes, watching))
     routes = [Route(path, door(lane, handler), methods=[method]) for method, path, lane, handler in DOORS]
     routes.append(Route("/healthz", health.alive, methods=["GET"]))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         home.keep()
+        if watch:
+            watching.start()
         yield
+        watching.close()
         lanes.close()  # what began is finished, and acknowledged in the log, before the log is closed
         home.close()
 

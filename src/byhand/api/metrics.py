@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from byhand import wiring
 from byhand.api.lanes import Lanes
+from byhand.watch.follower import Watch
 
 SECONDS = (
     0.001,
@@ -31,7 +32,7 @@ SECONDS = (
 class Metrics:
     """The figures of one server."""
 
-    def __init__(self, home: wiring.Home, lanes: Lanes) -> None:
+    def __init__(self, home: wiring.Home, lanes: Lanes, watch: Watch) -> None:
         self._registry = CollectorRegistry()
         self._answers = Counter(
             "byhand_http_answers", "Answers by door and status.", ["door", "status"], registry=self._registry
@@ -43,7 +44,7 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
-        self._registry.register(_State(home, lanes))
+        self._registry.register(_State(home, lanes, watch))
         self._counted = cache(lambda door, status: self._answers.labels(door, str(status)))
         self._timed = cache(self._seconds.labels)
 
@@ -60,9 +61,10 @@ class Metrics:
 class _State(Collector):
     """What is read when somebody asks, instead of being counted along."""
 
-    def __init__(self, home: wiring.Home, lanes: Lanes) -> None:
+    def __init__(self, home: wiring.Home, lanes: Lanes, watch: Watch) -> None:
         self._home = home
         self._lanes = lanes
+        self._watch = watch
 
     def collect(self) -> Iterator[Metric]:
         """The log's size, what waits, and how full the lanes are."""
@@ -81,3 +83,9 @@ class _State(Collector):
             away.add_metric([lane.name], lane.turned_away)
         yield inside
         yield away
+        failures = GaugeMetricFamily(
+            "byhand_follower_failures", "Turns of a follower that failed in a row.", labels=["follower"]
+        )
+        for name, standing in self._watch.standings.items():
+            failures.add_metric([name], standing.failures)
+        yield failures

@@ -91,7 +91,13 @@ def listen(settings: ServerSettings) -> socket.socket:
     return listening
 
 
-def serve(home: wiring.Home, settings: ServerSettings, *, started: Callable[[str], None]) -> None:
+def serve(
+    home: wiring.Home,
+    settings: ServerSettings,
+    *,
+    started: Callable[[str], None],
+    watch: bool = True,
+) -> None:
     """Serve ``home`` until the process is told to stop (SIGTERM, SIGINT); ``started`` hears the URL.
 
     At the stop nobody new is let in, requests that began end, and the home is closed.
@@ -101,7 +107,7 @@ def serve(home: wiring.Home, settings: ServerSettings, *, started: Callable[[str
     scheme = "https" if settings.tls_certificate_file else "http"
     host, port = listening.getsockname()[:2]
     config = uvicorn.Config(
-        build(home),
+        build(home, watch=watch),
         http=PatientProtocol,
         loop="uvloop",
         lifespan="on",

@@ -26,6 +26,7 @@ TOP: tuple[tuple[str, str], ...] = (
     ("amend", "findings:amend"),
     ("review", "findings:review"),
     ("serve", "serving:serve"),
+    ("watch", "serving:watch"),
     ("doctor", "doctor:doctor"),
     ("completion", "completion:completion"),
 )

@@ -49,6 +49,11 @@ class Indexer:
             self._batch(start, min(start + BATCH, size))
             progress(min(start + BATCH, size))
 
+    def catch_up_by(self) -> int:
+        """As ``catch_up``; how many entries it took."""
+        before = self._index.cursor()
+        return self.catch_up() - before
+
     def rebuild(self, progress: Callable[[int], None] = lambda done: None) -> int:
         """Throw the index away and build it again."""
         self._index.clear()

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+import threading
 from typing import Any
 
 from byhand import wiring
@@ -17,6 +19,7 @@ def serve(
     *,
     host: str | None = None,
     port: int | None = None,
+    watch: bool = True,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Serve this home over HTTP: gate, reading, and the log under /log/. Stops in order at Ctrl-C or SIGTERM.
@@ -38,6 +41,8 @@ def serve(
         Address to listen on. Default: server.host, 127.0.0.1.
     port
         Port to listen on; 0 is any free one. Default: server.port, 8420.
+    watch
+        Follow the log in this process too; without, run `byhand watch` beside it.
     """
     try:
         from byhand.api.server import check, serve as run
@@ -53,6 +58,32 @@ def serve(
     try:
         check(settings)
         home.settle()
-        run(home, settings, started=lambda url: say(f"byhand serves {home.origin} at {url}"))
+        run(home, settings, watch=watch, started=lambda url: say(f"byhand serves {home.origin} at {url}"))
     finally:
+        home.close()
+
+
+def watch(*, common: Common = NOTHING_CHOSEN) -> None:
+    """Follow the log of this home: keep the index up, say what lapsed. Stops in order at Ctrl-C or SIGTERM.
+
+    `byhand serve` does it in its own process unless told `--no-watch`.
+
+    **Example**
+
+    ```console
+    $ byhand watch
+    ```
+    """
+    home = wiring.open_home(settings_of(common).home, server=True)
+    watching = wiring.open_watch(home)
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    try:
+        home.keep()
+        watching.start()
+        say(f"byhand watches {home.origin}")
+        stop.wait()
+    finally:
+        watching.close()
         home.close()
