@@ -57,6 +57,10 @@ def test_a_workload_uses_a_permit_for_the_person_who_declared(
         backend, intervention, "applied", steps.RegisteredPoint(POINT), attempt=attempt.attempt
     )
     assert (concluded.outcome.result, concluded.outcome.concluded_by) == ("applied", ADA)
+    shown = ada.desk.show(intervention)
+    carried = [entry.record.get("via") for entry in shown.entries if entry.record is not None]
+    pipeline = {"kind": "pipeline", "id": WORKLOAD}
+    assert carried == [None, None, pipeline, pipeline]
     line.close()
 
 
@@ -72,7 +76,7 @@ def test_a_permit_is_for_what_the_hook_is_about_to_do(server: Server, ada: Clien
             backend.permit(intervention, wrong)
     right = Attempt(attempt=attempt, executor="buildbot/1", before=before, point=POINT, new=new)
     assert backend.permit(intervention, right).attempt == attempt
-    abandoned = steps.conclude_only(
+    abandoned = concluding.conclude_only(
         backend, intervention, "abandoned", steps.RegisteredPoint(POINT), attempt=attempt
     )
     assert abandoned.outcome.result == "abandoned"

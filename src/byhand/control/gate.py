@@ -358,6 +358,7 @@ class Gate:
             outcome,
             as_declared=_as_declared(intent, outcome, self._views.ignored(intent)),
             concluded_by=caller.person,
+            via=caller.via,
             governance=intent.governance,
         )
         entry = Entry(judged, expected_head=chain.head, declaration=codec.encode(outcome))

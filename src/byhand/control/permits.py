@@ -57,11 +57,15 @@ class Permits:
     ) -> Permitted:
         """Issue the permit, once the requirement is met; with ``redeem`` use it in the same commit."""
         return self._deciding(
-            intervention, redeem, lambda chain: self._permit(caller, chain, redeem, administration)
+            caller, intervention, redeem, lambda chain: self._permit(caller, chain, redeem, administration)
         )
 
     def _deciding(
-        self, intervention: str, attempt: Attempt | None, decide: Callable[[Chain], Permitted]
+        self,
+        caller: Caller,
+        intervention: str,
+        attempt: Attempt | None,
+        decide: Callable[[Chain], Permitted],
     ) -> Permitted:
         """Run ``decide``, again when overtaken; who is overtaken too often is refused, and that is on record."""
         try:
@@ -72,7 +76,7 @@ class Permits:
             overtaken = NotPermitted(_OVERTAKEN, advice="See: byhand show ID")
             issued = self._chains.get(intervention).permit("issued")
             if attempt is not None and issued is not None:
-                self._record_refusal(intervention, issued[1], attempt, overtaken)
+                self._record_refusal(caller, intervention, issued[1], attempt, overtaken)
             raise overtaken from moved
 
     def _permit(
@@ -104,7 +108,7 @@ class Permits:
         if redeem is None:
             return _permitted(self._extend(chain, records, administration)[-1], records[-1])
         noted = self._check_redeem(intent, permit, redeem, facts)
-        records.append(_of_permit(permit, redeem, "redeemed", noted))
+        records.append(_of_permit(caller, permit, redeem, "redeemed", noted))
         try:
             acknowledgements = self._extend(chain, records, administration, self._turn(intent, facts))
         except ClaimTaken as error:
@@ -152,7 +156,7 @@ class Permits:
     ) -> Permitted:
         """Use the permit, exactly once: one attempt gets one answer, also when asked again."""
         return self._deciding(
-            intervention, attempt, lambda chain: self._redeem(caller, chain, attempt, administration)
+            caller, intervention, attempt, lambda chain: self._redeem(caller, chain, attempt, administration)
         )
 
     def _redeem(
@@ -164,7 +168,7 @@ class Permits:
         try:
             return self._redeemed(caller, chain, issued[1], attempt, administration)
         except Refused as error:
-            self._record_refusal(chain.intent[1].id, issued[1], attempt, error)
+            self._record_refusal(caller, chain.intent[1].id, issued[1], attempt, error)
             raise
 
     def _redeemed(
@@ -186,7 +190,7 @@ class Permits:
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
         facts = self._facts(acknowledgement, intent)
         noted = self._check_redeem(intent, issued, attempt, facts)
-        record = _of_permit(issued, attempt, "redeemed", noted)
+        record = _of_permit(caller, issued, attempt, "redeemed", noted)
         try:
             (acknowledgement,) = self._extend(chain, [record], administration, self._turn(intent, facts))
         except ClaimTaken as error:
@@ -247,9 +251,11 @@ class Permits:
             return permit.before
         return captured.normal_digest(attempt.before, self._views.ignored(intent))
 
-    def _record_refusal(self, intervention: str, permit: Permit, attempt: Attempt, error: Refused) -> None:
+    def _record_refusal(
+        self, caller: Caller, intervention: str, permit: Permit, attempt: Attempt, error: Refused
+    ) -> None:
         """Write down beside the permit who tried in vain. It changes nothing, so it may follow anything."""
-        record = _of_permit(permit, attempt, "refused", cause=str(error))
+        record = _of_permit(caller, permit, attempt, "refused", cause=str(error))
         self._chains.add(intervention, Entry(record, expected_head=ANY, expected_administration=ANY))
 
     def _extend(
@@ -279,7 +285,9 @@ def _deadline(intent: Intent, record: Permit) -> str | None:
     return ends if record.phase == "issued" else min(ends, record.expires or ends)
 
 
-def _of_permit(permit: Permit, attempt: Attempt, phase: str, cause: str | None = None) -> Permit:
+def _of_permit(
+    caller: Caller, permit: Permit, attempt: Attempt, phase: str, cause: str | None = None
+) -> Permit:
     return msgspec.structs.replace(
         permit,
         id=new_record_id(),
@@ -289,6 +297,7 @@ def _of_permit(permit: Permit, attempt: Attempt, phase: str, cause: str | None =
         comparison=attempt.comparison,
         window_ms=attempt.window_ms,
         cause=cause,
+        via=caller.via,
         decision=None,
         times=Times(received=clock.now()),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from byhand.records.actor import Actor
+from byhand.records.actor import Actor, Via
 from byhand.records.base import Part
 from byhand.records.credentials import AccountLink, Token, Workload
 from byhand.records.intervention import (
@@ -84,6 +84,8 @@ class Permit(Record, kw_only=True, tag="permit"):
     comparison: Literal["atomic", "checked"] | None = None
     window_ms: int | None = None
     cause: str | None = None
+    via: Via | None = None
+    """What used or tried it for the person, e.g. a pipeline; ``None``: the person's own session."""
     decision: Decision | None = None
 
 
@@ -100,6 +102,8 @@ class Outcome(Record, kw_only=True, tag="outcome"):
     concluded_by: str | None = None
     """Person or ``byhand`` itself (lapse, killed process)."""
     version_after: str | None = None
+    via: Via | None = None
+    """What said so for the person, e.g. a pipeline; ``None``: the person's own session."""
 
 
 class Observation(Record, kw_only=True, tag="observation"):
