@@ -64,7 +64,8 @@ class Parts:
     published: bytes | None
     tree: StoredTree
     recorded: str
-    indexed: Callable[[], int] | None
+    indexed: Callable[[], tuple[int, Sequence[str]]] | None
+    """How many entries the index knows, and what it says otherwise than the log does."""
     known: KnownLogs
     account_is_shared: bool
 
@@ -177,10 +178,14 @@ class Doctor:
         if self._parts.indexed is None:
             yield Diagnosis("index", "warning", "it was not looked at: the home cannot be opened")
             return
-        known, size = self._parts.indexed(), self._parts.tree.row.size
+        (known, differences), size = self._parts.indexed(), self._parts.tree.row.size
         if known > size:
             what = f"it knows {known} entries, the log has {size}: it is of another log"
             yield Diagnosis("index", "wrong", what, "byhand doctor --rebuild-index")
+        elif differences:
+            what = f"it does not say what the log says, first of {differences[0]}: searches mislead"
+            advice = "byhand doctor --rebuild-index; and find out who could write to the home"
+            yield Diagnosis("index", "wrong", what, advice)
         else:
             yield Diagnosis(
                 "index", "ok", f"it knows {known} of {size} entries; the rest follows at next use"

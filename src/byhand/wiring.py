@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -47,6 +48,7 @@ from byhand.settings import Settings
 from byhand.sqlite_file import check_layout
 from byhand.store.sqlite import entries as sqlite_entries
 from byhand.store.sqlite.index import SqliteIndex
+from byhand.store.sqlite.index_differences import differences
 from byhand.store.sqlite.state import SqliteState
 from byhand.watch.follower import Task, Watch
 
@@ -259,6 +261,17 @@ def _read_keys(
         return key, Vault(origin, keys), None
     except LogUnavailable as error:
         return None, None, str(error)
+
+
+def index_differences(home: Home) -> list[str]:
+    """What the index says otherwise than the log does; it is built anew beside it for that, and thrown away."""
+    with tempfile.TemporaryDirectory() as beside:
+        fresh = SqliteIndex(Path(beside))
+        try:
+            Indexer(home.journal, fresh).catch_up()
+        finally:
+            fresh.close()
+        return differences(home.path, Path(beside))
 
 
 def _put_together(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import sqlite3
 import threading
 from collections import Counter
 from pathlib import Path
@@ -20,7 +21,7 @@ from byhand.evidence.folder import export_folder
 from byhand.evidence.sources import UrlSource
 from byhand.log import checkpoint as checkpoints
 from byhand.verifying import Knowledge, verify_target
-from byhand.wiring import create_home, open_home
+from byhand.wiring import create_home, index_differences, open_home
 
 ORIGIN = "byhand.test/tamper"
 
@@ -191,6 +192,45 @@ def test_a_trigger_of_somebody_elses_is_named(played: Any) -> None:
     """It could change every row that an honest byhand writes."""
     played.sql("CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM payload; END")
     assert played.codes() == {"store.altered"}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "DELETE FROM intervention WHERE id = '{0}'",
+        "UPDATE intervention SET words = 'innocent' WHERE id = '{0}'",
+        "UPDATE intervention SET phase = 'failed' WHERE id = '{0}'",
+        "DELETE FROM record WHERE intervention = '{0}'",
+        "INSERT INTO search (search) VALUES ('delete-all')",
+        "UPDATE facet SET person = code WHERE first = (SELECT first FROM intervention WHERE id = '{0}')",
+        "UPDATE rollup SET count = count - 1 WHERE pair = (SELECT max(pair) FROM rollup WHERE count > 0)",
+    ],
+)
+def test_an_index_that_says_otherwise_than_the_log_is_named(played: Any, edit: str) -> None:
+    """The index is never evidence, but people search with it: the doctor folds the log again and compares."""
+    home = played.open()
+    home.settle()
+    assert index_differences(home) == []
+    home.close()
+    with sqlite3.connect(played.home / "index.db") as database:
+        database.execute(edit.format(played.interventions[5]))
+    database.close()
+    home = played.open()
+    assert index_differences(home)
+    home.journal.heartbeat()
+    home.indexer.rebuild()
+    assert index_differences(home) == []
+    home.close()
+
+
+def test_an_index_that_lags_behind_is_not_blamed(played: Any) -> None:
+    """What is still to be indexed is no difference."""
+    home = played.open()
+    home.settle()
+    played.intervene(home, "Quoting obligation until the close of the auction")
+    assert home.index.cursor() < home.journal.reader.size
+    assert index_differences(home) == []
+    home.close()
 
 
 def test_a_file_larger_than_a_log_can_have_is_not_read_whole(

@@ -105,9 +105,8 @@ def verify_log(
         _compare(report, signed, check.roots)  # 3
     for place, checkpoint in old:
         _compare_remembered(report, place, checkpoint, check.roots, size)  # 2
-        if kept is not None and signed is not None and signed.size < checkpoint.size <= size:
-            what = f"is of {signed.size} entries; one of {checkpoint.size} was seen ({place.place})"
-            report.add(found("checkpoint.replayed", "checkpoint", what))
+        if kept is not None and signed is not None:
+            _compare_published(report, signed, place, checkpoint, size)
     _say_independence(report, old)
     report.counts["entries"] = size
     return report
@@ -223,6 +222,15 @@ def _compare_remembered(
     elif roots.get(checkpoint.size) != checkpoint.root:
         what = f"the first {checkpoint.size} entries are not the ones seen before"
         report.add(found("log.forked", remembered.place, what))
+
+
+def _compare_published(
+    report: Report, signed: Checkpoint, remembered: Remembered, checkpoint: Checkpoint, size: int
+) -> None:
+    """A store that holds more than it shows a checkpoint of has had an older one put back, or crashed."""
+    if signed.size < checkpoint.size <= size:
+        what = f"is of {signed.size} entries; one of {checkpoint.size} was seen ({remembered.place})"
+        report.add(found("checkpoint.replayed", "checkpoint", what))
 
 
 def _say_independence(report: Report, old: Sequence[tuple[Remembered, Checkpoint]]) -> None:

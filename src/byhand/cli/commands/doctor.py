@@ -106,10 +106,10 @@ def _parts(path: Path) -> Iterator[Parts]:
         )
 
 
-def _indexed(path: Path) -> int:
+def _indexed(path: Path) -> tuple[int, list[str]]:
     home = wiring.open_home(path, start=False)
     try:
-        return home.index.cursor()
+        return home.index.cursor(), wiring.index_differences(home)
     finally:
         home.close()
 
