@@ -27,7 +27,7 @@ from byhand.evidence.records_check import RecordsCheck
 from byhand.evidence.report import Found, Report, found
 from byhand.evidence.sources import CHECKPOINT_NAME, FilesSource, HomeSource, LogSource, Prover, UrlSource
 from byhand.evidence.verify import Remembered, verify_log
-from byhand.log import checkpoint as checkpoints, note as notes, proof as proofs
+from byhand.log import checkpoint as checkpoints, note as notes, proof as proofs, tiles
 from byhand.log.keys import VerifierKey
 
 Progress = Callable[[int], None]
@@ -86,21 +86,33 @@ class Knowledge:
 
 
 def read_note(path: Path) -> bytes:
-    """The signed checkpoint in a file, or the one inside a ``.tlog-proof`` receipt; raises Invalid, Unsound."""
+    """The signed checkpoint in a file, or the one inside a ``.tlog-proof`` receipt; raises Invalid for any other.
+
+    The file is the verifier's own: a wrong one says nothing about the log.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(NOTE_FILE_BYTES_MAX)
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}") from error
-    if data.startswith(proofs.HEADER.encode()):
-        return proofs.parse(data).checkpoint
-    return data
+    try:
+        note = proofs.parse(data).checkpoint if data.startswith(proofs.HEADER.encode()) else data
+        checkpoints.parse(notes.parse(note).text)
+    except Unsound as error:
+        raise Invalid(
+            f"{path} is neither a signed checkpoint nor a .tlog-proof: {error}",
+            advice="Name what `byhand log checkpoint` printed, or a receipt's proof.",
+        ) from error
+    return note
 
 
 def verify_target(target: str, knowledge: Knowledge, *, progress: Progress = lambda done: None) -> Report:
-    """Verify a home, a tlog-tiles folder, a URL or an evidence bundle; raises NotFound, Invalid."""
-    if target.startswith(("https://", "http://")):
-        return _verify_files(UrlSource(target), target, knowledge, progress)
+    """Verify a home, a tlog-tiles folder, a URL or an evidence bundle; raises Invalid, LogUnavailable."""
+    scheme, separator, _ = target.partition("://")
+    if separator and scheme.lower() not in ("https", "http"):
+        raise Invalid(f"a log cannot be read by {scheme}", advice="Name an https:// or http:// URL.")
+    if separator:
+        return _verify_url(target, knowledge, progress)
     path = Path(target).expanduser()
     if (path / wiring.LOG_FILE).is_file():
         return verify_home(path, knowledge, progress=progress)
@@ -109,10 +121,23 @@ def verify_target(target: str, knowledge: Knowledge, *, progress: Progress = lam
     if path.is_file() and zipfile.is_zipfile(path):
         return _verify_bundle(path, knowledge)
     if not path.exists():
-        raise NotFound(
+        raise Invalid(
             f"there is nothing at {target}", advice="Name a home, a folder, a URL or an evidence bundle."
         )
     raise Invalid(f"{target} is no home, no log folder and no evidence bundle")
+
+
+def _verify_url(url: str, knowledge: Knowledge, progress: Progress) -> Report:
+    source = UrlSource(url)
+    try:
+        if source.checkpoint() is None and source.read(tiles.entries_path(0, tiles.TILE_WIDTH)) is None:
+            raise Invalid(
+                f"there is no log at {url}", advice="Name the URL under which its checkpoint is served."
+            )
+        return _verify_files(source, url, knowledge, progress)
+    except NotFound as error:
+        advice = "Nothing is known of the log. Try again, or verify a folder: byhand log export"
+        raise LogUnavailable(str(error), advice=advice) from error
 
 
 def _verify_bundle(path: Path, knowledge: Knowledge) -> Report:

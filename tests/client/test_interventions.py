@@ -256,9 +256,10 @@ def test_an_unreadable_value_stops_high_risk_only(home: RealHome) -> None:
 
 def test_a_value_that_nobody_can_read_says_so(home: RealHome) -> None:
     """Without read= and without a probe the advice is to give one of them."""
-    with pytest.raises(ProbeFailed) as failure, home.act(place="limit", new="ACTIVE"):
+    with pytest.raises(Invalid) as failure, home.act(place="limit", new="ACTIVE"):
         pytest.fail("the body ran")
     assert "read=" in failure.value.advice
+    assert "--probe" in failure.value.advice
 
 
 def test_a_log_that_cannot_be_written_stops_the_act(home: RealHome, engine: Engine) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from byhand.client.places import Place, RegisteredPoint, Target
 from byhand.errors import Fault, Invalid
 from byhand.records.kinds import Intent
@@ -20,6 +22,14 @@ def place_from(point: str | None, target: str | None) -> Place:
     place, _, field = (target or "").partition("#")
     system, kind, id_ = split_target(place)
     return Target(system, kind, id_, field)
+
+
+def probe_from(address: str | None) -> str | None:
+    """A probe's address as it was typed: a file is looked for from the current folder on, as in every command."""
+    scheme, _, path = (address or "").partition(":")
+    if scheme != "file" or path[:1] in ("", "/", "~", "#", "?"):
+        return address
+    return f"file:{Path.cwd()}/{path.removeprefix('./')}"
 
 
 def split_target(target: str) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from byhand.cli.asking import TRIES_MAX, ask, ask_reason, can_ask
 from byhand.cli.common import Many
 from byhand.cli.opened import Opened
 from byhand.cli.output import say
-from byhand.cli.places import place_from
+from byhand.cli.places import place_from, probe_from
 from byhand.client.interventions import Means
 from byhand.client.looking import look, read_or_unknown
 from byhand.client.places import Place, view_of
@@ -79,7 +79,7 @@ class Intended:
             reason=self.reason,
             notes=self.notes,
             new=self.new,
-            probe=self.probe,
+            probe=probe_from(self.probe),
             ticket=self.ticket,
             same_as=self.same_as,
             found_in=self.found_in,

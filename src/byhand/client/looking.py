@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from byhand.client.contract import Backend, PointView
 from byhand.client.places import Place, view_of
-from byhand.errors import ProbeFailed
+from byhand.errors import Invalid, ProbeFailed
 from byhand.probes import open_probe
 from byhand.probes.callable import CallableProbe
 from byhand.probes.contract import Probe
@@ -28,6 +28,9 @@ SERIOUS_TIERS: frozenset[Tier] = frozenset({"high", "critical"})
 
 Read: TypeAlias = Callable[[], object] | Probe | str | None
 """How to read the value: a function, a probe, a probe's address; ``None``: the point's own probe."""
+
+
+UNREAD = "nobody said how this target's value is read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,19 @@ def _reader(view: PointView, read: Read) -> tuple[Probe | None, Literal["probe",
 
 
 def read_value(sight: Sight) -> CapturedValue:
-    """The value now, secrets included; raises ProbeFailed."""
+    """The value now, secrets included; raises ProbeFailed, and Invalid when nothing says how it is read."""
     if sight.probe is None:
-        advice = "Pass read=..., or register the point with a probe."
-        raise ProbeFailed("nobody said how this target's value is read", advice=advice)
+        advice = (
+            "Add --probe file:PATH#POINTER or command:PROGRAM, in code read=..., or give the point a probe."
+        )
+        raise Invalid(UNREAD, advice=advice)
     return sight.probe.read()
 
 
 def read_or_unknown(sight: Sight) -> CapturedValue:
     """The value now, secrets included, or ``unknown`` with the cause, also where the probe is broken."""
+    if sight.probe is None:
+        return captured.unknown(UNREAD)
     try:
         return read_value(sight)
     except ProbeFailed as error:

@@ -72,6 +72,10 @@ def init(
     person = _person(settings)
     check_person(person)
     name_of_log = _origin(origin)
+    if settings.home.exists() and not settings.home.is_dir():
+        raise Invalid(
+            f"{settings.home} is a file, and a home is a folder", advice="Name another place: --home FOLDER"
+        )
     fresh = not (settings.home.exists() and any(settings.home.iterdir()))
     if not fresh:
         _check_unfinished(settings.home, origin)

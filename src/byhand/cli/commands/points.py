@@ -16,7 +16,7 @@ from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common, Many
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show, show_rows
-from byhand.cli.places import split_target
+from byhand.cli.places import probe_from, split_target
 from byhand.errors import Fault, Invalid
 from byhand.ids import new_record_id
 from byhand.records.intervention import Mode, Tier
@@ -82,7 +82,9 @@ class Described:
     tier: Annotated[Tier, Parameter(help="What an act there may cost.")] = "high"
     mode: Annotated[
         Mode,
-        Parameter(help="observe: record. warn: as observe; the record says so. enforce: no permit, no act."),
+        Parameter(
+            help="observe: record. warn: as observe, and the record says so. enforce: no permit, no act."
+        ),
     ] = "observe"
     reason: Annotated[
         Many,
@@ -107,8 +109,8 @@ class Described:
         system, kind, id_ = split_target(self.target)
         return Point(
             name=name, action=self.action, system=system, type=kind, id=id_, field=self.field, owner=self.owner,
-            team=self.team, environment=self.environment, tier=self.tier, reasons=self.reason, probe=self.probe,
-            ignore=self.ignore, secrets=self.secret, circle=self.circle, mode=self.mode,
+            team=self.team, environment=self.environment, tier=self.tier, reasons=self.reason,
+            probe=probe_from(self.probe), ignore=self.ignore, secrets=self.secret, circle=self.circle, mode=self.mode,
             review_by=self.review_by, retention_class=self.retention_class, classification=self.classification,
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Literal
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show_recorded
-from byhand.cli.places import place_of_intent
+from byhand.cli.places import place_of_intent, probe_from
 from byhand.cli.signing import placed
 from byhand.cli.wishes import NOTHING_INTENDED, Intended, Wish, attempt, new_value
 from byhand.client import concluding, steps
@@ -144,8 +144,8 @@ def redeem(
             action=action,
             new=steps.UNDECLARED
             if new is None
-            else new_value(one, Wish(place=place, action=action, probe=probe), new),
-            read=probe,
+            else new_value(one, Wish(place=place, action=action, probe=probe_from(probe)), new),
+            read=probe_from(probe),
             # Not this process, which ends before the act does: nobody shall think the act has ended with it.
             executor=executor or f"{socket.gethostname()}/cli/{one.backend.identity().person}",
             attempt=attempt,
@@ -211,7 +211,7 @@ def conclude(
             place,
             action=action,
             attempt=attempt,
-            read=probe,
+            read=probe_from(probe),
             error=error,
         )
         ended = {"intervention": found, **_ended(concluded)}
