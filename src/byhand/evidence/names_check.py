@@ -13,7 +13,7 @@ from byhand.evidence.report import Report, found
 from byhand.evidence.sources import KeptLookups
 from byhand.journal.vault import Vault
 from byhand.records import parts
-from byhand.records.kinds import Access, AnyRecord, Finding, Intent, Permit
+from byhand.records.kinds import Access, AnyRecord, Intent, Permit
 from byhand.trust.permit import redemption_claim
 
 TEXT_CLAIMS = "text:"  # the first use of a person's text; keyed, so only their number can be judged
@@ -62,7 +62,7 @@ class NamesCheck:
         if isinstance(record, Intent):
             declared = parts.encode_part(record.declaration)
             return (self.vault.declaration_mac(declared), self.vault.declaration_mac(body))
-        if isinstance(record, Access | Permit | Finding):
+        if isinstance(record, Access | Permit):
             return (self.vault.declaration_mac(body),)
         return ()
 
