@@ -119,3 +119,25 @@ def test_a_server_that_is_not_there_lets_nothing_happen(server: Server) -> None:
 def test_a_url_that_would_give_tokens_away_is_refused(server: Server, url: str) -> None:
     """Plain HTTP to another machine, credentials in the URL, or no URL at all: usage, exit code 2."""
     server.byhand("whoami", code=2, **(through(server) | {"BYHAND_URL": url}))
+
+
+def test_the_doctor_looks_at_a_server_from_here_and_an_officer_is_told_more(server: Server) -> None:
+    """Reached, clocks, log, session, then what the server's own doctor found; somebody else is told only the first."""
+    there = through(server)
+    found = json.loads(server.byhand("doctor", "--output", "json", **there))
+    parts = {one["part"]: one["level"] for one in found}
+    assert [parts[name] for name in ("server", "clock", "log", "session")] == ["ok"] * 4
+    assert parts["at the server: store"] == "ok"
+    token = json.loads(server.byhand("token", "create", "--scope", "read", "--output", "json"))["token"]
+    file = server.folder / "token"
+    file.write_text(token)
+    file.chmod(0o600)
+    told = json.loads(server.byhand("doctor", "--output", "json", **there, BYHAND_TOKEN_FILE=str(file)))
+    assert [one["part"] for one in told if one["part"].startswith("at the server")] == ["at the server"]
+
+
+def test_the_doctor_says_that_nobody_answers(server: Server) -> None:
+    """One line: the server cannot be reached, exit code 1."""
+    there = through(server) | {"BYHAND_URL": "http://127.0.0.1:9"}
+    (found,) = json.loads(server.byhand("doctor", "--output", "json", code=1, **there))
+    assert (found["part"], found["level"]) == ("server", "wrong")

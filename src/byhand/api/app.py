@@ -48,6 +48,7 @@ DOORS: tuple[tuple[str, str, str, Handler], ...] = (
     ("POST", "/v1/log/checkpoint", "gate", log.fresh_checkpoint),
     ("GET", "/log/checkpoint", "api", log.checkpoint),
     ("GET", "/log/tile/{path:path}", "api", log.tile),
+    ("GET", "/v1/doctor", "api", health.doctor),
     ("GET", "/readyz", "gate", health.ready),
     ("GET", "/metrics", "api", health.metrics),
 )

@@ -133,6 +133,27 @@ class PermitRequest(Part, kw_only=True):
     redeem: Attempt | None = None
 
 
+class Ready(Part, kw_only=True):
+    """The server can record acts; its own time."""
+
+    time: str
+
+
+class Diagnosed(Part, kw_only=True):
+    """One thing that the server's doctor looked at."""
+
+    part: str
+    level: Literal["ok", "warning", "wrong"]
+    what: str = ""
+    advice: str = ""
+
+
+class Diagnoses(Part, kw_only=True):
+    """Everything that the server's doctor looked at."""
+
+    diagnoses: tuple[Diagnosed, ...]
+
+
 class FindingRequest(Part, kw_only=True):
     """What a client sends to amend or review. ``record``: the new record's id, the idempotency key."""
 

@@ -3,26 +3,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from byhand import wiring
+from byhand import clock, examining
 from byhand.cli.asking import confirm
 from byhand.cli.common import NOTHING_CHOSEN, Common
-from byhand.cli.opened import account_is_shared, opened, settings_of
+from byhand.cli.opened import Remote, account_is_shared, opened, settings_of
 from byhand.cli.output import say, show_rows
 from byhand.cli.progress import progress
-from byhand.client.known_logs import KnownLogs, known_logs_path
-from byhand.doctor import Diagnosis, Doctor, Parts, adopt as adopt_home, sound
-from byhand.errors import ByhandError, NotFound
-from byhand.journal.tree import StoredTree
+from byhand.client.contract import Diagnoses, Ready
+from byhand.client.remote import meet
+from byhand.doctor import Diagnosis, adopt as adopt_home, sound
+from byhand.errors import ByhandError, LoginRequired, NotFound, Refused, SharedAccount
 
+CLOCKS_APART_SECONDS_MAX = 5.0  # as between two processes of one machine; times of records are compared
 Flag = Annotated[bool, Parameter(negative=())]
 
 
@@ -41,6 +41,7 @@ def doctor(
     $ byhand doctor
     $ byhand doctor --rebuild-index
     $ byhand doctor --adopt
+    $ byhand doctor --url https://byhand.example
     ```
 
     Parameters
@@ -52,7 +53,12 @@ def doctor(
     yes
         Adopt without being asked.
     """
-    path = settings_of(common).home
+    settings = settings_of(common)
+    if settings.url is not None and not (rebuild_index or adopt):
+        found = _look_from_here(common, settings.url)
+        show_rows([asdict(one) for one in found], common)
+        return 0 if sound(found) else 1
+    path = settings.home
     if not path.is_dir():
         raise NotFound(f"there is no home at {path}", advice="Make one with: byhand init")
     if adopt:
@@ -66,56 +72,82 @@ def doctor(
 
 def _look(path: Path) -> list[Diagnosis]:
     """Everything, as far as this home lets itself be looked at."""
+    found = examining.examine(path, account_is_shared=account_is_shared())
+    return found if [one.part for one in found] == ["home"] else found + examining.opening(path)
+
+
+# -- a server, from here
+
+
+def _look_from_here(common: Common, url: str) -> list[Diagnosis]:
+    """What can be told of a server from this machine, then what it says of itself to an officer."""
+    remote = Remote(url, settings_of(common))
+    looks: tuple[tuple[str, Callable[[], Iterator[Diagnosis]]], ...] = (
+        ("server", lambda: _reached(remote)),
+        ("log", lambda: _met(remote)),
+        ("session", lambda: _session(remote)),
+        ("at the server", lambda: _at_the_server(remote)),
+    )
+    found: list[Diagnosis] = []
     try:
-        with _parts(path) as parts:
-            found = Doctor(parts).look()
-    except ByhandError as error:
-        return [Diagnosis("home", "wrong", str(error), error.advice)]
-    return found + _opening(path)
-
-
-def _opening(path: Path) -> list[Diagnosis]:
-    """Whether the home opens, which runs its own checks of tree, anchor and keys."""
-    try:
-        wiring.open_home(path).close()
-    except ByhandError as error:
-        return [Diagnosis("home", "wrong", f"it cannot be opened: {error}", error.advice)]
-    return [Diagnosis("home", "ok", "it opens")]
-
-
-@contextmanager
-def _parts(path: Path) -> Iterator[Parts]:
-    with wiring.read_home(path) as home:
-        tree = home.entries.tree()
-        yield Parts(
-            path=path,
-            keys=path / wiring.KEYS_FOLDER,
-            databases=sorted(
-                {*path.glob("*.db"), *(path / wiring.KEYS_FOLDER).glob("*.db"), path / wiring.LOG_FILE}
-            ),
-            origin=home.origin,
-            identity=wiring.home_identity(path),
-            verifiers=home.key.verifiers if home.key is not None else (),
-            anchor=home.anchor,
-            published=home.entries.published(),
-            tree=StoredTree(home.entries, tree),
-            recorded=tree.recorded,
-            indexed=lambda: _indexed(path),
-            known=KnownLogs(known_logs_path(os.environ)),
-            account_is_shared=account_is_shared(),
-        )
-
-
-def _indexed(path: Path) -> tuple[int, list[str]]:
-    home = wiring.open_home(path, start=False)
-    try:
-        return home.index.cursor(), wiring.index_differences(home)
+        for part, look in looks:
+            try:
+                found += look()
+            except ByhandError as error:
+                found.append(Diagnosis(part, "wrong", str(error), error.advice))
+                if part == "server":
+                    break  # nothing else can be told
     finally:
-        home.close()
+        remote.line.close()
+    return found
+
+
+def _reached(remote: Remote) -> Iterator[Diagnosis]:
+    """Whether it answers and records, how quickly, and whose clock is right."""
+    began, sent = time.monotonic(), clock.now()
+    ready = remote.line.get("/readyz", Ready)
+    seconds = time.monotonic() - began
+    yield Diagnosis("server", "ok", f"{remote.place} is ready and answers within {seconds * 1e3:.0f} ms")
+    apart = abs((clock.parse(ready.time) - clock.parse(sent)).total_seconds())
+    if apart > CLOCKS_APART_SECONDS_MAX + seconds:
+        what = f"the server says {ready.time}, this machine {sent}"
+        yield Diagnosis("clock", "wrong", what, "One of them is wrong: let both be synchronised.")
+    else:
+        yield Diagnosis("clock", "ok", f"less than {CLOCKS_APART_SECONDS_MAX:g} seconds apart")
+
+
+def _met(remote: Remote) -> Iterator[Diagnosis]:
+    """Whether its log is the one that is remembered here."""
+    first = meet(remote.log)
+    what = "met for the first time, and remembered" if first else "it extends what is remembered here"
+    yield Diagnosis("log", "ok", f"{remote.origin}: {what}")
+
+
+def _session(remote: Remote) -> Iterator[Diagnosis]:
+    try:
+        identity = remote.backend.identity()
+    except (LoginRequired, SharedAccount) as error:
+        yield Diagnosis("session", "warning", str(error), error.advice)
+        return
+    yield Diagnosis("session", "ok", f"{identity.person} until {identity.expires}")
+
+
+def _at_the_server(remote: Remote) -> Iterator[Diagnosis]:
+    try:
+        _ = remote.backend
+        told = remote.line.get("/v1/doctor", Diagnoses)
+    except (LoginRequired, SharedAccount, Refused) as error:
+        yield Diagnosis("at the server", "ok", f"only an officer is told more: {error}")
+        return
+    for one in told.diagnoses:
+        yield Diagnosis(f"at the server: {one.part}", one.level, one.what, one.advice)
+
+
+# -- a home that was moved, an index that is built anew
 
 
 def _adopt(path: Path, *, yes: bool) -> None:
-    with _parts(path) as parts:
+    with examining.parts_of(path, account_is_shared=account_is_shared()) as parts:
         anchored = parts.anchor.read()
         first = anchored.home if anchored is not None else "none on this machine"
         say(f"the anchor of {parts.origin} speaks for: {first}")
