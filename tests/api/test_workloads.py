@@ -14,7 +14,7 @@ from byhand.client import concluding, steps
 from byhand.client.contract import Attempt
 from byhand.client.http import HttpBackend, HttpDesk
 from byhand.client.line import Line
-from byhand.errors import Invalid, LoginRequired, LogUnavailable, NotPermitted, Refused
+from byhand.errors import Invalid, LoginRequired, NotPermitted, Refused
 from byhand.ids import new_record_id
 from byhand.integrations.hook import Hook
 from byhand.journal.reader import Reader
@@ -89,8 +89,9 @@ def test_a_hook_redeems_and_concludes(server: Server, ada: Client, token: str, t
     hook = Hook(server.url, file, "buildbot")
     account, new = ACCOUNT.partition(":")[2], other(server.state())
     intervention = declared(ada, server)
-    with pytest.raises(LogUnavailable, match="cannot be read"):
+    with pytest.raises(Invalid, match="cannot be read"):
         hook.redeem(intervention, account=account, point=POINT, new=new, executor="buildbot/2")
+    file.touch(mode=0o600)
     file.write_text(f"{token}\n")
     with pytest.raises(Invalid, match="no whole id"):
         hook.redeem(intervention[:8], account=account, point=POINT, new=new, executor="buildbot/2")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tutorial of the trader and the breaker is typed here as it stands, beside the real engine.
+"""The tutorials are typed here as they stand, beside the real engine and the real build system.
 
-Its ``console engine`` blocks are one session of one shell. A line ``$ ...`` is typed (``> ...`` continues
+Their ``console engine`` and ``console buildbot`` blocks are one session of one shell. A line ``$ ...`` is typed (``> ...`` continues
 it); the lines below must be printed, where ``...`` stands for any text, alone on a line for any lines. A last
 line ``[exit N]`` expects that exit code. Scripts are saved first, under the name that the page gives them.
 """
@@ -15,11 +15,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "trader-and-breaker.md"
+import pytest
+
+from byhand.demo.build_system import shop_folder
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "tutorial"
+TRADER = PAGES / "trader-and-breaker.md"
+DEPLOY = PAGES / "forced-deploy.md"
 SAVED = re.compile(
     r"Save\s+this\s+as\s+`(?P<name>[^`]+)`:\n\n```python\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-CONSOLE = re.compile(r"^```console engine\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+CONSOLE = re.compile(r"^```console (?:engine|buildbot)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 END = "== end of command "
 TUTORIAL_SECONDS_MAX = 120  # it takes some ten
 
@@ -64,18 +70,18 @@ def pattern(shown: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("".join(parts) if shown else r"(?:.*\n)*")
 
 
-def test_the_tutorial_works_as_it_stands(engine_python: Path, tmp_path: Path, isolated: Path) -> None:
-    """Every command ends and prints as the page says, on the real engine."""
-    page = PAGE.read_text(encoding="utf-8")
-    commands = typed(page)
-    folder = tmp_path / "desk"
-    folder.mkdir()
+def type_all(page: str, folder: Path) -> None:
+    """Type the page's commands below ``folder``; each must end and print as the page says."""
+    make, enter, *commands = typed(page)
+    assert (make.command[:6], enter.command[:3]) == ("mkdir ", "cd ")
+    place = folder / make.command[6:]
+    place.mkdir()
     for script in SAVED.finditer(page):
-        (folder / script["name"]).write_text(script["body"])
+        (place / script["name"]).write_text(script["body"])
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", session([one for one in commands if one.command != "mkdir desk"])],
-        cwd=tmp_path,
+        ["bash", "-c", session(commands)],
+        cwd=place,
         env=os.environ | {"PATH": path, "NO_COLOR": "1", "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -84,22 +90,41 @@ def test_the_tutorial_works_as_it_stands(engine_python: Path, tmp_path: Path, is
         check=False,
     )
     rest = done.stdout
-    for number, one in enumerate(one for one in commands if one.command != "mkdir desk"):
+    for number, one in enumerate(commands):
         output, _, rest = rest.partition(f"{END}{number} ")
         code, _, rest = rest.partition("\n")
         assert (code, one.command) == (str(one.code), one.command), output
         assert pattern(one.shown).fullmatch(output), f"$ {one.command}\n{output}"
 
 
-def test_the_tutorial_saves_and_types_what_it_says() -> None:
-    """All four scripts and every step of the page are found by the patterns above."""
-    page = PAGE.read_text(encoding="utf-8")
-    assert [one["name"] for one in SAVED.finditer(page)] == [
-        "halted.py",
-        "override.py",
-        "raise_limit.py",
-        "forge.py",
-    ]
-    commands = [one.command for one in typed(page)]
-    assert len(commands) == page.count("\n$ ")
-    assert commands[-1] == "byhand verify forged"
+def test_the_trader_works_as_it_stands(engine_python: Path, tmp_path: Path, isolated: Path) -> None:
+    """Every command ends and prints as the page says, on the real engine."""
+    type_all(TRADER.read_text(encoding="utf-8"), tmp_path)
+
+
+def test_the_forced_deploy_works_as_it_stands(buildbot_python: Path, tmp_path: Path, isolated: Path) -> None:
+    """Every command ends and prints as the page says, on a real Buildbot."""
+    type_all(DEPLOY.read_text(encoding="utf-8"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("page", "scripts", "last"),
+    [
+        (TRADER, ["halted.py", "override.py", "raise_limit.py", "forge.py"], "byhand verify forged"),
+        (DEPLOY, ["master.cfg", "press.py"], "cd .."),
+    ],
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
+)
+def test_a_tutorial_saves_and_types_what_it_says(page: Path, scripts: list[str], last: str) -> None:
+    """All its scripts and every step are found by the patterns above."""
+    text = page.read_text(encoding="utf-8")
+    assert [one["name"] for one in SAVED.finditer(text)] == scripts
+    commands = [one.command for one in typed(text)]
+    assert len(commands) == text.count("\n$ ")
+    assert commands[-1] == last
+
+
+def test_the_configuration_on_the_page_is_the_one_of_the_story() -> None:
+    """What the reader saves is what the demo runs, character for character."""
+    (saved,) = [one for one in SAVED.finditer(DEPLOY.read_text("utf-8")) if one["name"] == "master.cfg"]
+    assert saved["body"] == (shop_folder() / "master.cfg").read_text(encoding="utf-8")

@@ -21,12 +21,12 @@ from byhand.client.contract import Acknowledged, Concluded, ObservationBatch
 from byhand.client.http import HttpBackend
 from byhand.client.line import Line
 from byhand.client.places import RegisteredPoint
+from byhand.client.settings_file import read_token
 from byhand.errors import Fault, Invalid, LogUnavailable
 from byhand.ids import new_record_id
 from byhand.records import captured, rules
 from byhand.records.kinds import Observation
 
-TOKEN_FILE_BYTES_MAX = 4_096  # one line; anything longer is another file
 CONCLUDE_PAUSES_SECONDS = (1.0, 5.0, 15.0)  # the act is done: a server that restarts must still hear of it
 Answer = TypeVar("Answer")
 
@@ -111,21 +111,11 @@ class Hook:
     def _line(self, account: str | None) -> Iterator[Line]:
         """A connection; the token is read anew each time: it is replaced while the system runs."""
         behalf = f"{self._issuer}:{account}" if account is not None else None
-        line = Line(self._url, self._token(), on_behalf_of=behalf)
+        line = Line(self._url, read_token(self._token_file), on_behalf_of=behalf)
         try:
             yield line
         finally:
             line.close()
-
-    def _token(self) -> str:
-        try:
-            with self._token_file.open("rb") as file:
-                return file.read(TOKEN_FILE_BYTES_MAX).decode("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            advice = "byhand token create --workload NAME; keep it where only this system can read it."
-            raise LogUnavailable(
-                f"the token in {self._token_file} cannot be read: {error}", advice=advice
-            ) from error
 
 
 def _patiently(ask: Callable[[], Answer]) -> Answer:
