@@ -48,7 +48,7 @@ $(VENV)/.docs: $(VENV)/.tools
 	@$(SYNC) --group test --group check --group docs
 	@touch $@
 
-demo: $(VENV)/.core ## play the stories on real engines, verify them offline, and say where to look
+demo: $(VENV)/.core ## play the stories on a real engine and a real Buildbot, verify them offline, and say where to look
 	@$(BIN)/byhand demo
 
 test: $(VENV)/.tools ## every test; with CI=true a missing peer is a failure

@@ -27,9 +27,10 @@ HOW_TO = REPOSITORY / "docs" / "how-to"
 README = REPOSITORY / "README.md"
 BEGINNING = HOW_TO / "index.md"
 TUTORIAL = "docs/tutorial/trader-and-breaker.md"
+FORCED_DEPLOY = "docs/tutorial/forced-deploy.md"
 PAGES = [README, *sorted((REPOSITORY / "docs" / "tutorial").glob("*.md")), *sorted(HOW_TO.glob("*.md"))]
 CHECKED_OTHERWISE = {
-    ("README.md", "make demo"): "fetches 210 MB; its targets are looked up below, tests/journeys plays it",
+    ("README.md", "make demo"): "fetches 250 MB; its targets are looked up below, tests/journeys plays it",
     (
         "README.md",
         "make demo\nexport",
@@ -39,6 +40,11 @@ CHECKED_OTHERWISE = {
         "docs/how-to/enrol-a-colleague.md",
         "byhand login",
     ): "keeps a session, so not for root: tests/cli/ordinary plays it on an account of its own",
+    (
+        "docs/how-to/run-the-server.md",
+        "[server]\nbehind_proxy",
+    ): "needs a proxy: tests/api tells what the setting does",
+    (FORCED_DEPLOY, "buildbot"): "needs a real Buildbot: tests/journeys/test_tutorial.py types it there",
     (TUTORIAL, "engine"): "needs the real engine: tests/journeys/test_tutorial.py types it there",
 }
 """Blocks that are not typed by ``test_what_a_page_tells_to_type_works``: page, beginning, reason."""

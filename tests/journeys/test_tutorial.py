@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tutorials are typed here as they stand, beside the real engine and the real build system.
 
-Their ``console engine`` and ``console buildbot`` blocks are one session of one shell. A line ``$ ...`` is typed (``> ...`` continues
+Their ``console engine`` and
+``console buildbot`` blocks are one session of one shell. A line ``$ ...`` is typed (``> ...`` continues
 it); the lines below must be printed, where ``...`` stands for any text, alone on a line for any lines. A last
 line ``[exit N]`` expects that exit code. Scripts are saved first, under the name that the page gives them.
 """

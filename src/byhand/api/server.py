@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,12 +60,25 @@ def check(settings: ServerSettings) -> None:
     faults = []
     if bool(settings.tls_certificate_file) != bool(settings.tls_key_file):
         faults.append(Fault("/server/tls_key_file", "certificate and key go together", "set both files"))
+    elif settings.tls_certificate_file:
+        faults += _tls_faults(settings)
     secured = settings.tls_certificate_file or settings.behind_proxy
     if not is_loopback(settings.host) and not secured:
         advice = "set server.tls_certificate_file and tls_key_file, or server.behind_proxy"
         faults.append(Fault("/server/host", "is no loopback address, and there is no TLS", advice))
     if faults:
         raise Invalid("the server's settings are not safe", tuple(faults))
+
+
+def _tls_faults(settings: ServerSettings) -> list[Fault]:
+    """Whether certificate and key are there, are such, and belong together."""
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    except OSError as error:  # ssl.SSLError is one
+        advice = "name the files of a certificate chain and of its key, in PEM"
+        return [Fault("/server/tls_certificate_file", f"cannot be used: {error.strerror or error}", advice)]
+    return []
 
 
 def is_loopback(host: str) -> bool:
