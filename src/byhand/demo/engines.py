@@ -68,7 +68,7 @@ RECIPES = (
         title="Buildbot 4.3 (build system)",
         pythons=("3.11", "3.12", "3.13"),
         download_megabytes=40,
-        disk_megabytes=170,
+        disk_megabytes=200,
     ),
 )
 
