@@ -134,7 +134,12 @@ class Gate:
             raise Refused(f"{caller.person} cannot declare in the name of {declaration.person}")
         view = self._views.declared(declaration)
         self._check_form(declaration, view)  # 3
-        flags, objections = self._objections(caller, declaration, view, signed=statement is not None)  # 4, 5
+        claim = self._text_claim(declaration)
+        first = self._journal.reader.claimed(claim) if claim is not None else None
+        used = first.id if first is not None else None
+        flags, objections = self._objections(
+            caller, declaration, view, used, signed=statement is not None
+        )  # 4, 5
         if statement is not None:
             self._check_statement(caller, declaration, statement)  # 6
         if objections and view.mode == "enforce":
@@ -142,24 +147,26 @@ class Gate:
         details = new_record_id()
         record = self._intent(caller, declaration, view, statement, flags, objections, details)
         people = {details: caller.details()}
-        claims = self._text_claims(declaration)
         return Entry(
             record,
             people=people,
-            claims=claims,
+            claims=(claim,) if claim is not None and first is None else (),
             expected_head=None,
             expected_administration=administration,
             before=declaration.expires,
             declaration=declared,
         )
 
-    def _text_claim(self, person: str, digest: str) -> str:
-        """The name under which a person's text is taken once; keyed, so that names do not give texts away."""
-        return "text:" + hmac.digest(self._text_secret, f"{person}\n{digest}".encode(), "sha256").hex()
+    def _text_claim(self, declaration: Declaration) -> str | None:
+        """The name that a person's text takes by its first use, in the append itself: no two can be first.
 
-    def _earlier_text(self, person: str, digest: str) -> str | None:
-        leaf = self._journal.reader.claimed(self._text_claim(person, digest))
-        return leaf.id if leaf is not None else None
+        Keyed, so that names do not give texts away.
+        """
+        justification = declaration.justification
+        if justification is None:
+            return None
+        words = f"{declaration.person}\n{text_digest(justification.text)}".encode()
+        return "text:" + hmac.digest(self._text_secret, words, "sha256").hex()
 
     def _said(self, intervention: str) -> str | None:
         """Digest of the reason given in another intent; ``None`` where there is none to be read."""
@@ -169,14 +176,6 @@ class Gate:
             return None
         given = intent.declaration.justification
         return text_digest(given.text) if given is not None else None
-
-    def _text_claims(self, declaration: Declaration) -> tuple[str, ...]:
-        """A text is claimed by its first use, in the append itself: no two can be first."""
-        justification = declaration.justification
-        if justification is None:
-            return ()
-        claim = self._text_claim(declaration.person, text_digest(justification.text))
-        return () if self._journal.reader.claimed(claim) is not None else (claim,)
 
     def _check_form(self, declaration: Declaration, view: PointView) -> None:
         faults: list[Fault] = []
@@ -209,9 +208,18 @@ class Gate:
             faults.append(Fault("/justification/collected", complaint))
 
     def _objections(
-        self, caller: Caller, declaration: Declaration, view: PointView, *, signed: bool
+        self,
+        caller: Caller,
+        declaration: Declaration,
+        view: PointView,
+        used: str | None,
+        *,
+        signed: bool,
     ) -> tuple[tuple[str, ...], list[ByhandError]]:
-        """What ``enforce`` refuses; in ``observe`` and ``warn`` it is written down instead."""
+        """What ``enforce`` refuses; in ``observe`` and ``warn`` it is written down instead.
+
+        ``used``: the record in which this person used this text first.
+        """
         objections: list[ByhandError] = []
         flags: tuple[str, ...] = ()
         try:
@@ -219,7 +227,7 @@ class Gate:
                 declaration.justification,
                 view.point,
                 person=caller.person,
-                earlier=self._earlier_text,
+                earlier=lambda _person, _digest: used,
                 said=self._said,
             )
         except Invalid as error:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hmac
+import threading
 
 from byhand.client.contract import PointView
 from byhand.control.points import MODES, TIERS, Points
@@ -13,6 +14,7 @@ from byhand.records import canonical
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Intent, Point
 
+VIEWS_REMEMBERED = 4_096  # points in use at once in one process; each is a kilobyte
 MAC_KEY_ID_LENGTH = 16  # hex digits: enough to tell keys apart, too few to learn anything
 
 
@@ -27,6 +29,9 @@ class PointViews:
         self._reasons = reasons
         self._mac_secret = mac_secret
         self._intent_seconds = intent_seconds
+        self._lock = threading.Lock()
+        self._head = -1
+        self._views: dict[tuple[Point, bool], PointView] = {}
 
     def registered(self, name: str) -> PointView:
         """The registered point ``name``; raises NotFound."""
@@ -74,6 +79,21 @@ class PointViews:
         return point.ignore if point is not None else ()
 
     def _view(self, point: Point, *, registered: bool) -> PointView:
+        """Worked out once for each state of byhand and point: every declaration asks for it."""
+        head = self._points.head()
+        key = (point, registered)
+        with self._lock:
+            if head != self._head or len(self._views) >= VIEWS_REMEMBERED:
+                self._head, self._views = head, {}
+            known = self._views.get(key)
+        if known is None:
+            known = self._worked_out(point, registered=registered)
+            with self._lock:
+                if head == self._head:
+                    self._views[key] = known
+        return known
+
+    def _worked_out(self, point: Point, *, registered: bool) -> PointView:
         version, _ = self._reasons.catalogue()
         bound = canonical.encode([self._origin, point.system, point.type, point.id, point.field])
         return PointView(

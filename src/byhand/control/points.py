@@ -55,6 +55,10 @@ class Points:
         now = self._administration.current()
         return now.points.get(name) or now.retired.get(name)
 
+    def head(self) -> int:
+        """Index of the last change to byhand: while it stays, everything here does."""
+        return self._administration.current().head
+
     def all(self) -> list[Point]:
         """Every point, by name."""
         points = self._administration.current().points
