@@ -17,6 +17,7 @@ import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 DOCS = Path(__file__).resolve().parent
 REFERENCE = DOCS / "reference"
@@ -122,18 +123,85 @@ def limits_page() -> str:
 
 
 def kinds_page() -> str:
-    """The kinds of record and their fields."""
+    """The kinds of record and their fields, then the parts that those are made of."""
     from byhand.records import kinds
 
     parts = [f"# Kinds of record\n\nSchema version {kinds.SCHEMA_VERSION}. "]
     parts.append("What each part means is in [the record format](../spec/record-format.md).\n")
-    for name in kinds.KINDS:
-        kind = getattr(kinds, name.capitalize())
-        notes = attribute_docs(kind)
-        types = kinds.Record.__annotations__ | kind.__annotations__
-        rows = [(f"`{field}`", f"`{types[field]}`", notes.get(field, "")) for field in kind.__struct_fields__]
-        parts.append(f"\n## {name}\n\n{sentence(kind)}\n\n{table(('field', 'type', 'meaning'), rows)}")
+    listed = [getattr(kinds, name.capitalize()) for name in kinds.KINDS]
+    parts += [fields_section(name, kind) for name, kind in zip(kinds.KINDS, listed, strict=True)]
+    parts.append("\nThe parts that these are made of, by name:\n")
+    parts += [fields_section(kind.__name__, kind) for kind in parts_of(listed)]
     return "".join(parts)
+
+
+def fields_section(name: str, kind: Any) -> str:
+    """One class with its fields, inherited ones first."""
+    lines = [one for one in reversed(kind.__mro__) if one.__module__.startswith("byhand.records")]
+    types: dict[str, str] = {}
+    notes: dict[str, str] = {}
+    for one in lines:
+        types |= {field: annotation(text) for field, text in vars(one).get("__annotations__", {}).items()}
+        notes |= attribute_docs(one)
+    rows = [(f"`{field}`", f"`{types[field]}`", notes.get(field, "")) for field in kind.__struct_fields__]
+    return f"\n## {name}\n\n{sentence(kind)}\n\n{table(('field', 'type', 'meaning'), rows)}"
+
+
+def annotation(text: object) -> str:
+    """A field's type as it is written in the code."""
+    return text if isinstance(text, str) else getattr(text, "__name__", str(text))
+
+
+def parts_of(kinds: list[Any]) -> list[Any]:
+    """The classes that fields of ``kinds`` hold, and those that their fields hold, in order of name."""
+    from byhand.records.base import Part
+
+    found: dict[str, Any] = {}
+    waiting = list(kinds)
+    while waiting:
+        for hint in get_type_hints(waiting.pop()).values():
+            for one in inside(hint):
+                if isinstance(one, type) and issubclass(one, Part) and one.__name__ not in found:
+                    found[one.__name__] = one
+                    waiting.append(one)
+    return [found[name] for name in sorted(found)]
+
+
+def inside(hint: Any) -> Iterator[Any]:
+    """A type and everything that it is made of."""
+    yield hint
+    for one in get_args(hint):
+        yield from inside(one)
+
+
+def actions_page() -> str:
+    """What byhand itself records: administration and access."""
+    from byhand.control.reading import OPERATIONS
+
+    text = (SOURCE / "trust" / "administration.py").read_text(encoding="utf-8")
+    changes = []
+    for place, said in pairwise(ast.parse(text).body):
+        value = (
+            place.value.value
+            if isinstance(place, ast.Assign) and isinstance(place.value, ast.Constant)
+            else None
+        )
+        if isinstance(value, str) and value.startswith("administration."):
+            meaning = (
+                said.value.value
+                if isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant)
+                else ""
+            )
+            changes.append((f"`{value}`", str(meaning)))
+    reads = [(f"`{name}`", meaning) for name, meaning in OPERATIONS.items()]
+    return (
+        "# Actions of byhand itself\n\nWhat is done at intervention points has open names, `area.object.verb`. "
+        "What is done to byhand, and read from it, is one of these.\n\n## Administration\n\n"
+        "The `action` of a record of kind `administration`.\n\n"
+        + table(("action", "meaning"), changes)
+        + "\n## Access\n\nThe `operation` of a record of kind `access`.\n\n"
+        + table(("operation", "meaning"), reads)
+    )
 
 
 def reasons_page() -> str:
@@ -186,6 +254,17 @@ def query_page() -> str:
     )
 
 
+def connectors_page() -> str:
+    """Every kind of system that byhand can ask."""
+    from byhand import connectors
+
+    rows = [(f"`{kind.scheme}:`", sentence(kind), sentence(kind.collect)) for kind in connectors.BUILT_IN]
+    return (
+        "# Connectors\n\nA connector is byhand's side of another system. Its address begins with its scheme.\n\n"
+        + table(("scheme", "address", "collects"), rows)
+    )
+
+
 def commands_page() -> str:
     """Every command, as the command line itself describes it."""
     app = importlib.import_module("byhand.cli").app
@@ -194,6 +273,8 @@ def commands_page() -> str:
 
 
 PAGES = {
+    "actions.md": actions_page,
+    "connectors.md": connectors_page,
     "errors.md": errors_page,
     "kinds.md": kinds_page,
     "limits.md": limits_page,

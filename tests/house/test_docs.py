@@ -16,7 +16,13 @@ TOP = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "GLOSSARY.md", "SECURI
 PAGES = [REPOSITORY / name for name in TOP] + sorted(
     page for page in DOCS.rglob("*.md") if "_build" not in page.parts
 )
-LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s#]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s#]*)(?:#(?P<anchor>[^)\s]*))?\)")
+HEADING = re.compile(r"^#{1,6} +(?P<text>.+?)\s*$", re.MULTILINE)
+FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+UNWRITTEN = re.compile(
+    r"\b(?:placeholder|to be written|to be done|coming soon|lorem ipsum|tbd|xxx)\b", re.IGNORECASE
+)
+WORDS_MIN = 40  # less is no page: a heading, a sentence and a promise
 DECISION = re.compile(r"^(?P<number>[0-9]{4})-[a-z0-9-]+\.md$")
 DECISION_PARTS = ("## Context", "## Decision", "## Consequences")
 FRAGMENT = re.compile(r"^[a-z0-9+-]+\.(added|changed|fixed|security)(\.[0-9]+)?\.md$")
@@ -34,9 +40,72 @@ def test_reference_pages_are_up_to_date() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
     """Every relative link of a page names a file that exists."""
-    targets = [match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8"))]
-    local = [target for target in targets if "://" not in target and not target.startswith("mailto:")]
+    targets = [
+        match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8")) if match["target"]
+    ]
+    local = [target for target in targets if is_local(target)]
     assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_links_to_headings_lead_to_one(page: Path) -> None:
+    """Behind # stands a heading of the page that the link leads to."""
+    lost = []
+    for match in LINK.finditer(page.read_text(encoding="utf-8")):
+        target = page.parent / match["target"] if match["target"] else page
+        if (
+            match["anchor"]
+            and is_local(match["target"])
+            and target.suffix == ".md"
+            and match["anchor"] not in anchors(target)
+        ):
+            lost.append(match[0])
+    assert lost == []
+
+
+def is_local(target: str) -> bool:
+    """Whether a link stays in the repository."""
+    return "://" not in target and not target.startswith("mailto:")
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in a link."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    words = (re.sub(r"[^\w\s-]", "", match["text"].lower()) for match in HEADING.finditer(text))
+    return {re.sub(r"\s", "-", one.strip()) for one in words}
+
+
+def test_the_anchors_of_headings_are_found(tmp_path: Path) -> None:
+    """A heading is called by its words in small letters, joined by hyphens; code is no heading."""
+    page = tmp_path / "a.md"
+    page.write_text("# Who is `trusted`?\n\n```sh\n# no heading\n```\n\n## 2. At once\n")
+    assert anchors(page) == {"who-is-trusted", "2-at-once"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_no_page_is_a_promise(page: Path) -> None:
+    """Every page says something: no word that stands for a text to come, and more than a few words."""
+    text = page.read_text(encoding="utf-8")
+    assert UNWRITTEN.findall(text) == []
+    assert len(text.split()) >= WORDS_MIN
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_every_kind_of_page_is_found_from_the_top(page: str) -> None:
+    """README and the first page of the documents lead to tutorial, how-to, explanation, reference and decisions."""
+    targets = {match["target"] for match in LINK.finditer((REPOSITORY / page).read_text(encoding="utf-8"))}
+    for kind in ("tutorial", "how-to", "explanation", "spec", "reference", "decisions"):
+        assert any(f"{kind}/" in target for target in targets), kind
+
+
+def test_every_room_is_on_a_floor_of_the_architecture() -> None:
+    """ARCHITECTURE.md names each file and folder of src/byhand in its table of floors, and no other."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if re.match(r"\| [0-9][a-c]? \|", line)]
+    named = {name for line in lines for name in re.findall(r"`(\w+)`", line.split("|")[2])}
+    source = REPOSITORY / "src" / "byhand"
+    rooms = {one.stem for one in source.iterdir() if one.suffix == ".py" or (one / "__init__.py").exists()}
+    assert named == rooms - {"__init__"} | {"byhand"}
 
 
 def test_every_decision_is_listed_and_complete() -> None:

@@ -18,7 +18,7 @@ from byhand.records import codec
 from byhand.records.base import Part
 from byhand.records.limits import INTEGER_MAX, RECORD_BYTES_MAX
 
-PAGE_MAX = 1_000
+PAGE_MAX = 1_000  # as the desk gives at once
 PAGE = 50  # a screenful; more is asked for
 LINES_TOGETHER = 256  # lines of an export handed to the network at once
 FORMS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}

@@ -32,6 +32,15 @@ from byhand.records.lifecycle import State
 from byhand.records.limits import NOTES_LENGTH_MAX, RECORDS_NAMED_MAX
 from byhand.store.index import Condition, Facets, InterventionRow
 
+OPERATIONS = {
+    "search": "Interventions were listed that a query finds, or counted.",
+    "timeline": "Interventions were drawn or listed by time.",
+    "show": "All that is recorded of one intervention, or one record, was read.",
+    "diff": "Value before, declared and found of one intervention were compared.",
+    "export": "What a query finds was handed out, row by row.",
+    "evidence": "The evidence bundle of one intervention was handed out.",
+}
+"""What an access record may say was done; each read leaves one."""
 PAGE_MAX = 1_000  # rows a person can page through; more is an export
 CANDIDATES_MAX = 5  # ids listed when an abbreviation fits several
 ID_PREFIX_LENGTH_MIN = 6  # shorter fits too many

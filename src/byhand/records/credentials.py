@@ -40,7 +40,9 @@ class Token(Part, kw_only=True):
     digest: str
     """SHA-256 (hex) of the token."""
     scopes: tuple[Scope, ...]
+    """What it may be used for."""
     expires: str
+    """Until when."""
     workload: str | None = None
     """The workload that carries it; ``None``: the owner in person."""
     label: str = ""
@@ -51,10 +53,13 @@ class Workload(Part, kw_only=True):
     """Something that acts for persons: a pipeline, a feed, an integration. It is never an actor itself."""
 
     name: str
+    """What it is called in records."""
     owner: str
     """The person who answers for it."""
     kind: Literal["pipeline", "integration", "agent"] = "pipeline"
+    """What it is."""
     scopes: tuple[Scope, ...] = ("redeem",)
+    """What its tokens may be used for."""
     issuer: str = ""
     """Whose accounts it may speak of, e.g. ``buildbot``: only persons linked to accounts there."""
 
@@ -63,8 +68,11 @@ class AccountLink(Part, kw_only=True):
     """An account of another system belongs to a person."""
 
     issuer: str
+    """The system that has the account."""
     account: str
+    """The account's name there."""
     person: str
+    """Whose it is."""
 
 
 def token_text(secret: bytes) -> str:

@@ -34,9 +34,16 @@ class CapturedValue(Part, kw_only=True):
     """
 
     form: Form
+    """Which of these forms it has."""
     media_type: str = "application/json"
+    """What kind of text it is."""
     text: str | None = None
+    """The value's source text."""
     cause: str | None = None
+    """Why it could not be read."""
     digest: str | None = None
+    """SHA-256 (hex) of what is too large to hold."""
     size: int | None = None
+    """Its size in bytes."""
     masked: tuple[Masked, ...] = ()
+    """The secrets taken out of it."""

@@ -27,18 +27,31 @@ from byhand.trust import checks, keyring as keyrings, statements
 from byhand.trust.keyring import Keyring
 
 HOME_CREATE = "administration.home.create"
+"""The home begins: its first officer, by their own key."""
 PERSON_ENROL = "administration.person.enrol"
+"""A key speaks for a person from here on."""
 KEY_REVOKE = "administration.key.revoke"
+"""A key speaks for nobody from here on."""
 POINT_SET = "administration.point.set"
+"""An intervention point is registered, or all of it is said anew."""
 POINT_MODE = "administration.point.mode"
+"""A point's gate observes, warns or enforces."""
 POINT_RETIRE = "administration.point.retire"
+"""A point leaves the inventory."""
 REASONS_SET = "administration.reason.set"
+"""Reason codes are added, changed or retired: a new version of the catalogue."""
 WORKLOAD_SET = "administration.workload.set"
+"""Something that acts for persons is registered."""
 WORKLOAD_RETIRE = "administration.workload.retire"
+"""It acts for nobody from here on; its tokens end."""
 ACCOUNT_LINK = "administration.account.link"
+"""An account of another system is a person's."""
 ACCOUNT_UNLINK = "administration.account.unlink"
+"""An account is nobody's from here on."""
 TOKEN_ISSUE = "administration.token.issue"  # noqa: S105 - the name of an action
+"""A token is good from here on."""
 TOKEN_REVOKE = "administration.token.revoke"  # noqa: S105 - the name of an action
+"""A token is good for nothing from here on."""
 KEYRING_ACTIONS: dict[str, type[statements.Genesis | statements.Enrolment | statements.Revocation]] = {
     HOME_CREATE: statements.Genesis,
     PERSON_ENROL: statements.Enrolment,
