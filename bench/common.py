@@ -7,10 +7,11 @@ import json
 import os
 import secrets
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ from byhand.trust import administration as trust, statements
 from byhand.wiring import Home, create_home, open_backend, open_home
 
 QUICK = "--quick" in sys.argv
+SYNC = "--sync-ms"
+"""``--sync-ms 3``: the same on a disk whose syncs take 3 ms longer, as an ordinary one's do."""
+SLOW_SYNC = Path(__file__).with_name("slow_sync.c")
 
 
 def report(
@@ -41,6 +45,23 @@ def report(
     rounded = None if ratio is None else round(ratio, 3)
     line = {"name": name, "value": round(value, 3), "unit": unit, "ratio": rounded, "against": against}
     print(json.dumps(line), flush=True)
+
+
+def on_a_slow_disk() -> str:
+    """Start this benchmark anew with syncs that take longer, where that is asked for; what names then end with.
+
+    A virtual disk may answer a sync at once. What a commit costs beside it then hides what an ordinary disk shows.
+    """
+    if SYNC not in sys.argv:
+        return ""
+    milliseconds = float(sys.argv[sys.argv.index(SYNC) + 1])
+    if "SYNC_MICROSECONDS" not in os.environ:
+        library = Path(tempfile.mkdtemp(prefix="slow-sync-")) / "slow_sync.so"
+        command = ["cc", "-shared", "-fPIC", "-o", str(library), str(SLOW_SYNC), "-ldl"]
+        subprocess.run(command, check=True)
+        waits = {"LD_PRELOAD": str(library), "SYNC_MICROSECONDS": str(round(milliseconds * 1_000))}
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **waits})  # noqa: S606 - ourselves
+    return f"_syncs_of_{milliseconds:g}_ms"
 
 
 def median(values: Sequence[float]) -> float:
@@ -104,10 +125,13 @@ class Bench:
 
     def trip(self, point: str, *, signed: bool) -> str:
         """Declare, permit and redeem, conclude: three acknowledgements."""
+        return self.prepared_trip(point, signed=signed)()
+
+    def prepared_trip(self, point: str, *, signed: bool) -> Callable[[], str]:
+        """A trip with everything that the client makes made already: what is left is asked of byhand."""
         declaration = self.declaration(point)
-        self.backend.declare(declaration, self.statement(declaration) if signed else None)
-        before = captured.capture("HALTED")
-        self.backend.permit(declaration.record, Attempt(attempt="1", executor="bench", before=before))
+        statement = self.statement(declaration) if signed else None
+        attempt = Attempt(attempt="1", executor="bench", before=captured.capture("HALTED"))
         outcome = Outcome(
             id=new_record_id(),
             schema=SCHEMA_VERSION,
@@ -116,8 +140,14 @@ class Bench:
             found=captured.capture("ACTIVE"),
             attempt="1",
         )
-        self.backend.conclude(declaration.record, outcome)
-        return declaration.record
+
+        def trip() -> str:
+            self.backend.declare(declaration, statement)
+            self.backend.permit(declaration.record, attempt)
+            self.backend.conclude(declaration.record, outcome)
+            return declaration.record
+
+        return trip
 
 
 @contextmanager

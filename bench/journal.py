@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 
-from common import QUICK, RawStore, bench_home, percentile, report
+from common import QUICK, RawStore, bench_home, on_a_slow_disk, percentile, report
 
 from byhand.client.contract import Acknowledgement
 from byhand.ids import new_record_id
@@ -110,6 +110,7 @@ async def _raw_clients(raw: RawStore, seconds: float) -> float:
 
 def main() -> None:
     """Print rate, p50, p99 and the ratios to raw inserts, by the same clients and in a bare loop."""
+    disk = on_a_slow_disk()
     with bench_home() as bench:
         asyncio.run(_clients(bench.home.journal, 1.0))
         batches = bench.home.journal.batches
@@ -125,18 +126,18 @@ def main() -> None:
         raw.close()
         rate = count / elapsed
         same_clients = "prepared rows by the same 64 clients in group commits"
-        report("raw_inserts_64_clients", clients_rate, "rows/s")
-        report("raw_inserts_bare_loop", loop_rate, "rows/s", None, f"groups of {group}")
-        report("journal_append_64_clients", rate, "records/s", rate / clients_rate, same_clients)
+        report(f"raw_inserts_64_clients{disk}", clients_rate, "rows/s")
+        report(f"raw_inserts_bare_loop{disk}", loop_rate, "rows/s", None, f"groups of {group}")
+        report(f"journal_append_64_clients{disk}", rate, "records/s", rate / clients_rate, same_clients)
         report(
-            "journal_append_64_clients_bare",
+            f"journal_append_64_clients_bare{disk}",
             rate,
             "records/s",
             rate / loop_rate,
             "prepared rows in a bare loop",
         )
-        report("journal_append_64_clients_p50", percentile(waits, 0.5) * 1e3, "ms")
-        report("journal_append_64_clients_p99", percentile(waits, 0.99) * 1e3, "ms")
+        report(f"journal_append_64_clients_p50{disk}", percentile(waits, 0.5) * 1e3, "ms")
+        report(f"journal_append_64_clients_p99{disk}", percentile(waits, 0.99) * 1e3, "ms")
 
 
 if __name__ == "__main__":
