@@ -149,3 +149,10 @@ def test_an_export_has_the_form_asked_for(home: Path, here: Run) -> None:
     assert json.loads(here("export", "--output", "ndjson").out)["New_Value"] == "$declared ACTIVE"
     assert len(json.loads(here("export", "--output", "json").out)) == 1
     assert here("export", "--output", "json", "--format", "csv").out.startswith("Timestamp,")
+
+
+def test_a_table_in_a_pipe_has_no_blanks_at_its_ends(home: Path, here: Run) -> None:
+    """What fills columns on a screen is left away where lines are read by programs."""
+    for words in (("point", "list"), ("point", "show", "mm7"), ("whoami",), ("doctor",)):
+        lines = here(*words, "--output", "table").out.splitlines()
+        assert [line for line in lines if line != line.rstrip()] == [], words

@@ -26,6 +26,7 @@ NEVER_WRAPPED = frozenset({"id", "declared", "recorded", "index"})
 READABLE_MIN = 10  # characters: a cell folded into less is read by nobody
 GAP = 3  # characters that rich leaves between two columns
 Cells = Mapping[str, object]
+TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -203,7 +204,12 @@ def _grid(names: Sequence[str], rows: Iterable[Sequence[str]], *, head: bool) ->
         table.add_column(name, overflow="fold", style=style, no_wrap=name in NEVER_WRAPPED)
     for row in rows:
         table.add_row(*map(Text, row))
-    console(width=WIDTH_BESIDE_TERMINAL).print(table)
+    drawn = console(width=WIDTH_BESIDE_TERMINAL)
+    with drawn.capture() as captured:
+        drawn.print(table)
+    lines = captured.get()
+    # Off a terminal the blanks that fill a column up to its width are nothing but bytes.
+    sys.stdout.write(lines if sys.stdout.isatty() else TRAILING.sub("", lines))
 
 
 def console(*, width: int | None = None, file: TextIO | None = None) -> Console:
