@@ -17,6 +17,8 @@ NOT_TYPED = {
     "byhand login": "keeps a session, which an account of several persons cannot: tests/cli/ordinary",
     "byhand logout": "as login",
     "byhand serve": "goes on until it is ended: tests/api",
+    "byhand watch": "goes on until it is ended: tests/watch",
+    "byhand doctor --url": "needs a server: tests/api",
     "byhand run mm7-breaker --url": "needs the server of the line before: tests/api",
     "byhand run mm7-breaker --new ACTIVE --for": "waits for a quarter of an hour: tests/cli/running.txt",
     "byhand verify https": "asks somebody else's server",
