@@ -299,8 +299,18 @@ def test_ctrl_c_at_a_question_ends_with_130(home: Path) -> None:
     terminal.read("Reason: ")
     terminal.press("\x03")
     assert terminal.end() == 130
-    assert "interrupted" in terminal.shown
+    assert re.search(r"^interrupted\r?$", terminal.shown, re.MULTILINE), terminal.shown
     assert "Traceback" not in terminal.shown
+    assert not (home / "ran").exists()
+
+
+def test_whoever_hangs_up_at_a_question_is_told_on_a_line_of_its_own(home: Path) -> None:
+    """Ctrl-D instead of an answer does nothing, and what is said of it does not hang on the question."""
+    terminal = Terminal("run", "mm7", "--", "touch", str(home / "ran"))
+    terminal.read("Reason: ")
+    terminal.press("\x04")
+    assert terminal.end() == 2
+    assert re.search(r"^byhand: nobody answered\r?$", terminal.shown, re.MULTILINE), terminal.shown
     assert not (home / "ran").exists()
 
 
