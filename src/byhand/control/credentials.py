@@ -101,10 +101,7 @@ class Credentials:
 
     def token(self, credential: str, *, scope: Scope) -> Token:
         """The token in force, which covers ``scope``; raises LoginRequired, Refused."""
-        try:
-            check_token(credential)
-        except Invalid as error:
-            raise LoginRequired(str(error), advice=error.advice) from error
+        _check_whole(credential)
         now = self._administration.current()
         token = now.tokens.get(token_digest(credential))
         if token is None:
@@ -146,7 +143,7 @@ class Credentials:
         if not is_token(credential):
             return self._sessions.identity(credential)
         now = self._administration.current()
-        check_token(credential)
+        _check_whole(credential)
         token = now.tokens.get(token_digest(credential))
         if token is None or token.expires <= clock.now():
             raise LoginRequired("this token is not known here, or has ended")
@@ -214,6 +211,14 @@ class Credentials:
             raise NotFound("there is no such token", advice="See: byhand token list")
         if faults:
             raise Invalid("this change cannot be made", tuple(faults))
+
+
+def _check_whole(credential: str) -> None:
+    """Raise LoginRequired for a token that was cut off or mistyped."""
+    try:
+        check_token(credential)
+    except Invalid as error:
+        raise LoginRequired(str(error), advice=error.advice) from error
 
 
 def _in_force(token: Token, now: Administrated) -> frozenset[Scope]:

@@ -18,7 +18,7 @@ from byhand.control.indexing import Index, Indexer
 from byhand.control.points import Points
 from byhand.control.query import NAMES, compile_query
 from byhand.control.timeline import act_of, term_of, within
-from byhand.errors import Invalid, NotFound
+from byhand.errors import Fault, Invalid, NotFound
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
@@ -221,6 +221,11 @@ class Reading:
         reason: str | None = None,
     ) -> None:
         """Record that ``caller`` reads; nothing is shown when this fails."""
+        if reason is not None and len(reason) > NOTES_LENGTH_MAX:
+            fault = Fault(
+                "/why", f"is longer than {NOTES_LENGTH_MAX} characters", "the rest goes in the ticket"
+            )
+            raise Invalid("the reason for reading is too long", (fault,))
         details = new_record_id()
         record = Access(
             id=new_record_id(),
@@ -231,7 +236,7 @@ class Reading:
             query=query,
             records=records,
             count=count,
-            reason=reason[:NOTES_LENGTH_MAX] if reason is not None else None,
+            reason=reason,
         )
         self._journal.append([Entry(record, people={details: caller.details()})])
 

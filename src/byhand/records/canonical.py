@@ -101,8 +101,8 @@ def _integer(text: str) -> int:
 
 
 def _check(value: object, pointer: str, depth: int, faults: list[Fault]) -> None:
-    """Collect what is outside the subset. Recursion is bounded by DEPTH_MAX."""
-    if value is None or value is True or value is False:
+    """Collect what is outside the subset, FAULTS_MAX of it. Recursion is bounded by DEPTH_MAX."""
+    if value is None or value is True or value is False or len(faults) >= limits.FAULTS_MAX:
         return
     if isinstance(value, str):
         if not value.isascii() and has_surrogate(value):
@@ -134,7 +134,7 @@ def _check_object(value: dict[object, object], pointer: str, depth: int, faults:
     if isinstance(value, _Object):
         faults.extend(
             Fault(f"{pointer}/{escape(name)}", "stands twice in one object", "send each key once")
-            for name in value.twice
+            for name in value.twice[: limits.FAULTS_MAX]
         )
     for key, item in value.items():
         if not isinstance(key, str) or not key.isascii() or not key.isprintable():

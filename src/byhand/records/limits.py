@@ -13,6 +13,7 @@ ITEMS_MAX = 1_000  # items of one list; beyond it a query or a reference says wh
 STRING_LENGTH_MAX = 8_192  # characters outside captured values: a screenful many times over
 STATEMENT_LENGTH_MAX = 32_768  # characters of a DSSE envelope: base64 of a statement and a few signatures
 PATCH_LENGTH_MAX = 8_192  # characters of a patch; a longer one says less than the two values beside it
+FAULTS_MAX = 100  # faults named at once: more than anybody mends in one sitting
 INTEGER_MAX = (1 << 53) - 1  # RFC 8785: what every JSON parser holds exactly
 
 CAPTURED_BYTES_MAX = 24_576  # 24 KiB as it stands in the record: two of them leave 16 KiB for the rest

@@ -29,6 +29,7 @@ from byhand.records.kinds import (
     Outcome,
     Permit,
 )
+from byhand.records.limits import FAULTS_MAX
 from byhand.records.values import CapturedValue
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 ID = f"urn:byhand:schema:record:v{SCHEMA_VERSION}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-FAULTS_MAX = 100  # more than anybody mends in one sitting
 _RECORDS = (Intent, Approval, Permit, Outcome, Observation, Finding, Access, Administration)
 _BELONGING = ("Intent", "Approval", "Permit", "Outcome")
 _PREFIX = "#/$defs/"

@@ -34,19 +34,30 @@ class SqliteState:
         self._lock = threading.Lock()
         self._process = os.getpid()
         migrate(self._connection, MIGRATIONS)
+        # Sessions are looked up at every request: that does not wait behind a login's commit.
+        self._reading = connect(path, read_only=True)
+        self._reading_lock = threading.Lock()
+        # Anybody may ask for challenges, and none of them is worth a disk's time: one that a crash forgets is
+        # asked for again. That one was used is durable.
+        self._careless = connect(path, durable=False)
 
-    def _run(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
-        if self._process != os.getpid():
-            raise LogUnavailable("this process was forked: open the home anew")
+    def _run(
+        self, statement: str, values: Sequence[object], connection: sqlite3.Connection | None = None
+    ) -> sqlite3.Cursor:
+        self._check_process()
         with self._lock:
             try:
-                return self._connection.execute(statement, values)
+                return (connection or self._connection).execute(statement, values)
             except sqlite3.Error as error:
                 raise LogUnavailable(f"sessions cannot be kept: {error}") from error
 
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise LogUnavailable("this process was forked: open the home anew")
+
     def add_challenge(self, challenge: str, expires: str) -> None:
         """Remember a challenge."""
-        self._run("INSERT INTO challenge VALUES (?, ?)", (challenge, expires))
+        self._run("INSERT INTO challenge VALUES (?, ?)", (challenge, expires), self._careless)
 
     def use_challenge(self, challenge: str, now: str) -> bool:
         """Forget a challenge; whether it was good."""
@@ -61,7 +72,12 @@ class SqliteState:
 
     def session(self, token: str) -> SessionRow | None:
         """The session with this token digest."""
-        row = self._run("SELECT * FROM session WHERE token = ?", (token,)).fetchone()
+        self._check_process()
+        with self._reading_lock:
+            try:
+                row = self._reading.execute("SELECT * FROM session WHERE token = ?", (token,)).fetchone()
+            except sqlite3.Error as error:
+                raise LogUnavailable(f"sessions cannot be read: {error}") from error
         return SessionRow(*row) if row else None
 
     def end_sessions(self, *, token: str | None = None, expired_at: str | None = None) -> None:
@@ -82,4 +98,6 @@ class SqliteState:
 
     def close(self) -> None:
         """Close the file."""
+        self._reading.close()
+        self._careless.close()
         self._connection.close()
