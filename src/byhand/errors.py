@@ -3,7 +3,8 @@
 
     ByhandError
     ├── Invalid                what was handed in is wrong (usage); names every fault at once
-    │   └── TooLarge           more bytes than are read
+    │   ├── TooLarge           more bytes than are read
+    │   └── UnknownMedia       a body in another form than JSON
     ├── Refused                byhand understood and says no; the act must not happen
     │   ├── NotPermitted       no permit, or it is used up, void, expired or for another change
     │   ├── BeforeStateChanged the target no longer has the value the intent named
@@ -83,6 +84,12 @@ class Invalid(ByhandError):
 
 class TooLarge(Invalid):
     """What was handed in has more bytes than are read."""
+
+
+class UnknownMedia(Invalid):
+    """What was handed in says of itself that it is no JSON."""
+
+    advice = "Send JSON, with: Content-Type: application/json"
 
 
 class Refused(ByhandError):

@@ -10,18 +10,28 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from byhand import errors, wiring
-from byhand.api import health, interventions, log, observations, points, problems, reading, signing_in
+from byhand.api import (
+    health,
+    interventions,
+    log,
+    observations,
+    openapi,
+    points,
+    problems,
+    reading,
+    signing_in,
+)
 from byhand.api.door import Handler, House, door
 from byhand.api.lanes import Lanes
 from byhand.api.metrics import Metrics
 
 DOORS: tuple[tuple[str, str, str, Handler], ...] = (
-    ("POST", "/v1/login/challenge", "gate", signing_in.challenge),
-    ("POST", "/v1/login", "gate", signing_in.login),
-    ("DELETE", "/v1/login", "gate", signing_in.logout),
+    ("POST", "/v1/login/challenge", "entrance", signing_in.challenge),
+    ("POST", "/v1/login", "entrance", signing_in.login),
+    ("DELETE", "/v1/login", "entrance", signing_in.logout),
     ("GET", "/v1/identity", "gate", signing_in.identity),
     ("GET", "/v1/points", "gate", points.list_points),
     ("GET", "/v1/points/{name}", "gate", points.point),
@@ -40,10 +50,10 @@ DOORS: tuple[tuple[str, str, str, Handler], ...] = (
     ("GET", "/v1/interventions/{id}/differences", "api", reading.diff),
     ("GET", "/v1/interventions/{id}/evidence", "api", reading.evidence),
     ("GET", "/v1/records/{id}", "api", reading.show),
-    ("GET", "/v1/records/{id}/proof", "api", reading.prove),
+    ("GET", "/v1/records/{id}/proof", "gate", reading.prove),
     ("GET", "/v1/ids/{id}", "api", reading.resolve),
     ("GET", "/v1/export", "api", reading.export),
-    ("GET", "/v1/log", "api", log.identity_of_log),
+    ("GET", "/v1/log", "gate", log.identity_of_log),
     ("GET", "/v1/log/consistency", "api", log.consistency),
     ("POST", "/v1/log/checkpoint", "gate", log.fresh_checkpoint),
     ("GET", "/log/checkpoint", "api", log.checkpoint),
@@ -52,7 +62,11 @@ DOORS: tuple[tuple[str, str, str, Handler], ...] = (
     ("GET", "/readyz", "gate", health.ready),
     ("GET", "/metrics", "api", health.metrics),
 )
-"""``/healthz`` alone stands outside of every lane: a full server is alive all the same."""
+BESIDE_THE_LANES = (("/healthz", health.alive), ("/openapi.json", openapi.describe))
+"""Cost nothing and know nothing: a full server is alive all the same, and says what there is."""
+
+METHOD_NOT_ALLOWED = 405
+PATH_SHOWN = 200  # characters of a path that is repeated to whoever asked for it
 
 
 def build(home: wiring.Home, *, watch: bool = True) -> Starlette:
@@ -64,7 +78,7 @@ def build(home: wiring.Home, *, watch: bool = True) -> Starlette:
     watching = wiring.open_watch(home)
     house = House(home, lanes, Metrics(home, lanes, watching))
     routes = [Route(path, door(lane, handler), methods=[method]) for method, path, lane, handler in DOORS]
-    routes.append(Route("/healthz", health.alive, methods=["GET"]))
+    routes += [Route(path, handler, methods=["GET"]) for path, handler in BESIDE_THE_LANES]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -77,14 +91,27 @@ def build(home: wiring.Home, *, watch: bool = True) -> Starlette:
         home.close()
 
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _no_such_door})
+    app.router.redirect_slashes = False  # one path, one door
     app.state.house = house
     return app
 
 
 async def _no_such_door(request: Request, error: Exception) -> Response:
-    """404 and 405 in the form of every other problem."""
-    status = error.status_code if isinstance(error, HTTPException) else problems.OUR_FAULT
-    what = f"there is no {request.method} {request.url.path[:200]}"
-    answer = problems.problem(errors.NotFound(what, advice="See /openapi.json for what there is."))
-    answer.status_code = status
+    """404 and 405 in the form of every other problem; 405 names every method that there is."""
+    what = f"there is no {request.method} {request.url.path[:PATH_SHOWN]}"
+    missing = errors.NotFound(what, advice="See /openapi.json for what there is.")
+    if not isinstance(error, HTTPException) or error.status_code != METHOD_NOT_ALLOWED:
+        return problems.problem(missing)
+    answer = problems.problem(missing, METHOD_NOT_ALLOWED)
+    answer.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method that a door of this path takes."""
+    return {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading what a client sends, strictly and with an end: so many bytes, so many seconds, one exact form."""
+"""Reading what a client sends, strictly and with an end: so many bytes, so many seconds, one exact form.
+
+A body is read before its request takes a place in a lane: whoever trickles it in keeps nobody from the gate.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,50 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
-from byhand.errors import Fault, Invalid, TooLarge
-from byhand.records.limits import BATCH_BYTES_MAX, RECORD_BYTES_MAX, STATEMENT_LENGTH_MAX
+from byhand.api.patience import Patience
+from byhand.errors import Fault, Invalid, Overloaded, TooLarge, UnknownMedia
 
 BODY_SECONDS_MAX = 10.0  # a mebibyte over a slow line; whoever takes longer keeps others waiting
-GATE_BYTES_MAX = (
-    RECORD_BYTES_MAX + 2 * STATEMENT_LENGTH_MAX
-)  # a declaration and its statement, both at their largest
+JSON = "application/json"
+WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
-async def read(request: Request, *, bytes_max: int = BATCH_BYTES_MAX) -> bytes:
-    """The body; raises TooLarge, or Invalid when it does not come in time or in full."""
+async def read(request: Request, *, bytes_max: int, patience: Patience) -> bytes:
+    """The body; raises UnknownMedia, TooLarge, Overloaded, or Invalid when it does not come in time or in full."""
+    if request.method in WITHOUT_BODY:
+        return b""
+    media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media != JSON:
+        raise UnknownMedia("this body is no JSON")
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > bytes_max:
         raise _too_large(bytes_max)
-    data = bytearray()
+    given_up = asyncio.timeout(BODY_SECONDS_MAX)
+    gave_way = False
+
+    def give_way() -> None:
+        nonlocal gave_way
+        gave_way = True
+        given_up.reschedule(0)
+
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for part in request.stream():
-                data += part
-                if len(data) > bytes_max:
-                    raise _too_large(bytes_max)
+        async with given_up:
+            with patience.waiting(give_way):
+                return await _whole(request, bytes_max)
     except TimeoutError as error:
+        if gave_way:
+            raise Overloaded("too many bodies are on their way, and this one took the longest") from error
         raise Invalid(f"the body did not come within {BODY_SECONDS_MAX:g} seconds") from error
     except ClientDisconnect as error:
         raise Invalid("the client went before its body was here") from error
+
+
+async def _whole(request: Request, bytes_max: int) -> bytes:
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > bytes_max:
+            raise _too_large(bytes_max)
     return bytes(data)
 
 

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 
 from starlette.responses import Response
 
-from byhand.api import bodies
 from byhand.api.door import Call, shown
 from byhand.client.contract import Attempt, DeclareRequest, PermitRequest
 from byhand.errors import Fault, Invalid, NotFound
-from byhand.records import codec, rules
+from byhand.records import rules
 from byhand.records.kinds import Outcome
 
 CREATED = 201
@@ -24,11 +23,8 @@ CREATED = 201
 
 async def declare(call: Call) -> Response:
     """POST /v1/interventions: record an intent."""
-    data = await bodies.read(call.request, bytes_max=bodies.GATE_BYTES_MAX)
     backend = call.backend()
-    wanted = codec.parse(
-        data, DeclareRequest, inside={"/declaration": "Declaration"}, bytes_max=bodies.GATE_BYTES_MAX
-    )
+    wanted = await call.parsed(DeclareRequest, {"/declaration": "Declaration"})
     with _within("/declaration"):
         declared = await backend.declare_async(wanted.declaration, wanted.statement)
     return shown(declared, CREATED, {"Location": f"/v1/interventions/{declared.intervention}"})
@@ -37,24 +33,21 @@ async def declare(call: Call) -> Response:
 async def permit(call: Call) -> Response:
     """POST /v1/interventions/{id}/permit: issue the permit, and use it when the body says so."""
     intervention, backend = _intervention(call), call.backend()
-    data = await bodies.read(call.request, bytes_max=bodies.GATE_BYTES_MAX)
-    wanted = codec.parse(data or b"{}", PermitRequest, inside={}, bytes_max=bodies.GATE_BYTES_MAX)
+    wanted = await call.parsed(PermitRequest) if call.body else PermitRequest()
     return shown(await call.run(lambda: backend.permit(intervention, wanted.redeem)), CREATED)
 
 
 async def redeem(call: Call) -> Response:
     """POST /v1/interventions/{id}/redemption: use the permit, exactly once."""
     intervention, backend = _intervention(call), call.backend()
-    data = await bodies.read(call.request, bytes_max=bodies.GATE_BYTES_MAX)
-    attempt = codec.parse(data, Attempt, inside={}, bytes_max=bodies.GATE_BYTES_MAX)
+    attempt = await call.parsed(Attempt)
     return shown(await call.run(lambda: backend.redeem(intervention, attempt)), CREATED)
 
 
 async def conclude(call: Call) -> Response:
     """POST /v1/interventions/{id}/outcome: record how it ended."""
     intervention, backend = _intervention(call), call.backend()
-    data = await bodies.read(call.request, bytes_max=bodies.GATE_BYTES_MAX)
-    outcome = codec.parse(data, Outcome, bytes_max=bodies.GATE_BYTES_MAX)
+    outcome = await call.parsed(Outcome, {"": "Outcome"})
     return shown(await call.run(lambda: backend.conclude(intervention, outcome)), CREATED)
 
 

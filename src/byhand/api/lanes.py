@@ -12,19 +12,30 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from byhand.api.patience import Patience
 from byhand.errors import Overloaded
+from byhand.records.limits import BATCH_BYTES_MAX, RECORD_BYTES_MAX, STATEMENT_LENGTH_MAX
 
 RETRY_AFTER_SECONDS = 1  # a lane's places turn over many times a second; longer would only idle the client
+GATE_BYTES_MAX = (
+    RECORD_BYTES_MAX + 2 * STATEMENT_LENGTH_MAX
+)  # a declaration and its statement, at their largest
+LOGIN_BYTES_MAX = 2 * STATEMENT_LENGTH_MAX  # one statement, its quotes escaped
 
 Answer = TypeVar("Answer")
 
 
 class Lane:
-    """One kind of work: at most ``places`` requests inside, of which ``threads`` run outside the loop at once."""
+    """One kind of work: at most ``places`` requests inside, of which ``threads`` run outside the loop at once.
 
-    def __init__(self, name: str, *, places: int, threads: int) -> None:
+    Before it takes its place a request's body is read, of at most ``bytes_max``, and at most ``places`` at once.
+    """
+
+    def __init__(self, name: str, *, places: int, threads: int, bytes_max: int) -> None:
         self.name = name
         self.places = places
+        self.bytes_max = bytes_max
+        self.bodies = Patience(places)
         self.inside = 0
         self.turned_away = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"byhand-{name}")
@@ -54,12 +65,15 @@ class Lanes:
     """The lanes of a server."""
 
     def __init__(self) -> None:
-        self.gate = Lane(
-            "gate", places=1_024, threads=16
-        )  # acts and their outcomes: the last to be turned away
-        self.api = Lane("api", places=64, threads=4)  # readers: each may fold and open many records
-        self.feeds = Lane("feeds", places=64, threads=2)  # batches of up to a mebibyte each: 64 MiB at most
-        self.all = (self.gate, self.api, self.feeds)
+        # Acts and their outcomes: the last to be turned away.
+        self.gate = Lane("gate", places=1_024, threads=16, bytes_max=GATE_BYTES_MAX)
+        # Whoever is not signed in yet, so anybody: a signature checked costs more than an invented one.
+        self.entrance = Lane("entrance", places=64, threads=2, bytes_max=LOGIN_BYTES_MAX)
+        # Readers: each may fold and open many records.
+        self.api = Lane("api", places=64, threads=4, bytes_max=RECORD_BYTES_MAX)
+        # Batches of up to a mebibyte each: 64 MiB at most.
+        self.feeds = Lane("feeds", places=64, threads=2, bytes_max=BATCH_BYTES_MAX)
+        self.all = (self.gate, self.entrance, self.api, self.feeds)
 
     def close(self) -> None:
         """End all of them."""

@@ -15,6 +15,7 @@ MEDIA_TYPE = "application/problem+json"
 TYPE = "https://byhand.dev/problems/"
 STATUS: dict[type[errors.ByhandError], int] = {
     errors.TooLarge: 413,
+    errors.UnknownMedia: 415,
     errors.Invalid: 400,
     errors.LoginRequired: 401,
     errors.BeforeStateChanged: 409,
@@ -25,6 +26,9 @@ STATUS: dict[type[errors.ByhandError], int] = {
 }
 """The nearest class in an error's line of ancestors decides; whatever is not here is our own fault."""
 OUR_FAULT = 500
+POINTER_SHOWN = (
+    1_000  # characters; a longer one is made of keys that are no names, and a hundred faults repeat it
+)
 logger = logging.getLogger("byhand.api")
 
 
@@ -33,9 +37,9 @@ def status_of(error: errors.ByhandError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), OUR_FAULT)
 
 
-def problem(error: errors.ByhandError) -> Response:
-    """The answer that tells a client what went wrong, and what to do."""
-    status = status_of(error)
+def problem(error: errors.ByhandError, status: int | None = None) -> Response:
+    """The answer that tells a client what went wrong, and what to do; ``status`` where HTTP has its own."""
+    status = status or status_of(error)
     body: dict[str, object] = {
         "type": TYPE + errors.code_of(type(error)),
         "title": type(error).__name__,
@@ -46,7 +50,7 @@ def problem(error: errors.ByhandError) -> Response:
         body["advice"] = error.advice
     if isinstance(error, errors.Invalid):
         body["faults"] = [
-            {"pointer": fault.pointer, "message": fault.message, "advice": fault.advice}
+            {"pointer": fault.pointer[:POINTER_SHOWN], "message": fault.message, "advice": fault.advice}
             for fault in error.faults
         ]
     headers = {"Cache-Control": "no-store"}
@@ -66,6 +70,4 @@ def unexpected(error: Exception) -> Response:
     """A fault of ours: told in full to whoever runs the server, and to the client that it was one."""
     logger.error("a request failed", exc_info=error)
     failure = errors.LogUnavailable("the server failed", advice="Whoever runs it finds the cause in its log.")
-    answer = problem(failure)
-    answer.status_code = OUR_FAULT
-    return answer
+    return problem(failure, OUR_FAULT)

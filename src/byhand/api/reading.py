@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from starlette.responses import Response, StreamingResponse
 
-from byhand.api import bodies
 from byhand.api.door import NOT_KEPT, Call, shown
 from byhand.api.interventions import CREATED
 from byhand.client.contract import FindingRequest
 from byhand.client.desk import Found, Timeline
 from byhand.errors import Fault, Invalid
-from byhand.records import codec
 from byhand.records.base import Part
-from byhand.records.limits import INTEGER_MAX, RECORD_BYTES_MAX
+from byhand.records.limits import INTEGER_MAX
 
 PAGE_MAX = 1_000  # as the desk gives at once
 PAGE = 50  # a screenful; more is asked for
@@ -63,7 +61,7 @@ async def timeline(call: Call) -> Response:
     desk, query = call.desk(), call.word("q")
     limit = call.number("limit", high=PAGE_MAX) or PAGE
     before = call.number("cursor", high=INTEGER_MAX)
-    newest = call.word("newest_first") == "true"
+    newest = call.flag("newest_first")
     around, window = call.word("around") or None, call.word("window") or None
 
     def read() -> Timeline:
@@ -83,8 +81,7 @@ async def intended(call: Call) -> Response:
 async def conclude_afterwards(call: Call) -> Response:
     """POST /v1/findings: a correction beside the original, or hindsight."""
     desk = call.desk()
-    data = await bodies.read(call.request, bytes_max=RECORD_BYTES_MAX)
-    wanted = codec.parse(data, FindingRequest, inside={})
+    wanted = await call.parsed(FindingRequest)
     return shown(await call.run(lambda: desk.conclude_afterwards(wanted)), CREATED)
 
 
@@ -97,7 +94,7 @@ async def resolve(call: Call) -> Response:
 async def evidence(call: Call) -> Response:
     """GET /v1/interventions/{id}/evidence: the bundle, plaintext from then on."""
     desk, text = call.desk(), str(call.request.path_params["id"])
-    reason, persons = call.word("why") or None, call.word("persons") == "true"
+    reason, persons = call.word("why") or None, call.flag("persons")
     since = _notes(call.word("since"))
     bundle = await call.run(lambda: desk.evidence(text, persons=persons, reason=reason, since=since))
     name = "".join(one for one in text if one.isalnum() or one == "-")
@@ -117,7 +114,7 @@ def _notes(text: str) -> list[bytes]:
 async def prove(call: Call) -> Response:
     """GET /v1/records/{id}/proof: the receipt, under an anchored checkpoint."""
     text = str(call.request.path_params["id"])
-    if call.word("exact") == "true":
+    if call.flag("exact"):
         backend = call.backend()
         return shown(await call.run(lambda: backend.receipt(text)))
     desk = call.desk()
@@ -135,14 +132,15 @@ async def export(call: Call) -> Response:
     first = await call.run(
         lambda: _some(lines)
     )  # so that a query that fails is a problem, not half an answer
-    return StreamingResponse(_rest(first, lines), 200, NOT_KEPT, FORMS[form])
+    return StreamingResponse(_rest(call, first, lines), 200, NOT_KEPT, FORMS[form])
 
 
 def _some(lines: Iterator[str]) -> str:
     return "".join(line for _, line in zip(range(LINES_TOGETHER), lines, strict=False))
 
 
-def _rest(first: str, lines: Iterator[str]) -> Iterator[str]:
+async def _rest(call: Call, first: str, lines: Iterator[str]) -> AsyncIterator[str]:
+    """Every chunk comes from a thread of the lane, when the client has taken the one before."""
     while first:
         yield first
-        first = _some(lines)
+        first = await call.run(lambda: _some(lines))

@@ -4,55 +4,28 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from byhand import wiring
+from byhand.api import logs
 from byhand.api.app import build
+from byhand.api.connection import IDLE_SECONDS, Connections, PatientConnection
+from byhand.api.lanes import Lanes
 from byhand.errors import Fault, Invalid, LogUnavailable
 from byhand.settings import ServerSettings
 
-FIRST_REQUEST_SECONDS = 10.0  # from connection to whole headers; longer is a client that only holds a place
-IDLE_SECONDS = 20  # between two requests of a kept connection
 CONNECTIONS_WAITING_MAX = 2_048  # in the kernel's queue, when thousands come back at once
+SWITCH_SECONDS = 0.001  # Python's own five milliseconds are what the loop waits for each reader that computes
 PROXY = "127.0.0.1,::1"  # whose word about a client's address counts, when there is a proxy
-
-
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which by itself waits for ever on a client that never ends its headers."""
-
-    def connection_made(self, transport: Any) -> None:
-        """A client came: it has so long to say what it wants."""
-        super().connection_made(transport)
-        self._impatience = self.loop.call_later(FIRST_REQUEST_SECONDS, self._give_up)
-
-    def on_headers_complete(self) -> None:
-        """It said it."""
-        self._impatience.cancel()
-        super().on_headers_complete()
-
-    def on_response_complete(self) -> None:
-        """The next request of this connection has as long; an idle one is ended sooner, by ``IDLE_SECONDS``."""
-        super().on_response_complete()
-        self._impatience.cancel()
-        self._impatience = self.loop.call_later(FIRST_REQUEST_SECONDS + IDLE_SECONDS, self._give_up)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It went."""
-        self._impatience.cancel()
-        super().connection_lost(exc)
-
-    def _give_up(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
 
 
 def check(settings: ServerSettings) -> None:
@@ -120,13 +93,15 @@ def serve(
     listening = listen(settings)
     scheme = "https" if settings.tls_certificate_file else "http"
     host, port = listening.getsockname()[:2]
+    app = build(home, watch=watch)
     config = uvicorn.Config(
-        build(home, watch=watch),
-        http=PatientProtocol,
+        app,
+        http=functools.partial(PatientConnection, limits=Connections.as_files_allow()),  # type: ignore[arg-type]
         loop="uvloop",
         lifespan="on",
         access_log=False,
-        log_level="warning",
+        log_config=None,
+        log_level="error",  # what clients send wrongly is told to them; it must not fill this log
         backlog=CONNECTIONS_WAITING_MAX,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=settings.stop_seconds,
@@ -138,16 +113,21 @@ def serve(
         ssl_keyfile=settings.tls_key_file or None,
         ws="none",
     )
-    server = _Server(config, lambda: started(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"))
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+    lanes: Lanes = app.state.house.lanes
+    server = _Server(
+        config, lanes, lambda: started(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+    )
+    sys.setswitchinterval(SWITCH_SECONDS)
+    with logs.writing(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve([listening]))
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, which says when it listens."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, lanes: Lanes, listening: Callable[[], None]) -> None:
         super().__init__(config)
+        self._lanes = lanes
         self._listening = listening
 
     @contextmanager
@@ -165,3 +145,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order: no half a request is waited for, and whoever has not read an answer by then goes without."""
+        for lane in self._lanes.all:
+            lane.bodies.end_all()
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, PatientConnection):
+                connection.transport.abort()
+        await asyncio.sleep(0)

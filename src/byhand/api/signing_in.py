@@ -5,14 +5,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from byhand.api import bodies
 from byhand.api.door import Call, shown
 from byhand.client.contract import Challenge, LoginRequest, SignedIn
 from byhand.records import codec
-from byhand.records.limits import STATEMENT_LENGTH_MAX
 
 NOTHING = 204
-LOGIN_BYTES_MAX = 2 * STATEMENT_LENGTH_MAX  # one statement, its quotes escaped
 
 
 async def challenge(call: Call) -> Response:
@@ -23,10 +20,13 @@ async def challenge(call: Call) -> Response:
 
 async def login(call: Call) -> Response:
     """POST /v1/login: the signed answer; the token comes back once."""
-    data = await bodies.read(call.request, bytes_max=LOGIN_BYTES_MAX)
-    wanted = codec.parse(data, LoginRequest, inside={}, bytes_max=LOGIN_BYTES_MAX)
-    token, identity = await call.run(lambda: call.home.sessions.login(wanted.statement))
-    return shown(SignedIn(token=token, identity=identity))
+
+    def signed_in() -> SignedIn:
+        wanted = codec.parse(call.body, LoginRequest, inside={}, bytes_max=call.lane.bytes_max)
+        token, identity = call.home.sessions.login(wanted.statement)
+        return SignedIn(token=token, identity=identity)
+
+    return shown(await call.run(signed_in))
 
 
 async def logout(call: Call) -> Response:
