@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -272,6 +273,59 @@ def commands_page() -> str:
     return "\n".join(line.rstrip() for line in listed.splitlines()).strip() + "\n"
 
 
+def http_page() -> str:
+    """Every door of the server, from its OpenAPI description."""
+    from byhand.api import openapi
+
+    document = openapi.document()
+    parts = [f"# HTTP\n\n{document['info']['description']}\n\nThe whole description, OpenAPI "]
+    parts.append(f"{document['openapi']}, is served at `/openapi.json`. A field's meaning is with ")
+    parts.append("[the kinds of record](kinds.md).\n")
+    for tag in document["tags"]:
+        parts.append(f"\n## {tag['name']}\n\n{tag['description']}\n")
+        for path, item in document["paths"].items():
+            parts += [
+                _door(document, method, path, door)
+                for method, door in item.items()
+                if tag["name"] in door["tags"]
+            ]
+    return "".join(parts)
+
+
+def _door(document: dict[str, Any], method: str, path: str, door: dict[str, Any]) -> str:
+    found = functools.partial(_referred, document)
+    text = (
+        f"\n### `{method.upper()} {path}`\n\n{door['summary']} {door.get('description', '')}".rstrip() + "\n"
+    )
+    text += "\nFor everybody.\n" if door.get("security") == [] else ""
+    given = [found(one) for one in door.get("parameters", ())]
+    if given:
+        rows = [(f"`{one['name']}`", one["in"], one["description"]) for one in given]
+        text += "\n" + table(("parameter", "in", "meaning"), rows)
+    if "requestBody" in door:
+        (body,) = door["requestBody"]["content"].values()
+        text += f"\nBody: {_name(body['schema'])}\n"
+    rows = []
+    for status, answer in sorted(door["responses"].items()):
+        whole = found(answer)
+        forms = ", ".join(
+            f"{_name(form['schema'])} as `{media}`" if "$ref" in form.get("schema", {}) else f"`{media}`"
+            for media, form in whole.get("content", {}).items()
+        )
+        rows.append((status, whole["description"], forms))
+    return text + "\n" + table(("status", "meaning", "body"), rows)
+
+
+def _referred(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    for name in part.get("$ref", "").split("/")[1:]:
+        document = document[name]
+    return document if "$ref" in part else part
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return f"`{schema['$ref'].rpartition('/')[2]}`"
+
+
 PAGES = {
     "actions.md": actions_page,
     "connectors.md": connectors_page,
@@ -285,6 +339,8 @@ PAGES = {
 }
 if importlib.util.find_spec("byhand.cli"):
     PAGES["cli.md"] = commands_page
+if importlib.util.find_spec("byhand.api"):
+    PAGES["http.md"] = http_page
 
 
 def index_page() -> str:
