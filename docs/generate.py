@@ -312,7 +312,7 @@ def _door(document: dict[str, Any], method: str, path: str, door: dict[str, Any]
             f"{_name(form['schema'])} as `{media}`" if "$ref" in form.get("schema", {}) else f"`{media}`"
             for media, form in whole.get("content", {}).items()
         )
-        rows.append((status, whole["description"], forms))
+        rows.append((status, whole["description"], forms or "none"))
     return text + "\n" + table(("status", "meaning", "body"), rows)
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-LINES_MAX = 1_000  # waiting to be written: some seconds of the worst that can be said
+LINES_MAX = 1_000  # lines that wait for the disk: some seconds of the worst that can be said
 LAST_LINES_SECONDS = 1.0  # for what waits at the end; whoever does not read it by then does not want it
 ROOMS = ("uvicorn", "byhand")
 
