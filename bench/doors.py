@@ -41,13 +41,14 @@ JOURNAL_SECONDS = 2.0 if QUICK else 6.0
 LOAD = Path(__file__).with_name("load.py")
 SERVES = re.compile(r"at http://[^:]+:(\d+)")
 EMPTY_DOOR = """
+import functools
 import sys
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from byhand.api.server import PatientProtocol
+from byhand.api.connection import Connections, PatientConnection
 
 async def door(request):
     await request.body()
@@ -55,7 +56,8 @@ async def door(request):
 
 app = Starlette(routes=[Route("/v1/interventions", door, methods=["POST"])])
 print("at http://x:" + sys.argv[1], file=sys.stderr, flush=True)
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", http=PatientProtocol, access_log=False,
+connection = functools.partial(PatientConnection, limits=Connections.as_files_allow())
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", http=connection, access_log=False,
             log_level="warning", server_header=False, date_header=False)
 """
 
