@@ -116,16 +116,16 @@ class Vault:
             if key is None:
                 erased.append(row.name)
                 continue
-            bound = payload.associated_data(self._origin, record_id, row.name)
+            name = row.name
             try:
+                bound = payload.associated_data(self._origin, record_id, name)
                 plain = AESGCM(key).decrypt(NONCE, row.sealed, bound)
-                section = Section(row.name, plain[:SALT_BYTES], plain[SALT_BYTES:])
+                opened[name] = section = Section(name, plain[:SALT_BYTES], plain[SALT_BYTES:])
                 payload.check_section(section, row.commitment)
             except (InvalidTag, ValueError):
-                return ProofMismatch(f"section {row.name!r} of record {record_id} does not open")
+                return ProofMismatch(f"section {name!r} of record {record_id} does not open")
             except ProofMismatch as error:
                 return error
-            opened[row.name] = section
         return Opened(opened, tuple(erased))
 
 

@@ -66,7 +66,7 @@ def section_commitment(salt: bytes, content: bytes) -> str:
 
 def list_commitment(sections: list[tuple[str, str]]) -> str:
     """SHA-256 (hex) of the canonical JSON list of ``[name, commitment]`` pairs: what the leaf holds."""
-    return hashlib.sha256(orjson.dumps([list(pair) for pair in sections])).hexdigest()
+    return hashlib.sha256(orjson.dumps(sections)).hexdigest()  # a pair is written as a list
 
 
 def associated_data(origin: str, record_id: str, name: str) -> bytes:
@@ -106,8 +106,8 @@ def check_list(payload: list[tuple[str, str]], commitment: str | None) -> None:
 
     Raises MalformedProof when no record has such a list: ``body`` comes first, and each name once.
     """
-    names = [name for name, _ in payload]
-    if names[:1] != [BODY] or len(set(names)) != len(names) or len(names) > SECTIONS_MAX:
+    count = len(payload)
+    if not 0 < count <= SECTIONS_MAX or payload[0][0] != BODY or len(dict(payload)) != count:
         raise MalformedProof(f"a record has 1 to {SECTIONS_MAX} sections, body first, each name once")
     if commitment is None or not hmac.compare_digest(list_commitment(payload), commitment):
         raise ProofMismatch("the list of sections is not the one the leaf commits to")
