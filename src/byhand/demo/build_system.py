@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -20,12 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from byhand.demo.processes import end
 from byhand.errors import EngineUnavailable
 
 BUILDER = "deploy-prod"
 START_SECONDS_MAX = 60.0  # takes some four; the first start makes the database
 BUILD_SECONDS_MAX = 60.0  # takes one
-STOP_SECONDS_MAX = 10.0  # it lets its database close
 POLL_SECONDS = 0.1
 SHOP_FILES = ("test_checkout.py", "deploy.py")
 LINES_SHOWN = 12  # of a master that does not start: its last words name the cause
@@ -126,14 +125,8 @@ class Master:
     def stop(self) -> None:
         """End the master; at once when it does not end in time."""
         process, self.process = self.process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process)
 
     def _wait_until_it_answers(self) -> None:
         import httpx

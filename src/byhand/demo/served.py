@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from byhand.demo.processes import end
 from byhand.errors import EngineUnavailable
 
 STARTED = re.compile(r"byhand serves \S+ at (?P<url>\S+)")
 START_SECONDS_MAX = 30.0  # takes one
-STOP_SECONDS_MAX = 10.0  # it lets requests end first
 COMMAND_SECONDS_MAX = 30.0  # takes one, and waits where a checkpoint is made
 BYHAND = (sys.executable, "-I", "-m", "byhand")
 
@@ -69,12 +68,7 @@ class Served:
         process, self.process = self.process, None
         if process is None:
             return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         if process.stderr is not None:
             process.stderr.close()
 
