@@ -490,14 +490,14 @@ HOSTILE_LENGTH = 1_000_000
 def test_hostile_texts_cost_little(part: str) -> None:
     """No text makes the search for secrets slow: it grows with its length."""
     text = (part * HOSTILE_LENGTH)[:HOSTILE_LENGTH]
-    begun = time.perf_counter()
+    begun = time.process_time()
     redact_text(text)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_a_value_full_of_secrets_costs_little() -> None:
     """Looking for each of many secrets in each of many strings takes a moment."""
     many = {"credentials": [f"{number:04x}" for number in range(1_100)], "l": [f"w{n}" for n in range(1_100)]}
-    begun = time.perf_counter()
+    begun = time.process_time()
     _redactor().value(captured.capture(many))
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
