@@ -112,20 +112,22 @@ class Vault:
         opened: dict[str, Section] = {}
         erased: list[str] = []
         for row in rows:
+            name = row.name
             key = keys.get(row.key)
             if key is None:
-                erased.append(row.name)
+                erased.append(name)
                 continue
-            name = row.name
             try:
                 bound = payload.associated_data(self._origin, record_id, name)
                 plain = AESGCM(key).decrypt(NONCE, row.sealed, bound)
-                opened[name] = section = Section(name, plain[:SALT_BYTES], plain[SALT_BYTES:])
-                payload.check_section(section, row.commitment)
             except (InvalidTag, ValueError):
                 return ProofMismatch(f"section {name!r} of record {record_id} does not open")
-            except ProofMismatch as error:
-                return error
+            salt, content = plain[:SALT_BYTES], plain[SALT_BYTES:]
+            if not hmac.compare_digest(payload.section_commitment(salt, content), row.commitment):
+                return ProofMismatch(
+                    f"section {name!r} of record {record_id} is not the one its leaf commits to"
+                )
+            opened[name] = Section(name, salt, content)
         return Opened(opened, tuple(erased))
 
 

@@ -141,7 +141,8 @@ class FileKeyStore:
             places = ",".join("?" * len(part))
             query = f"SELECT number, period, wrapped FROM data_key WHERE number IN ({places})"  # noqa: S608 - places only
             for number, period, wrapped in list(self._readers.rows(query, part)):
-                found[number] = _unwrap(self._open_period(period), wrapped, number)
+                wrapping = self._periods.get(period) or self._open_period(period)
+                found[number] = _unwrap(wrapping, wrapped, number)
         return found
 
     def _open_period(self, period: int) -> AESGCM:
@@ -182,7 +183,7 @@ def _wrap(wrapping: AESGCM, key: bytes, number: int) -> bytes:
 
 def _unwrap(wrapping: AESGCM, wrapped: bytes, number: int) -> bytes:
     try:
-        return wrapping.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], str(number).encode())
+        return wrapping.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], b"%d" % number)
     except (InvalidTag, TypeError, ValueError) as error:
         raise HomeRefused(
             f"key {number} in the key store does not open",
