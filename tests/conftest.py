@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,16 +39,16 @@ settings.register_profile("long", deadline=None, max_examples=5_000, suppress_he
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "local"))
 
 
-def ci() -> bool:
-    """Whether a missing peer is a failure (``CI=true``) instead of a skip."""
-    return IN_CI
+@pytest.fixture(scope="session")
+def missing() -> Callable[[str, str], None]:
+    """Says that something is missing, with advice: a failure with ``CI=true``, elsewhere a skip."""
 
+    def said(what: str, advice: str) -> None:
+        if IN_CI:
+            pytest.fail(f"{what} is missing, and CI skips nothing: {advice}", pytrace=False)
+        pytest.skip(f"{what} is missing: {advice}")
 
-def missing(what: str, advice: str) -> None:
-    """Say that ``what`` is missing: a failure in CI, elsewhere a skip that says what to install."""
-    if ci():
-        pytest.fail(f"{what} is missing, and CI skips nothing: {advice}", pytrace=False)
-    pytest.skip(f"{what} is missing: {advice}")
+    return said
 
 
 @pytest.fixture(autouse=True)
@@ -65,26 +66,18 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return home
 
 
-def _folder(variable: str, default: Path, own: str) -> Path:
-    named = os.environ.get(variable)
+def _samples() -> Path:
+    named = os.environ.get("BYHAND_SAMPLES")
     if named and not Path(named).is_dir():
-        pytest.fail(f"{variable} names no folder: {named}", pytrace=False)
-    beside = Path(named) if named else default
-    return beside if beside.is_dir() else REPOSITORY / "tests" / "fixtures" / own
+        pytest.fail(f"BYHAND_SAMPLES names no folder: {named}", pytrace=False)
+    beside = Path(named) if named else REPOSITORY.parent / "shared" / "samples"
+    return beside if beside.is_dir() else REPOSITORY / "tests" / "corpus"
 
 
-# Read when this file is: the fixtures below run after the variables are gone.
-SAMPLES = _folder("BYHAND_SAMPLES", REPOSITORY.parent / "shared" / "samples", "samples")
-DATA = _folder("BYHAND_DATA", REPOSITORY.parent / "shared" / "data", "data")
+SAMPLES = _samples()  # read when this file is: the fixtures below run after the variable is gone
 
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """Events as real systems sent them: BYHAND_SAMPLES, a folder beside us, or fixtures."""
+    """Events as real systems sent them: BYHAND_SAMPLES, a folder beside us, or the records of our own corpus."""
     return SAMPLES
-
-
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """Interventions of a made-up company: BYHAND_DATA, a folder beside us, or fixtures."""
-    return DATA

@@ -21,14 +21,6 @@ if str(FOLDER) not in sys.path:  # for scripts, which tests of the command line 
     sys.path.append(str(FOLDER))
 from scripts import Ended, in_shell  # noqa: E402 - found by the line above
 
-
-def missing(what: str, advice: str) -> None:
-    """Say that ``what`` is missing: a failure in CI, elsewhere a skip that says what to install."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is missing, and CI skips nothing: {advice}", pytrace=False)
-    pytest.skip(f"{what} is missing: {advice}")
-
-
 BYHAND = Path(sys.executable).with_name("byhand")
 PERSONS = ("ada", "grace", "alan", "nobody")
 ACCOUNT = 12_345  # an account's number that is not root's; no such account need exist
@@ -78,8 +70,12 @@ def here(desk: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
 
 
 @pytest.fixture
-def own_account(made_keys: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Sequence[str]]]:
+def own_account(
+    made_keys: Path, monkeypatch: pytest.MonkeyPatch, missing: Callable[[str, str], None]
+) -> Iterator[tuple[Path, Sequence[str]]]:
     """The folder of an account that is one person's, and what runs a command under it."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        missing("setpriv", "Debian: apt-get install util-linux")
     with tempfile.TemporaryDirectory(prefix="byhand-account-") as folder:
         home = Path(folder).resolve()
         shutil.copytree(made_keys, home / "keys")
@@ -95,8 +91,6 @@ def _becoming_somebody(home: Path) -> Sequence[str]:
     """Root becomes an ordinary account, which may still read where this Python lies; others are one."""
     if os.geteuid() != 0:
         return ()
-    if shutil.which("setpriv") is None:
-        missing("setpriv", "Debian: apt-get install util-linux")
     for path in (home, *home.rglob("*")):
         os.chown(path, ACCOUNT, ACCOUNT)
     capability = "+dac_override"
