@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -26,6 +27,9 @@ CONCLUDE_PAUSES_SECONDS = (
     1.0,
     3.0,
 )  # another process may hold the home for a moment; the act is done anyway
+
+
+Answer = TypeVar("Answer")
 
 
 def outcome_of(
@@ -124,12 +128,17 @@ def record(backend: Backend, unsent: Unsent, outcome: Outcome, error: BaseExcept
 
 def _persistently(backend: Backend, outcome: Outcome) -> Concluded:
     intervention = str(outcome.intervention)
-    for pause in CONCLUDE_PAUSES_SECONDS:
+    return patiently(lambda: backend.conclude(intervention, outcome), CONCLUDE_PAUSES_SECONDS)
+
+
+def patiently(ask: Callable[[], Answer], pauses: Sequence[float]) -> Answer:
+    """After the act: ask, wait for a log that is away as often as there are ``pauses``, then raise what it says."""
+    for pause in pauses:
         try:
-            return backend.conclude(intervention, outcome)
+            return ask()
         except LogUnavailable:
             time.sleep(pause)
-    return backend.conclude(intervention, outcome)
+    return ask()
 
 
 def _without_value(outcome: Outcome, fault: Exception) -> Outcome:

@@ -57,8 +57,8 @@ class Unsent:
                 backend.conclude(str(outcome.intervention), outcome)
             except (LogUnavailable, LoginRequired):
                 return
-            except ByhandError:
-                pass  # refused for good; whoever acted was told that it is not in the log
+            except ByhandError as refusal:  # for good; whoever acted was told that it is not in the log
+                logger.warning("the outcome of %s is refused: %s", outcome.intervention, refusal)
             except Exception:
                 logger.exception("the outcome of %s could not be sent", outcome.intervention)
                 continue  # kept; the act that comes next must not suffer for this one

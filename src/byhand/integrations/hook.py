@@ -8,27 +8,25 @@ somebody else, nor use one twice, nor for another value.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from byhand.client import looking, steps
-from byhand.client.concluding import outcome_of
+from byhand.client.concluding import outcome_of, patiently
 from byhand.client.contract import Acknowledged, Concluded, ObservationBatch
 from byhand.client.http import HttpBackend
 from byhand.client.line import Line
 from byhand.client.places import RegisteredPoint
 from byhand.client.settings_file import read_token
-from byhand.errors import Fault, Invalid, LogUnavailable
+from byhand.errors import Fault, Invalid
 from byhand.ids import new_record_id
 from byhand.records import captured, rules
 from byhand.records.kinds import Observation
 
 CONCLUDE_PAUSES_SECONDS = (1.0, 5.0, 15.0)  # the act is done: a server that restarts must still hear of it
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ class Hook:
         with self._line(redeemed.account) as line:
             backend = HttpBackend(line)
             place = RegisteredPoint(redeemed.point)
-            sight = _patiently(lambda: looking.look(backend, place, None, None))
+            sight = patiently(lambda: looking.look(backend, place, None, None), CONCLUDE_PAUSES_SECONDS)
             outcome = outcome_of(
                 sight,
                 redeemed.intervention,
@@ -99,7 +97,9 @@ class Hook:
                 declared=steps.declared_value(redeemed.new, sight),
                 error=error,
             )
-            return _patiently(lambda: backend.conclude(redeemed.intervention, outcome))
+            return patiently(
+                lambda: backend.conclude(redeemed.intervention, outcome), CONCLUDE_PAUSES_SECONDS
+            )
 
     def observe(self, observations: Sequence[Observation]) -> Acknowledged:
         """Report acts seen here, whether or not anybody declared them; their ids make asking again harmless."""
@@ -116,13 +116,3 @@ class Hook:
             yield line
         finally:
             line.close()
-
-
-def _patiently(ask: Callable[[], Answer]) -> Answer:
-    """After the act: wait for a server that is away, then raise what it says."""
-    for pause in CONCLUDE_PAUSES_SECONDS:
-        try:
-            return ask()
-        except LogUnavailable:
-            time.sleep(pause)
-    return ask()
