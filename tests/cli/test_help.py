@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import codecs
 import fcntl
+import io
 import json
 import os
 import pty
@@ -22,7 +23,7 @@ from pathlib import Path
 import pytest
 from scripts import Ended
 
-from byhand.cli import tree
+from byhand.cli import asking, tree
 
 BYHAND = str(Path(sys.executable).with_name("byhand"))
 PATIENCE_SECONDS = 20.0
@@ -361,3 +362,18 @@ def test_both_ways_to_start_it_are_the_same(start: list[str], home: Path) -> Non
     assert json.loads(found.stdout)["point"] == "mm7"
     wrong = subprocess.run([*start, "serch"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_ctrl_c_while_a_question_appears_begins_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is quicker than the question: what is said next still begins a line of its own."""
+
+    class Hasty(io.StringIO):
+        def flush(self) -> None:
+            monkeypatch.setattr(Hasty, "flush", io.StringIO.flush)
+            raise KeyboardInterrupt
+
+    shown = Hasty()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with pytest.raises(KeyboardInterrupt):
+        asking.ask("Reason: ")
+    assert shown.getvalue() == "Reason: \n"

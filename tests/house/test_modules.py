@@ -141,3 +141,15 @@ def test_nothing_is_left_for_later(modules: list[Any], test_modules: list[Any]) 
         if marks.search(line)
     ]
     assert found == []
+
+
+def test_no_group_is_repeated_possessively(modules: list[Any]) -> None:
+    """Python before 3.11.5 matches such a pattern wrongly (gh-106052), and Debian 12 has 3.11.2."""
+    possessive = re.compile(r"\)(?:[*+?]|\{[0-9,]+\})\+|\(\?>")
+    found = [
+        f"{module.name}:{node.lineno} {node.value}"
+        for module in modules
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and possessive.search(node.value)
+    ]
+    assert found == []

@@ -23,9 +23,9 @@ def can_ask() -> bool:
 
 def ask(question: str) -> str:
     """One line from the person; raises Invalid when they hang up."""
-    sys.stderr.write(visible(question, keep="\n"))
-    sys.stderr.flush()
     try:
+        sys.stderr.write(visible(question, keep="\n"))
+        sys.stderr.flush()
         answer = sys.stdin.readline(ANSWER_LENGTH_MAX)
     except KeyboardInterrupt:
         say("")  # what is said next begins a line of its own

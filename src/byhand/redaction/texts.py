@@ -16,15 +16,17 @@ _ASSIGNED = re.compile(
 )
 _OPTION = re.compile(r"(?<!\S)--?(?P<name>[A-Za-z][\w\-]*+)[ \t]++(?!-)")
 # A comma or semicolon belongs to the secret unless something else visibly begins behind it.
-_BARE = r"""[^\s"',;&|)}\]](?:[^\s"',;&|)}\]]|[,;](?!\s|\Z|["']|[\w.\-]++["']?\s?[=:](?!=)))*+"""
+# Groups are repeated greedily, never possessively: before Python 3.11.5 such a match is wrong (gh-106052). Nothing
+# that stands behind one of these can fail, so none is ever tried again, and a search costs no more than its text.
+_BARE = r"""[^\s"',;&|)}\]]++(?:[,;](?!\s|\Z|["']|[\w.\-]++["']?\s?[=:](?!=))[^\s"',;&|)}\]]*+)*"""
 _REST = re.compile(_BARE)
 _VALUE = re.compile(
-    r"""\\"(?:\\\\(?:\\.|[^\\])|\\[^"\\]|[^"\\])*+(?:\\")?"""  # \"as in JSON within JSON\"
-    r"""|"(?:\\.|[^"\\])*+"?|'(?:''|\\.|[^'\\])*+'?"""
+    r"""\\"(?:\\\\(?:\\.|[^\\])|\\[^"\\]|[^"\\]++)*(?:\\")?"""  # \"as in JSON within JSON\"
+    r"""|"(?:\\.|[^"\\]++)*"?|'(?:''|\\.|[^'\\]++)*'?"""
     rf"|(?:Bearer|Basic|Token|Digest|ApiKey)[ ]+{_BARE}|{_BARE}",
     re.DOTALL,
 )
-_BRACKET = re.compile(r"""[\[\]{}]|"(?:\\.|[^"\\])*+"?""", re.DOTALL)
+_BRACKET = re.compile(r"""[\[\]{}]|"(?:\\.|[^"\\]++)*"?""", re.DOTALL)
 _ADDRESS = re.compile(r"""://[^\s"'<>]++""")
 _USER = re.compile(r"(?<=://)[^\s/:@]*+:(?![0-9]{1,5}(?:[/?#]))")  # a number before a path is a port
 _BLOCK = re.compile(
