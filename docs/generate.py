@@ -231,21 +231,30 @@ def probes_page() -> str:
     )
 
 
+def query_fields(fields: dict[str, Any]) -> str:
+    """The table of the fields of one list; names of the same field stand together."""
+    names: dict[int, list[str]] = {}
+    for name, field in fields.items():
+        names.setdefault(id(field), []).append(f"`{name}:`")
+    each = {id(field): field for field in fields.values()}
+    rows = [(", ".join(names[key]), field.meaning, f"`{field.example}`") for key, field in each.items()]
+    return table(("field", "meaning", "example"), rows)
+
+
 def query_page() -> str:
-    """The language of search, timeline and export: every field with an example."""
+    """The language of search, timeline, export and the lists: every field with an example."""
     from byhand.control import query
 
-    names: dict[int, list[str]] = {}
-    for name, field in query.FIELDS.items():
-        names.setdefault(id(field), []).append(f"`{name}:`")
-    fields = {id(field): field for field in query.FIELDS.values()}
-    rows = [(", ".join(names[key]), field.meaning, f"`{field.example}`") for key, field in fields.items()]
     written = [(f"`{form}`", meaning) for form, meaning in query.FORMS]
     return (
         "# Queries\n\nWhat `byhand search`, `timeline` and `export` are asked. Terms stand in any order; all must fit. "
         "[Find what was changed by hand](../how-to/find-what-was-changed-by-hand.md) uses them.\n\n"
         "## Fields\n\n"
-        + table(("field", "meaning", "example"), rows)
+        + query_fields(query.FIELDS)
+        + "\n## Fields of accesses\n\nWhat `byhand access list` is asked.\n\n"
+        + query_fields(query.ACCESS_FIELDS)
+        + "\n## Fields of findings\n\nWhat `byhand finding list` is asked.\n\n"
+        + query_fields(query.FINDING_FIELDS)
         + "\n## Terms\n\n"
         + table(("written", "means"), written)
         + f"\nThe states are {', '.join(f'`{name}`' for name in query.PHASES)}; the tiers of risk "

@@ -23,12 +23,14 @@ from byhand.client.contract import (
     Receipt,
 )
 from byhand.client.desk import (
+    Accesses,
     Changes,
     Facet,
     Facets,
     FacetValue,
     FieldDifference,
     Found,
+    FoundFindings,
     FoundRow,
     Intended,
     LogIdentity,
@@ -42,6 +44,7 @@ from byhand.control.chains import Chains
 from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
+from byhand.control.lists import Lists
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.reading import Reading
@@ -164,11 +167,19 @@ class EmbeddedDesk:
     """See ``byhand.client.desk.Desk``. Who it is is asked at every call: a session may have ended."""
 
     def __init__(
-        self, journal: Journal, people: People, desk: Reading, findings: Findings, chains: Chains, who: Who
+        self,
+        journal: Journal,
+        people: People,
+        desk: Reading,
+        lists: Lists,
+        findings: Findings,
+        chains: Chains,
+        who: Who,
     ) -> None:
         self._journal = journal
         self._people = people
         self._reading = desk
+        self._lists = lists
         self._findings = findings
         self._chains = chains
         self._who = who
@@ -220,6 +231,16 @@ class EmbeddedDesk:
         page = self._reading.search(self._caller(), query, limit=limit, before=before)
         return Found(rows=tuple(_row(row) for row in page.rows), following=page.following)
 
+    def accesses(self, query: str, *, limit: int = 50, before: int | None = None) -> Accesses:
+        """Who read what."""
+        return self._lists.accesses(self._caller(), query, limit=limit, before=before)
+
+    def findings(
+        self, query: str, *, limit: int = 50, before: int | None = None, reason: str | None = None
+    ) -> FoundFindings:
+        """What was concluded."""
+        return self._lists.findings(self._caller(), query, limit=limit, before=before, reason=reason)
+
     def facets(self, query: str) -> Facets:
         """How many match, and by what."""
         found = self._reading.facets(self._caller(), query)
@@ -236,16 +257,23 @@ class EmbeddedDesk:
         limit: int = 50,
         before: int | None = None,
         newest_first: bool = False,
+        reason: str | None = None,
     ) -> Timeline:
         """Acts in the order of time."""
         chosen = timelines.window_of(around, window or timelines.WINDOW) if around is not None else None
         return self._reading.timeline(
-            self._caller(), query, chosen, limit=limit, before=before, newest_first=newest_first
+            self._caller(),
+            query,
+            chosen,
+            limit=limit,
+            before=before,
+            newest_first=newest_first,
+            reason=reason,
         )
 
-    def diff(self, text: str) -> Changes:
+    def diff(self, text: str, *, reason: str | None = None) -> Changes:
         """Where the values differ."""
-        changes = self._reading.diff(self._caller(), text)
+        changes = self._reading.diff(self._caller(), text, reason=reason)
         return Changes(
             id=changes.id,
             declared=_differences(changes.declared),
@@ -253,9 +281,16 @@ class EmbeddedDesk:
             outcome=changes.outcome,
         )
 
-    def export(self, query: str, *, rows: str = "interventions", form: str = "csv") -> Iterator[str]:
+    def export(
+        self,
+        query: str,
+        *,
+        rows: str = "interventions",
+        form: str = "csv",
+        reason: str | None = None,
+    ) -> Iterator[str]:
         """Lines of an export."""
-        return self._reading.export(self._caller(), query, rows=rows, form=form)
+        return self._reading.export(self._caller(), query, rows=rows, form=form, reason=reason)
 
     def evidence(
         self,
@@ -334,6 +369,7 @@ def _row(row: InterventionRow) -> FoundRow:
         state=row.phase,
         reason=row.code,
         point=row.point or None,
+        classification=row.classification,
     )
 
 

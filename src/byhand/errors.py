@@ -7,6 +7,7 @@
     │   └── UnknownMedia       a body in another form than JSON
     ├── Refused                byhand understood and says no; the act must not happen
     │   ├── NotPermitted       no permit, or it is used up, void, expired or for another change
+    │   ├── ReasonRequired     the class of a record demands a reason from whoever reads it
     │   ├── BeforeStateChanged the target no longer has the value the intent named
     │   └── SharedAccount      a shared or root account cannot act
     ├── LoginRequired          nobody is signed in
@@ -100,6 +101,12 @@ class Refused(ByhandError):
 
 class NotPermitted(Refused):
     """There is no permit for this act: never issued, used up, void, expired, or for another change."""
+
+
+class ReasonRequired(Refused):
+    """What is to be read is of a class that is shown only to those who say why."""
+
+    advice = 'Say why you read it: --because "TEXT" (over HTTP: why=TEXT). It is recorded with your name.'
 
 
 class BeforeStateChanged(Refused):

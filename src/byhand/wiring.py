@@ -23,6 +23,7 @@ from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.indexing import Indexer
+from byhand.control.lists import Lists
 from byhand.control.observing import Observing
 from byhand.control.people import People
 from byhand.control.permits import Permits
@@ -377,7 +378,8 @@ def open_backend(
 def open_desk(home: Home, credential: str, *, address: str | None = None) -> EmbeddedDesk:
     """The reader's desk of an opened home, for whoever ``credential`` stands for."""
     bearer = Bearer(home.credentials, credential, address=address)
-    return EmbeddedDesk(home.journal, home.people, home.reading, home.findings, home.chains, bearer)
+    lists = Lists(home.journal, home.indexer, home.index, home.reading)
+    return EmbeddedDesk(home.journal, home.people, home.reading, lists, home.findings, home.chains, bearer)
 
 
 def open_log(home: Home) -> EmbeddedLog:

@@ -204,6 +204,11 @@ class Archive:
             )
             office.register(point)
 
+    def classify(self, point: str, classification: str) -> None:
+        """From now on what is recorded at ``point`` is of this class."""
+        now = self.home.points.get(point)
+        self.office.register(msgspec.structs.replace(now, classification=classification))
+
     def raise_limit(self, point: str, text: str, old: Any = 1, new: Any = 2, found: Any = ...) -> str:
         declared = Declaration(
             record=new_record_id(),

@@ -15,7 +15,7 @@ import pytest
 
 from byhand import clock
 from byhand.control import indexing
-from byhand.errors import IllegalTransition, Invalid, LogUnavailable, NotFound
+from byhand.errors import IllegalTransition, Invalid, LogUnavailable, NotFound, ReasonRequired
 from byhand.ids import new_record_id
 from byhand.records import captured
 from byhand.records.kinds import SCHEMA_VERSION, Finding, Outcome
@@ -332,7 +332,7 @@ def test_two_homes_index_one_log_without_getting_in_each_others_way(archive: Any
 
 
 def test_an_erased_body_is_said_to_be_erased(archive: Any) -> None:
-    """A destroyed key leaves the entry, its proof and the rest of the intervention readable."""
+    """A destroyed key leaves entry, proof and the rest readable, to those who say why: its class is gone too."""
     one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
     stored = archive.home.journal.reader.find(one)
     assert stored is not None
@@ -341,7 +341,9 @@ def test_an_erased_body_is_said_to_be_erased(archive: Any) -> None:
     with sqlite3.connect(archive.home.path / "keys" / "data-keys.db") as database:
         database.execute("DELETE FROM data_key WHERE number = ?", (rows[0]["key"],))
     database.close()
-    shown = archive.home.reading.show(archive.ada, one)
+    with pytest.raises(ReasonRequired):
+        archive.home.reading.show(archive.ada, one)
+    shown = archive.home.reading.show(archive.ada, one, reason="What is left after the erasure?")
     assert shown.entries[0].erased == ("body",)
     assert shown.state is None
     assert len(shown.records) == 3

@@ -44,6 +44,8 @@ DOORS: tuple[tuple[str, str, str, Handler], ...] = (
     ("GET", "/v1/interventions", "api", reading.search),
     ("GET", "/v1/facets", "api", reading.facets),
     ("GET", "/v1/timeline", "api", reading.timeline),
+    ("GET", "/v1/access", "api", reading.accesses),
+    ("GET", "/v1/findings", "api", reading.findings),
     ("POST", "/v1/findings", "api", reading.conclude_afterwards),
     ("GET", "/v1/interventions/{id}", "api", reading.show),
     ("GET", "/v1/interventions/{id}/intent", "gate", reading.intended),

@@ -27,6 +27,7 @@ BEARER = "bearer "
 ON_BEHALF_OF = "byhand-on-behalf-of"
 TOKEN_LENGTH_MAX = 256  # ours have at most 54 characters; anything longer is no token
 JUDGED_HERE_BYTES_MAX = 8_192  # judging costs up to half a microsecond a byte: the loop stands still for 4 ms
+DIGITS_MAX = 16  # of a number: none of ours has more, and Python refuses to read thousands
 STRANGER_PAUSE_SECONDS = 0.2  # before nobody is told so: a person hardly notices, guessing takes for ever
 NOT_KEPT = {"Cache-Control": "no-store"}  # answers name persons: no proxy keeps them
 
@@ -117,7 +118,7 @@ class Call:
         text = self.word(name)
         if not text:
             return None
-        if not text.isascii() or not text.isdecimal() or int(text) > high:
+        if not text.isascii() or not text.isdecimal() or len(text) > DIGITS_MAX or int(text) > high:
             fault = Fault(f"/{name}", f"is no whole number up to {high}")
             raise Invalid("the query is not understood", (fault,))
         return int(text)

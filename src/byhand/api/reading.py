@@ -47,7 +47,24 @@ async def show(call: Call) -> Response:
 async def diff(call: Call) -> Response:
     """GET /v1/interventions/{id}/differences."""
     desk, text = call.desk(), str(call.request.path_params["id"])
-    return shown(await call.run(lambda: desk.diff(text)))
+    reason = call.word("why") or None
+    return shown(await call.run(lambda: desk.diff(text, reason=reason)))
+
+
+async def accesses(call: Call) -> Response:
+    """GET /v1/access: who read what, newest first, in pages."""
+    desk, query = call.desk(), call.word("q")
+    limit = call.number("limit", high=PAGE_MAX) or PAGE
+    before = call.number("cursor", high=INTEGER_MAX)
+    return shown(await call.run(lambda: desk.accesses(query, limit=limit, before=before)))
+
+
+async def findings(call: Call) -> Response:
+    """GET /v1/findings: what was concluded, newest first, in pages."""
+    desk, query, reason = call.desk(), call.word("q"), call.word("why") or None
+    limit = call.number("limit", high=PAGE_MAX) or PAGE
+    before = call.number("cursor", high=INTEGER_MAX)
+    return shown(await call.run(lambda: desk.findings(query, limit=limit, before=before, reason=reason)))
 
 
 async def facets(call: Call) -> Response:
@@ -63,10 +80,17 @@ async def timeline(call: Call) -> Response:
     before = call.number("cursor", high=INTEGER_MAX)
     newest = call.flag("newest_first")
     around, window = call.word("around") or None, call.word("window") or None
+    reason = call.word("why") or None
 
     def read() -> Timeline:
         return desk.timeline(
-            query, around=around, window=window, limit=limit, before=before, newest_first=newest
+            query,
+            around=around,
+            window=window,
+            limit=limit,
+            before=before,
+            newest_first=newest,
+            reason=reason,
         )
 
     return shown(await call.run(read))
@@ -128,7 +152,8 @@ async def export(call: Call) -> Response:
     if form not in FORMS:
         fault = Fault("/format", f"must be one of {', '.join(FORMS)}")
         raise Invalid("the query is not understood", (fault,))
-    lines = await call.run(lambda: desk.export(query, rows=rows, form=form))
+    reason = call.word("why") or None
+    lines = await call.run(lambda: desk.export(query, rows=rows, form=form, reason=reason))
     first = await call.run(
         lambda: _some(lines)
     )  # so that a query that fails is a problem, not half an answer

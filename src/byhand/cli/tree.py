@@ -43,6 +43,8 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             ("retire", "points:retire"),
         ),
     ),
+    ("access", "Who read what.", (("list", "lists:list_accesses"),)),
+    ("finding", "What was concluded.", (("list", "lists:list_findings"),)),
     (
         "person",
         "Who may act, sign and read.",

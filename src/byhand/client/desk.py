@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a reader asks of byhand: the same contract whether the log is in this process or behind a URL.
 
-Every method that shows somebody's record leaves an access record first; nothing is shown when that fails.
+Every method that shows somebody's record leaves an access record first; nothing is shown when that fails. Those
+that show what is of a class which demands a reason raise ReasonRequired without one, and that is recorded too.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class FoundRow(Part, kw_only=True):
     state: str
     reason: str = ""
     point: str | None = None
+    classification: str = ""
 
 
 class Found(Part, kw_only=True):
@@ -144,6 +146,57 @@ class Timeline(Part, kw_only=True):
     following: int | None = None
 
 
+class AccessRow(Part, kw_only=True):
+    """One read of records: who, how, what was asked for, how many were shown, why."""
+
+    id: str
+    index: int
+    recorded: str
+    person: str
+    operation: str
+    count: int
+    """How many records were shown."""
+    record: str = ""
+    """The first of them, or the one that was refused; ``byhand show`` of this read has the others."""
+    query: str = ""
+    reason: str = ""
+    refused: str = ""
+    """Why it was refused; then nothing was shown."""
+    via: str = ""
+    """What read for the person, e.g. a token."""
+
+
+class Accesses(Part, kw_only=True):
+    """A page of the list of accesses, newest first; ``following`` is the cursor of the next page."""
+
+    rows: tuple[AccessRow, ...]
+    following: int | None = None
+    own: bool = False
+    """Whether only the reader's own are listed, because others' are not theirs to see."""
+
+
+class FindingRow(Part, kw_only=True):
+    """One conclusion: of which kind, about what, by whom, what it says."""
+
+    id: str
+    index: int
+    recorded: str
+    type: str
+    about: str
+    summary: str
+    """``$withheld`` where the class of what it is about demands a reason, and none was given."""
+    verdict: str = ""
+    person: str = ""
+    """Who concluded it; empty where byhand itself did."""
+
+
+class FoundFindings(Part, kw_only=True):
+    """A page of the list of findings, newest first; ``following`` is the cursor of the next page."""
+
+    rows: tuple[FindingRow, ...]
+    following: int | None = None
+
+
 class Intended(Part, kw_only=True):
     """One's own intent as it stands in the log, and the attempt that used its permit, if one did."""
 
@@ -174,6 +227,16 @@ class Desk(Protocol):
         """Interventions that match, newest first."""
         ...
 
+    def accesses(self, query: str, *, limit: int = 50, before: int | None = None) -> Accesses:
+        """Who read what, newest first; one's own reads only for whoever may not see others'."""
+        ...
+
+    def findings(
+        self, query: str, *, limit: int = 50, before: int | None = None, reason: str | None = None
+    ) -> FoundFindings:
+        """What was concluded, newest first."""
+        ...
+
     def facets(self, query: str) -> Facets:
         """How many match, and how they are spread over states, persons, points and so on."""
         ...
@@ -187,8 +250,12 @@ class Desk(Protocol):
         limit: int = 50,
         before: int | None = None,
         newest_first: bool = False,
+        reason: str | None = None,
     ) -> Timeline:
-        """The newest acts that match, in the order of time; around a moment only those of the window."""
+        """The newest acts that match, in the order of time; around a moment only those of the window.
+
+        What a class keeps behind a reason is withheld unless one is given.
+        """
         ...
 
     def intended(self, intervention: str) -> Intended:
@@ -199,11 +266,18 @@ class Desk(Protocol):
         """Put a correction beside the original, or say in hindsight whether it was right and what it led to."""
         ...
 
-    def diff(self, text: str) -> Changes:
+    def diff(self, text: str, *, reason: str | None = None) -> Changes:
         """Before against declared, and before against what was found."""
         ...
 
-    def export(self, query: str, *, rows: str = "interventions", form: str = "csv") -> Iterator[str]:
+    def export(
+        self,
+        query: str,
+        *,
+        rows: str = "interventions",
+        form: str = "csv",
+        reason: str | None = None,
+    ) -> Iterator[str]:
         """Lines of an export; the access record is in the log before the first one."""
         ...
 

@@ -23,7 +23,17 @@ from byhand.client.contract import (
     Receipt,
     SignedIn,
 )
-from byhand.client.desk import Changes, Facets, Found, Intended, LogIdentity, Shown, Timeline
+from byhand.client.desk import (
+    Accesses,
+    Changes,
+    Facets,
+    Found,
+    FoundFindings,
+    Intended,
+    LogIdentity,
+    Shown,
+    Timeline,
+)
 from byhand.client.line import Line
 from byhand.errors import Fault, Invalid
 from byhand.records.base import Part
@@ -117,6 +127,17 @@ class HttpDesk:
         """Interventions that match."""
         return self._line.get("/v1/interventions", Found, q=query, limit=limit, cursor=before)
 
+    def accesses(self, query: str, *, limit: int = 50, before: int | None = None) -> Accesses:
+        """Who read what."""
+        return self._line.get("/v1/access", Accesses, q=query, limit=limit, cursor=before)
+
+    def findings(
+        self, query: str, *, limit: int = 50, before: int | None = None, reason: str | None = None
+    ) -> FoundFindings:
+        """What was concluded."""
+        words = {"limit": limit, "cursor": before, "why": reason}
+        return self._line.get("/v1/findings", FoundFindings, q=query, **words)
+
     def facets(self, query: str) -> Facets:
         """How many match, and by what."""
         return self._line.get("/v1/facets", Facets, q=query)
@@ -130,11 +151,12 @@ class HttpDesk:
         limit: int = 50,
         before: int | None = None,
         newest_first: bool = False,
+        reason: str | None = None,
     ) -> Timeline:
         """Acts in the order of time."""
         newest = "true" if newest_first else None
         words = {"around": around, "window": window, "limit": limit, "cursor": before, "newest_first": newest}
-        return self._line.get("/v1/timeline", Timeline, q=query, **words)
+        return self._line.get("/v1/timeline", Timeline, q=query, why=reason, **words)
 
     def intended(self, intervention: str) -> Intended:
         """One's own intent."""
@@ -144,13 +166,21 @@ class HttpDesk:
         """A correction beside the original, or hindsight."""
         return self._line.post("/v1/findings", finding, Acknowledgement)
 
-    def diff(self, text: str) -> Changes:
+    def diff(self, text: str, *, reason: str | None = None) -> Changes:
         """Where the values differ."""
-        return self._line.get(f"/v1/interventions/{quote(text, safe='')}/differences", Changes)
+        return self._line.get(_place(text, "differences"), Changes, why=reason)
 
-    def export(self, query: str, *, rows: str = "interventions", form: str = "csv") -> Iterator[str]:
+    def export(
+        self,
+        query: str,
+        *,
+        rows: str = "interventions",
+        form: str = "csv",
+        reason: str | None = None,
+    ) -> Iterator[str]:
         """Lines of an export."""
-        return self._line.stream("/v1/export", q=query, rows=rows, format=form)
+        why = {} if reason is None else {"why": reason}
+        return self._line.stream("/v1/export", q=query, rows=rows, format=form, **why)
 
     def evidence(
         self,

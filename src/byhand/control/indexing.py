@@ -14,10 +14,11 @@ from byhand.errors import IllegalTransition
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.records import captured, lifecycle
+from byhand.records.classification import demands_reason
 from byhand.records.codec import UnknownVersion
-from byhand.records.kinds import Finding, Intent, Observation, Outcome, Permit, Record
+from byhand.records.kinds import Access, Finding, Intent, Observation, Outcome, Permit, Record
 from byhand.records.lifecycle import State
-from byhand.store.index import IndexReader, IndexWriter, InterventionRow, RecordRow
+from byhand.store.index import IndexReader, IndexWriter, InterventionRow, ListedRow, RecordRow
 
 BATCH = 1_024  # entries folded between two writes of the index
 OVERDUE_GRACE_SECONDS = 60  # a revert runs at its minute; a minute later nobody is on it any more
@@ -65,16 +66,21 @@ class Indexer:
         rows = self._index.interventions(sorted(ids))
         changed: dict[str, InterventionRow] = {}
         texts: list[tuple[str, str, str]] = []
+        listed: list[ListedRow] = []
         for stored in entries:
             intervention = stored.leaf.intervention
             if intervention is not None:
                 row = _after(changed.get(intervention) or rows.get(intervention), stored)
                 if row is not None:
                     changed[intervention] = row
+            if isinstance(stored.record, Access | Finding):
+                about = changed.get(intervention or "") or rows.get(intervention or "")
+                listed.append(_listed_row(stored, stored.record, about))
             if isinstance(stored.record, Intent) and stored.record.declaration.justification is not None:
                 digest = text_digest(stored.record.declaration.justification.text)
                 texts.append((stored.record.declaration.person, digest, stored.record.id))
-        self._index.write(start, stop, [_record_row(one) for one in entries], list(changed.values()), texts)
+        records = [_record_row(one) for one in entries]
+        self._index.write(start, stop, records, list(changed.values()), texts, listed)
 
 
 def _record_row(stored: Stored) -> RecordRow:
@@ -82,6 +88,24 @@ def _record_row(stored: Stored) -> RecordRow:
     return RecordRow(
         stored.index, leaf.id, leaf.kind, leaf.intervention or "", _person(stored.record), leaf.recorded
     )
+
+
+def _listed_row(stored: Stored, record: Access | Finding, about: InterventionRow | None) -> ListedRow:
+    """The row of an access, or of a finding and the intervention that it is about, if it is about one."""
+    if isinstance(record, Access):
+        values = [("person", record.actor.person), ("operation", record.operation)]
+        values += [("record", one) for one in record.records]
+        values.append(("result", "refused" if record.refused is not None else "shown"))
+        words = f"{record.query or ''} {record.reason or ''}"
+    else:
+        values = [("type", record.type), ("verdict", record.verdict or ""), ("about", record.about)]
+        values.append(("person", record.actor.person if record.actor is not None else ""))
+        classes = [record.governance.classification]
+        if record.intervention is not None:
+            classes.append(about.classification if about is not None else "")
+        # What is said of a record may give away what its class keeps behind a reason: as there, no word finds it.
+        words = record.summary if not any(map(demands_reason, classes)) else ""
+    return ListedRow(stored.index, stored.leaf.kind, stored.leaf.recorded, tuple(values), words)
 
 
 def _person(record: Record | UnknownVersion | None) -> str:
@@ -103,7 +127,8 @@ def _after(row: InterventionRow | None, stored: Stored) -> InterventionRow | Non
     row = row._replace(
         head=stored.index, phase=state.phase, changed=stored.leaf.recorded, state=msgspec.json.encode(state)
     )
-    words = " ".join(part for part in (row.words, _words(record)) if part)[:WORDS_LENGTH_MAX]
+    said = _words(record, whole=not demands_reason(row.classification))
+    words = " ".join(part for part in (row.words, said) if part)[:WORDS_LENGTH_MAX]
     return _with_due(row, record)._replace(words=words)
 
 
@@ -138,6 +163,7 @@ def _first(record: Record, stored: Stored) -> InterventionRow:
         caused_by=record.caused_by or "",
         state=b"",
         words="",
+        classification=record.governance.classification,
     )
 
 
@@ -159,26 +185,23 @@ def _with_due(row: InterventionRow, record: Record) -> InterventionRow:
     return row
 
 
-def _words(record: Record) -> str:
-    """What a person would search for."""
+def _words(record: Record, *, whole: bool) -> str:
+    """What a person would search for; unless ``whole``, only what a list shows.
+
+    What is shown only to those who say why is found by no word: whether one is found would tell what it holds.
+    """
     if isinstance(record, Intent):
-        declaration = record.declaration
-        justification = declaration.justification
-        change = declaration.change
-        parts = [
-            declaration.action,
-            record.target.system,
-            record.target.type,
-            record.target.id,
-            record.target.point or "",
-            declaration.person,
-            captured.render(change.original),
-            captured.render(change.new),
-        ]
+        declaration, target = record.declaration, record.target
+        justification, change = declaration.justification, declaration.change
+        parts = [declaration.action, target.system, target.type, target.id, target.point or ""]
         if justification is not None:
-            parts += [justification.code, justification.text, *justification.tickets]
+            parts.append(justification.code)
+        if whole:
+            parts += [captured.render(change.original), captured.render(change.new)]
+        if whole and justification is not None:
+            parts += [justification.text, *justification.tickets]
         return " ".join(parts)
-    return str(getattr(record, "summary", "") or getattr(record, "error", "") or "")
+    return str(getattr(record, "summary", "") or getattr(record, "error", "") or "") if whole else ""
 
 
 def due_after(until: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from byhand.records import json_text
+from byhand.records.classification import strictest
 from byhand.records.intervention import Governance, Tier
 from byhand.records.kinds import Point
 from byhand.records.lookalikes import likeness
@@ -66,7 +67,6 @@ def retention_class(near: Sequence[Point]) -> str:
 
 
 def classification(near: Sequence[Point]) -> str:
-    """The classification of the riskiest point that has one of its own: its words have no order of theirs."""
-    ranked = sorted(near, key=lambda point: (_TIERS.index(point.tier), point.name))
-    named = [point.classification for point in ranked if point.classification != _USUAL.classification]
-    return named[-1] if named else _USUAL.classification
+    """The most careful one; of several as careful the riskiest point's."""
+    ranked = sorted(near, key=lambda point: (_TIERS.index(point.tier), point.name), reverse=True)
+    return strictest([point.classification for point in ranked] or [_USUAL.classification])

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from byhand import clock
 from byhand.errors import Fault, Invalid
+from byhand.records.classification import CLASSES
+from byhand.records.kinds import FINDING_TYPES
 from byhand.records.lifecycle import OPEN
 from byhand.store.index import Among, Condition, Moments, Within, Words
 
@@ -29,6 +31,7 @@ PHASES = (
     "declared", "pending", "approved", "refused", "withdrawn", "permitted", "redeemed", "applied", "failed",
     "abandoned", "unknown", "lapsed", "void", "observed", "explained",
 )  # fmt: skip
+RESULTS = ("shown", "refused")
 OPEN_PHASES = "open"
 """Stands for every state in which something may still follow."""
 NAMES = {"phase": "state", "tier": "risk", "code": "reason"}
@@ -51,15 +54,21 @@ class Field:
     """From the values and whether they stood in quotation marks; raises ValueError saying what would do."""
 
 
-def compile_query(query: str) -> list[Condition]:
-    """The conditions of ``query``; raises Invalid naming every term that is not understood."""
+def compile_query(
+    query: str, fields: Mapping[str, Field] | None = None, *, command: str = "search"
+) -> list[Condition]:
+    """The conditions of ``query``; raises Invalid naming every term that is not understood.
+
+    ``fields``: those of another list than the interventions', which ``command`` shows.
+    """
+    fields = FIELDS if fields is None else fields
     if len(query) > QUERY_LENGTH_MAX:
         raise Invalid("the query is too long", (Fault("", f"has more than {QUERY_LENGTH_MAX} characters"),))
     found: list[Fault] = []
     conditions: list[Condition] = []
     for term in _TERM.finditer(query):
         try:
-            condition = _understand(term)
+            condition = _understand(term, fields)
         except ValueError as error:
             found.append(Fault(term["field"] or term["plain"] or f'"{term["quoted"]}"', str(error)))
             continue
@@ -67,33 +76,33 @@ def compile_query(query: str) -> list[Condition]:
     if len(conditions) > TERMS_MAX:
         found.append(Fault("", f"has more than {TERMS_MAX} terms"))
     if found:
-        raise Invalid("the query is not understood", tuple(found), advice="See: byhand search --help")
+        raise Invalid("the query is not understood", tuple(found), advice=f"See: byhand {command} --help")
     return conditions
 
 
-def _understand(term: re.Match[str]) -> Condition:
+def _understand(term: re.Match[str], fields: Mapping[str, Field]) -> Condition:
     field, quoted, plain = (term["field"] or "").lower(), term["quoted"], term["plain"] or ""
     if plain.startswith('"'):
         raise ValueError('the quotation mark is not closed: write "like this"')
-    if not field and plain.endswith(":") and plain[:-1].lower() in FIELDS:
-        raise ValueError(f"needs a value, e.g. {FIELDS[plain[:-1].lower()].example}")
+    if not field and plain.endswith(":") and plain[:-1].lower() in fields:
+        raise ValueError(f"needs a value, e.g. {fields[plain[:-1].lower()].example}")
     if not field:
         return _words(quoted if quoted is not None else plain, whole=quoted is not None)
-    if field not in FIELDS:
-        raise ValueError(_no_field(field))
+    if field not in fields:
+        raise ValueError(_no_field(field, fields))
     values = (quoted,) if quoted is not None else tuple(plain.split(","))
     if not all(values):
-        raise ValueError(f"needs a value, e.g. {FIELDS[field].example}")
+        raise ValueError(f"needs a value, e.g. {fields[field].example}")
     if len(values) > VALUES_MAX:
         raise ValueError(f"has more than {VALUES_MAX} values")
-    return FIELDS[field].understand(values, quoted is not None)
+    return fields[field].understand(values, quoted is not None)
 
 
-def _no_field(field: str) -> str:
-    near = difflib.get_close_matches(field, FIELDS, n=1)
+def _no_field(field: str, fields: Mapping[str, Field]) -> str:
+    near = difflib.get_close_matches(field, fields, n=1)
     if near:
         return f"is no field; did you mean {near[0]}:?"
-    listed = ", ".join(f"{name}:" for name in sorted(FIELDS))
+    listed = ", ".join(f"{name}:" for name in sorted(fields))
     return f"is no field; fields are {listed}; to search for the text, put it in quotation marks"
 
 
@@ -115,6 +124,18 @@ def _text(column: str) -> Callable[[Values, bool], Condition]:
         begins = tuple(value[:-1] for value in values if value.endswith("*") and not quoted)
         exact = tuple(value for value in values if quoted or not value.endswith("*"))
         return Among(column, exact, begins)
+
+    return understood
+
+
+def _chosen(column: str, allowed: Values) -> Callable[[Values, bool], Condition]:
+    """One of a few words that there are."""
+
+    def understood(values: Values, _quoted: bool) -> Condition:
+        for value in values:
+            if value not in allowed:
+                raise _one_of(value, allowed)
+        return Among(column, values)
 
     return understood
 
@@ -209,12 +230,12 @@ def _single(values: Values) -> str:
     return values[0]
 
 
-def _before(values: Values, _quoted: bool) -> Condition:
-    return Within("declared", end=span(_single(values))[0])
+def _before(moments: Moments) -> Callable[[Values, bool], Condition]:
+    return lambda values, _quoted: Within(moments, end=span(_single(values))[0])
 
 
-def _after(values: Values, _quoted: bool) -> Condition:
-    return Within("changed", start=span(_single(values))[1])
+def _after(moments: Moments) -> Callable[[Values, bool], Condition]:
+    return lambda values, _quoted: Within(moments, start=span(_single(values))[1])
 
 
 _ACTOR = Field("The person who acted, or whom a system's own feed names.", "actor:ada", _text("person"))
@@ -238,16 +259,52 @@ FIELDS: dict[str, Field] = {
     ),
     "risk": _RISK,
     "tier": _RISK,
+    "class": Field(
+        f"How carefully its records are kept: {', '.join(CLASSES)}, or a word of your own.",
+        "class:confidential",
+        _text("classification"),
+    ),
     "id": Field("The intervention itself.", "id:019a5d0c*", _text("id")),
     "cause": Field(
         "The intervention that it was caused by, as a revert is.", "cause:019a5d0c*", _text("caused_by")
     ),
     "at": Field("Under way then: between its first and its last record.", "at:2026-11-23", _time("life")),
-    "before": Field("Declared before that time began.", "before:2026-11-23T03:00Z", _before),
-    "after": Field("Something was still recorded of it after that time ended.", "after:2026-11-22", _after),
+    "before": Field("Declared before that time began.", "before:2026-11-23T03:00Z", _before("declared")),
+    "after": Field(
+        "Something was still recorded of it after that time ended.", "after:2026-11-22", _after("changed")
+    ),
     "declared": Field("Declared then.", "declared:2026-11-01..2026-11-07", _time("declared")),
     "changed": Field("Its last record is of then.", "changed:>=2026-11-23T02:00Z", _time("changed")),
 }
+_RECORDED: dict[str, Field] = {
+    "at": Field("Recorded then.", "at:2026-11-23", _time("recorded")),
+    "before": Field("Recorded before that time began.", "before:2026-11-23T03:00Z", _before("recorded")),
+    "after": Field("Recorded after that time ended.", "after:2026-11-22", _after("recorded")),
+}
+_READER = Field("The person who read.", "actor:ada", _text("person"))
+ACCESS_FIELDS: dict[str, Field] = {
+    "actor": _READER,
+    "person": _READER,
+    "operation": Field("How it was read: show, search, export ...", "operation:show", _text("operation")),
+    "record": Field(
+        "An intervention or record that was shown, where they are few.",
+        "record:019a5d0c*",
+        _text("record"),
+    ),
+    "result": Field("Whether it was shown.", "result:refused", _chosen("result", RESULTS)),
+    **_RECORDED,
+}
+"""The fields of the list of accesses."""
+_FINDER = Field("The person who concluded it.", "actor:ada", _text("person"))
+FINDING_FIELDS: dict[str, Field] = {
+    "type": Field("What kind of conclusion it is.", "type:review", _chosen("type", FINDING_TYPES)),
+    "verdict": Field("The conclusion as one word.", "verdict:wrong", _text("verdict")),
+    "about": Field("The intervention or record that it is about.", "about:019a5d0c*", _text("about")),
+    "actor": _FINDER,
+    "person": _FINDER,
+    **_RECORDED,
+}
+"""The fields of the list of findings."""
 FORMS = (
     ("MM-7", "These words, anywhere in action, target, values, reason and notes; the last may only be begun."),
     ('"index rebalance"', "Exactly these words, one after the other."),

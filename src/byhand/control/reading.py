@@ -13,24 +13,27 @@ import orjson
 
 from byhand import clock
 from byhand.client.desk import Timeline, Window
+from byhand.control import because
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.points import Points
 from byhand.control.query import NAMES, compile_query
 from byhand.control.timeline import act_of, term_of, within
-from byhand.errors import Fault, Invalid, NotFound
+from byhand.errors import Invalid, NotFound, ReasonRequired, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.records import captured, lifecycle, parts, rules, standard
 from byhand.records.captured import Difference
+from byhand.records.classification import OPEN
 from byhand.records.codec import UnknownVersion
 from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Record
 from byhand.records.lifecycle import State
-from byhand.records.limits import NOTES_LENGTH_MAX, RECORDS_NAMED_MAX
-from byhand.store.index import Condition, Facets, InterventionRow
+from byhand.records.limits import RECORDS_NAMED_MAX
+from byhand.store.index import Among, Condition, Facets, InterventionRow
+from byhand.trust import statements
 
 OPERATIONS = {
     "search": "Interventions were listed that a query finds, or counted.",
@@ -38,6 +41,8 @@ OPERATIONS = {
     "show": "All that is recorded of one intervention, or one record, was read.",
     "diff": "Value before, declared and found of one intervention were compared.",
     "export": "What a query finds was handed out, row by row.",
+    "accesses": "Accesses were listed that a query finds.",
+    "findings": "Findings were listed that a query finds.",
     "evidence": "The evidence bundle of one intervention was handed out.",
 }
 """What an access record may say was done; each read leaves one."""
@@ -77,6 +82,10 @@ class Changes:
     declared: tuple[Difference, ...]
     found: tuple[Difference, ...] | None
     outcome: str | None
+
+
+SEE_EVERYBODYS_READS = frozenset({statements.OFFICER, "auditor", "records-officer"})
+"""Roles whose work it is to know who read what."""
 
 
 class Reading:
@@ -122,8 +131,47 @@ class Reading:
         intervention = stored.leaf.intervention
         entries = self._journal.reader.chain(intervention) if intervention is not None else [stored]
         ids = tuple(one.leaf.id for one in entries)[:RECORDS_NAMED_MAX]
+        self._check_own(caller, operation, stored, reason)
+        if because.demanded(entries):
+            self.check_reason(caller, operation, reason, records=ids)
         self.leave(caller, operation, records=ids, count=len(entries), reason=reason)
         return _shown(intervention or record_id, entries)
+
+    @staticmethod
+    def sees_everybodys_reads(caller: Caller) -> bool:
+        """Whether ``caller`` may know what others read."""
+        return not SEE_EVERYBODYS_READS.isdisjoint(caller.roles)
+
+    def _check_own(self, caller: Caller, operation: str, stored: Stored, reason: str | None) -> None:
+        """Raise Refused, and record that, for somebody else's access record."""
+        record = stored.record
+        if not isinstance(record, Access) or record.actor.person == caller.person:
+            return
+        if not self.sees_everybodys_reads(caller):
+            refused = Refused(
+                "who read what is for officers and auditors; of others' reads nothing is shown",
+                advice="Your own are listed by: byhand access list",
+            )
+            self.leave(caller, operation, records=(record.id,), reason=reason, refused=str(refused))
+            raise refused
+
+    def check_reason(
+        self,
+        caller: Caller,
+        operation: str,
+        reason: str | None,
+        *,
+        query: str | None = None,
+        records: tuple[str, ...] = (),
+    ) -> None:
+        """Raise ReasonRequired, and record that, unless ``reason`` says why somebody reads."""
+        try:
+            because.check(reason)
+        except ReasonRequired as error:
+            self.leave(
+                caller, operation, query=query, records=records, reason=reason or None, refused=str(error)
+            )
+            raise
 
     def search(self, caller: Caller, query: str, *, limit: int = 50, before: int | None = None) -> Page:
         """Interventions that match, newest first."""
@@ -154,23 +202,34 @@ class Reading:
         limit: int = 50,
         before: int | None = None,
         newest_first: bool = False,
+        reason: str | None = None,
     ) -> Timeline:
-        """The newest acts that match, those in ``window`` only, in the order of time."""
+        """The newest acts that match, those in ``window`` only, in the order of time.
+
+        Values and words of acts whose class demands a reason are withheld when none is given.
+        """
         whole = f"{query} {term_of(window)}".strip() if window is not None else query
         conditions = compile_query(whole)
         if not 1 <= limit <= PAGE_MAX:
             raise Invalid(f"a timeline holds 1 to {PAGE_MAX} acts")
         self._indexer.catch_up()
         found = self._index.search(conditions, limit, before)
-        told = (act_of(row, self._journal.reader.chain(row.id)) for row in found.rows)
+        chains = [(row, self._journal.reader.chain(row.id)) for row in found.rows]
+        if reason is not None and any(because.demanded(entries) for _, entries in chains):
+            self.check_reason(caller, "timeline", reason, query=whole)
+        told = (
+            act_of(row, entries, whole=reason is not None or not because.demanded(entries))
+            for row, entries in chains
+        )
         acts = tuple(act for act in told if within(act, window))
-        self.leave(caller, "timeline", query=whole, records=tuple(act.id for act in acts), count=len(acts))
+        ids = tuple(act.id for act in acts)
+        self.leave(caller, "timeline", query=whole, records=ids, count=len(acts), reason=reason)
         ordered = sorted(acts, key=lambda act: (act.time, act.index), reverse=newest_first)
         return Timeline(acts=tuple(ordered), window=window, following=found.following)
 
-    def diff(self, caller: Caller, text: str) -> Changes:
+    def diff(self, caller: Caller, text: str, *, reason: str | None = None) -> Changes:
         """Before against declared, and before against what was found."""
-        shown = self.show(caller, text, operation="diff")
+        shown = self.show(caller, text, operation="diff", reason=reason)
         intent = next((one for one in shown.records if isinstance(one, Intent)), None)
         if intent is None:
             raise NotFound(f"{shown.id} was not declared: there is nothing to compare")
@@ -187,24 +246,42 @@ class Reading:
         )
 
     def export(
-        self, caller: Caller, query: str, *, rows: str = "interventions", form: str = "csv"
+        self,
+        caller: Caller,
+        query: str,
+        *,
+        rows: str = "interventions",
+        form: str = "csv",
+        reason: str | None = None,
     ) -> Iterator[str]:
-        """Lines of an export, oldest last; the access record is in the log before the first line."""
+        """Lines of an export, oldest last; the access record is in the log before the first line.
+
+        One record whose class demands a reason is enough for the whole export to demand one.
+        """
         if rows not in ("interventions", "records") or form not in ("csv", "ndjson"):
             raise Invalid("an export has rows of interventions or records, as csv or ndjson")
         conditions = compile_query(query)
-        self._indexer.catch_up()
-        self.leave(caller, "export", query=query)
-        return self._lines(conditions, rows, form)
+        end = self._indexer.catch_up()
+        careful = [*conditions, Among("classification", tuple(OPEN), negated=True)]
+        demanding = self._index.search(careful, 1, end).rows
+        if demanding:
+            self.check_reason(caller, "export", reason, query=query, records=(demanding[0].id,))
+        self.leave(caller, "export", query=query, reason=reason)
+        return self._lines(conditions, rows, form, end, whole=because.says_why(reason))
 
-    def _lines(self, conditions: list[Condition], rows: str, form: str) -> Iterator[str]:
+    def _lines(
+        self, conditions: list[Condition], rows: str, form: str, end: int, *, whole: bool
+    ) -> Iterator[str]:
+        """What is recorded after ``end`` is not among them: nobody has judged whether it demands a reason."""
         if form == "csv":
             yield _csv(list(standard.NAMES))
-        before: int | None = None
+        before: int | None = end
         while True:
             found = self._index.search(conditions, PAGE_MAX, before)
             for row in found.rows:
                 entries = self._journal.reader.chain(row.id)
+                if not whole and because.demanded(entries):  # the index was wrong: the log decides
+                    raise ReasonRequired(f"{row.id} demands a reason from whoever reads it")
                 yield from (_line(values, form) for values in _rows(entries, rows))
             if found.following is None:
                 return
@@ -219,13 +296,10 @@ class Reading:
         records: tuple[str, ...] = (),
         count: int = 0,
         reason: str | None = None,
+        refused: str | None = None,
     ) -> None:
-        """Record that ``caller`` reads; nothing is shown when this fails."""
-        if reason is not None and len(reason) > NOTES_LENGTH_MAX:
-            fault = Fault(
-                "/why", f"is longer than {NOTES_LENGTH_MAX} characters", "the rest goes in the ticket"
-            )
-            raise Invalid("the reason for reading is too long", (fault,))
+        """Record that ``caller`` reads, or was ``refused``; nothing is shown when this fails."""
+        because.check_length(reason)
         details = new_record_id()
         record = Access(
             id=new_record_id(),
@@ -237,6 +311,7 @@ class Reading:
             records=records,
             count=count,
             reason=reason,
+            refused=refused,
         )
         self._journal.append([Entry(record, people={details: caller.details()})])
 

@@ -21,7 +21,6 @@ NOW = "now"
 WINDOW = "2h"  # on each side: what somebody on call looks at first
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9})([smhdw])\Z")
-_ERASED = "$erased"
 
 
 def term_of(window: Window) -> str:
@@ -51,13 +50,15 @@ def window_of(around: str, window: str) -> Window:
     )
 
 
-def act_of(row: InterventionRow, entries: Sequence[Stored]) -> Act:
-    """The act that the records of an intervention tell of; what is erased is marked so."""
+def act_of(row: InterventionRow, entries: Sequence[Stored], *, whole: bool) -> Act:
+    """The act that the records of an intervention tell of; what is erased, or withheld unless ``whole``, is marked."""
     readable = [(one.leaf.recorded, one.record) for one in entries if isinstance(one.record, Record)]
     told = standard.row_of_intervention(readable)
     known = bool(told["Action_Type"])
     new = told["New_Value"]
     read_back = known and not new.startswith(standard.DECLARED)
+    shown = whole and known
+    nothing = standard.ERASED if not known else standard.WITHHELD
     return Act(
         id=row.id,
         index=row.first,
@@ -71,11 +72,11 @@ def act_of(row: InterventionRow, entries: Sequence[Stored]) -> Act:
         point=row.point or None,
         environment=row.environment,
         tier=row.tier,
-        before=told["Original_Value"] if known else _ERASED,
-        after=(new if read_back else new.removeprefix(standard.DECLARED)) if known else _ERASED,
+        before=told["Original_Value"] if shown else nothing,
+        after=(new if read_back else new.removeprefix(standard.DECLARED)) if shown else nothing,
         read_back=read_back,
         state=row.phase,
-        reason=told["Justification_Reason"] if known else _ERASED,
+        reason=told["Justification_Reason"] if shown else nothing,
     )
 
 

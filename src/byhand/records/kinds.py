@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from byhand.records.actor import Actor, Via
 from byhand.records.base import Part
@@ -172,10 +172,14 @@ class Observation(Record, kw_only=True, tag="observation"):
     """SHA-256 (hex) of what the source sent."""
 
 
+FindingType = Literal["verdict", "drift", "alert", "disposition", "review", "amendment"]
+FINDING_TYPES: tuple[str, ...] = get_args(FindingType)
+
+
 class Finding(Record, kw_only=True, tag="finding"):
     """Something concluded: a verdict, drift, alert, disposition, review or amendment."""
 
-    type: Literal["verdict", "drift", "alert", "disposition", "review", "amendment"]
+    type: FindingType
     """What kind of conclusion it is."""
     about: str
     """Record or intervention id."""
@@ -208,6 +212,8 @@ class Access(Record, kw_only=True, tag="access"):
     """How many were read."""
     reason: str | None = None
     """Why, in the reader's words."""
+    refused: str | None = None
+    """Why it was refused; then nothing was shown."""
 
 
 class Point(Part, kw_only=True):

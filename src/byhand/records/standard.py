@@ -31,6 +31,10 @@ NAMES = (
     "New_Value",
     "Justification_Reason",
 )
+ERASED = "$erased"
+"""What stands where a record's body can be read by nobody any more."""
+WITHHELD = "$withheld"
+"""What stands where a class demands a reason from whoever reads, and none was given."""
 DECLARED = "$declared "
 """Stands before a new value that was declared but not read back; no value can look like it."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -204,8 +208,9 @@ def _row_of_finding(record: Finding, recorded: str) -> Row:
 
 def _row_of_access(record: Access, recorded: str) -> Row:
     about = record.query if record.query is not None else " ".join(record.records)
+    refused = f"refused: {record.refused}" if record.refused is not None else ""
     return _row(
-        recorded, record.actor.person, f"access.{record.operation}", about, "", "", record.reason or ""
+        recorded, record.actor.person, f"access.{record.operation}", about, "", refused, record.reason or ""
     )
 
 

@@ -35,6 +35,8 @@ class InterventionRow(NamedTuple):
     """The lifecycle's state, as the indexer encodes it."""
     words: str
     """Free text that searches look into."""
+    classification: str = ""
+    """How carefully its records are kept."""
 
 
 class RecordRow(NamedTuple):
@@ -48,11 +50,28 @@ class RecordRow(NamedTuple):
     recorded: str
 
 
+class ListedRow(NamedTuple):
+    """One record that stands in a list of its own: an access, or a finding."""
+
+    place: int
+    kind: str
+    recorded: str
+    values: tuple[tuple[str, str], ...]
+    """Columns of LISTED with their values; a column may have several."""
+    words: str
+    """Free text that searches look into."""
+
+
 FACETS = ("phase", "person", "action", "system", "point", "tier", "code", "environment", "day")
 """What matches are counted by: columns of the row, and the day it was declared."""
-COLUMNS = ("phase", "person", "action", "system", "type", "target", "point", "tier", "code", "environment")
+COLUMNS = (
+    "phase", "person", "action", "system", "type", "target", "point", "tier", "code", "environment",
+    "classification",
+)  # fmt: skip
 """What a condition on values may name. ``target`` also stands for the point and for system/type/target."""
-Moments: TypeAlias = Literal["declared", "changed", "life"]
+LISTED = ("person", "operation", "record", "result", "type", "verdict", "about")
+"""What a condition on listed records may name."""
+Moments: TypeAlias = Literal["declared", "changed", "life", "recorded"]
 
 
 class Among(NamedTuple):
@@ -67,7 +86,7 @@ class Among(NamedTuple):
 class Within(NamedTuple):
     """From ``start`` on and before ``end``, whole seconds of record time; empty: no such bound.
 
-    ``life`` lasts from ``declared`` to ``changed``, and need only touch the span.
+    ``life`` lasts from ``declared`` to ``changed``, and need only touch the span. ``recorded`` is of listed records.
     """
 
     moments: Moments
@@ -91,6 +110,13 @@ class Found(NamedTuple):
     """A page of a search: rows, newest first, and where the next page begins (``None``: no more)."""
 
     rows: tuple[InterventionRow, ...]
+    following: int | None
+
+
+class Listed(NamedTuple):
+    """A page of a list: places in the log, newest first, and where the next page begins (``None``: no more)."""
+
+    places: tuple[int, ...]
     following: int | None
 
 
@@ -129,6 +155,7 @@ class IndexWriter(Protocol):
         records: Sequence[RecordRow],
         interventions: Sequence[InterventionRow],
         texts: Sequence[tuple[str, str, str]],
+        listed: Sequence[ListedRow] = (),
     ) -> bool:
         """Write a batch and move the cursor from ``expected``; ``False`` when another process was faster."""
         ...
@@ -155,6 +182,10 @@ class IndexReader(Protocol):
 
     def search(self, conditions: Sequence[Condition], limit: int, before: int | None) -> Found:
         """Interventions that meet all conditions, newest first, below the place ``before``."""
+        ...
+
+    def listed(self, kind: str, conditions: Sequence[Condition], limit: int, before: int | None) -> Listed:
+        """Places of the records of a ``kind`` that meet all conditions, newest first, below ``before``."""
         ...
 
     def facets(self, conditions: Sequence[Condition]) -> Facets:

@@ -34,6 +34,7 @@ VALUES = {
     "tier": ("low", "high"),
     "code": ("", "FALSE_POSITIVE", "TEST"),
     "environment": ("production", "staging"),
+    "classification": ("internal", "confidential", "of our own"),
 }
 TEXTS = ("index rebalance", "the index was rebuilt", "Größe, naïve: OPS-181", "rebalance the index", "")
 QUERIES = 400
@@ -296,8 +297,9 @@ def test_an_older_index_is_thrown_away_and_begun_anew(tmp_path: Path) -> None:
     """Its tables are replaced, its cursor stands at the beginning again, and it is filled as a new one."""
     with sqlite3.connect(tmp_path / FILE_NAME) as old:
         old.executescript(resources.files(MIGRATIONS).joinpath("0001_index.sql").read_text("utf-8"))
-        places = ", ".join("?" * len(InterventionRow._fields))
-        old.executemany(f"INSERT INTO intervention VALUES ({places})", rows(5))
+        known = InterventionRow._fields[:-1]  # without the class, which came later
+        places = ", ".join("?" * len(known))
+        old.executemany(f"INSERT INTO intervention VALUES ({places})", [row[: len(known)] for row in rows(5)])
         old.execute("UPDATE cursor SET next = 20")
         old.execute("PRAGMA user_version = 1")
     old.close()

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from byhand.cli.commands.reading import Because
 from byhand.cli.common import NOTHING_CHOSEN, Common, RecordId
 from byhand.cli.files import EVIDENCE, destination
 from byhand.cli.opened import opened, remember, settings_of
@@ -26,7 +27,7 @@ def evidence(
     persons: Annotated[bool, Parameter(negative=())] = False,
     since: Path | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
-    why: str | None = None,
+    because: Because = None,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Write the evidence bundle of an intervention: all that a stranger needs to check it offline.
@@ -52,8 +53,6 @@ def evidence(
         A checkpoint or .tlog-proof that those who will check it remember: the bundle leads from there to its own.
     force
         Replace whatever file is there.
-    why
-        Why you hand it out, for the access record.
     """
     from byhand.verifying import read_note
 
@@ -61,7 +60,7 @@ def evidence(
     place = destination(file, EVIDENCE, force=force)
     with opened(common) as one:
         found = one.desk.resolve(id_)
-        bundle = one.desk.evidence(found, persons=persons, reason=why, since=known)
+        bundle = one.desk.evidence(found, persons=persons, reason=because, since=known)
         remember(one)
         size = place.write([bundle])
         if wants_fields(common):

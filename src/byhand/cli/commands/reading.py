@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 from msgspec import structs
@@ -29,10 +29,17 @@ from byhand.errors import Invalid
 FACET_LINES_MAX = 8  # of one facet in a table: nine facets fit two screens; JSON has all
 BAR_LENGTH = 20
 BAR, BAR_ASCII = "█", "#"
+Because: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        name=("--because", "--why"),
+        help="Why you read it, for the access record. Records of a class from confidential on demand it.",
+    ),
+]
 COLUMNS = ("declared", "id", "person", "action", "target", "state", "reason")
 
 
-def show(id_: RecordId, /, *, why: str | None = None, common: Common = NOTHING_CHOSEN) -> None:
+def show(id_: RecordId, /, *, because: Because = None, common: Common = NOTHING_CHOSEN) -> None:
     """Show everything recorded about an intervention, or one record.
 
     **Example**
@@ -40,17 +47,16 @@ def show(id_: RecordId, /, *, why: str | None = None, common: Common = NOTHING_C
     ```console
     $ byhand show 019a5d0c-8a3e
     $ byhand show 019a5d0c-8a3e --output json
+    $ byhand show 019a5d0c-8a3e --because "Quarterly review of the trading desk."
     ```
 
     Parameters
     ----------
     id_
         An intervention or a record; its beginning is enough.
-    why
-        Why you read it, for the access record.
     """
     with opened(common) as one:
-        found = one.desk.show(id_, reason=why)
+        found = one.desk.show(id_, reason=because)
         if form_of(common) == "table":
             _show_table(found, common)
         elif form_of(common) == "ndjson":
@@ -93,7 +99,7 @@ def search(
     """Search interventions by `field:value` terms and words, newest first.
 
     Fields: actor (or person), target, system, type, point, action, reason, environment, state (`state:open`),
-    risk (or tier; `risk:>=high`), id, cause; in UTC and as short as `2026-11`: at, before, after, declared,
+    risk (or tier; `risk:>=high`), class, id, cause; in UTC and as short as `2026-11`: at, before, after, declared,
     changed (`declared:2026-11-01..2026-11-07`). Commas separate alternatives, a `-` before a term excludes, `*` at
     the end of a value stands for any ending, quotation marks keep words together and letter for letter. Every
     field with an example: docs/reference/query.md
@@ -160,6 +166,12 @@ def _facet_lines(found: Facets) -> Iterator[dict[str, object]]:
             yield {"by": "", "value": f"({left} more)", "count": None, "share": None}
 
 
+def say_withheld(count: int) -> None:
+    """Tell that something is there and not shown, and how to see it."""
+    if count:
+        say(f'{count} of them are of a class that demands a reason; to see them whole: --because "TEXT"')
+
+
 def query_of(words: Sequence[str], options: Sequence[str]) -> str:
     """The words as one query; raises Invalid for a misspelt option, which would exclude what it names."""
     for word in words:
@@ -183,12 +195,13 @@ def _row(row: FoundRow) -> dict[str, object]:
         "tier": row.tier,
         "reason": row.reason,
         "state": row.state,
+        "classification": row.classification,
         "changed": row.changed,
         "index": row.index,
     }
 
 
-def diff(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
+def diff(id_: RecordId, /, *, because: Because = None, common: Common = NOTHING_CHOSEN) -> None:
     """Show where the value before, the value declared and the value found differ.
 
     **Example**
@@ -203,7 +216,7 @@ def diff(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
         The intervention; its beginning is enough.
     """
     with opened(common) as one:
-        changes = one.desk.diff(id_)
+        changes = one.desk.diff(id_, reason=because)
         rows = _differences(changes)
         show_rows(rows, common, columns=("field", "before", "declared", "found"), empty="nothing differs")
         if changes.found is None:
@@ -226,6 +239,7 @@ def export(
     rows: Literal["interventions", "records"] = "interventions",
     file: Path | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
+    because: Because = None,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Export what a query finds, under exactly the seven names that auditors expect.
@@ -252,12 +266,12 @@ def export(
     force
         Replace whatever file is there.
     """
-    words = query_of(query, ("--format", "--rows", "--file", "--force"))
+    words = query_of(query, ("--format", "--rows", "--file", "--force", "--because"))
     form = format or ("csv" if common.output in (None, "table") else common.output)
     place = destination(file, EXPORT, force=force) if file is not None else None
     with opened(common) as one:
         kept: Literal["csv", "ndjson"] = "csv" if form == "csv" else "ndjson"
-        lines: Iterable[str] = one.desk.export(words, rows=rows, form=kept)
+        lines: Iterable[str] = one.desk.export(words, rows=rows, form=kept, reason=because)
         if form == "json":
             lines = _as_list(lines)
         if place is None:

@@ -9,12 +9,13 @@ from cyclopts import Parameter
 from msgspec import structs
 
 from byhand import clock
-from byhand.cli.commands.reading import query_of
+from byhand.cli.commands.reading import Because, query_of, say_withheld
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened
 from byhand.cli.output import WIDTH_BESIDE_TERMINAL, can_draw, console, form_of, say, show_lines, show_rows
 from byhand.cli.picture import ASCII, MARKS, Pens, draw
 from byhand.errors import Invalid
+from byhand.records.standard import WITHHELD
 
 
 def timeline(
@@ -24,6 +25,7 @@ def timeline(
     newest_first: Annotated[bool, Parameter(negative=())] = False,
     limit: int = 50,
     before: int | None = None,
+    because: Because = None,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Show what was changed by hand in the order of time: one line an act, beside an axis.
@@ -54,13 +56,19 @@ def timeline(
     before
         Go on to earlier ones, where the last picture began.
     """
-    options = ("--around", "--window", "--newest-first", "--limit", "--before")
+    options = ("--around", "--window", "--newest-first", "--limit", "--before", "--because")
     words = query_of(query, options)
     if window is not None and around is None:
         raise Invalid("a window needs a moment", advice="Add: --around 2026-11-23T03:00Z, or --around now")
     with opened(common) as one:
         found = one.desk.timeline(
-            words, around=around, window=window, limit=limit, before=before, newest_first=newest_first
+            words,
+            around=around,
+            window=window,
+            limit=limit,
+            before=before,
+            newest_first=newest_first,
+            reason=because,
         )
         if form_of(common) != "table":
             show_rows((structs.asdict(act) for act in found.acts), common)
@@ -69,5 +77,6 @@ def timeline(
         else:
             pens = Pens() if can_draw("".join(mark.sign for mark in MARKS.values())) else ASCII
             show_lines(draw(found, console(width=WIDTH_BESIDE_TERMINAL).width, clock.now(), pens))
+        say_withheld(sum(act.reason == WITHHELD for act in found.acts))
         if found.following is not None:
             say(f"there are earlier ones: --before {found.following}")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from byhand.errors import HomeRefused, LogUnavailable
 from byhand.sqlite_file import connect, migrate
-from byhand.store.index import Condition, Facets, Found, InterventionRow, RecordRow
+from byhand.store.index import Condition, Facets, Found, InterventionRow, Listed, ListedRow, RecordRow
+from byhand.store.sqlite import listing
 from byhand.store.sqlite.rollups import Rollups
 from byhand.store.sqlite.search import PLACE, Searcher, terms
 
@@ -42,6 +43,7 @@ class SqliteIndex:
         self._reader = self._open_reader()
         self._searcher = Searcher(self._read)
         self._rollups = Rollups(self._read)
+        self._lister = listing.Lister(self._read)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -111,6 +113,7 @@ class SqliteIndex:
         records: Sequence[RecordRow],
         interventions: Sequence[InterventionRow],
         texts: Sequence[tuple[str, str, str]],
+        listed: Sequence[ListedRow] = (),
     ) -> bool:
         """Write a batch, or nothing when the cursor is elsewhere."""
         with self._lock:
@@ -123,6 +126,7 @@ class SqliteIndex:
                     self._connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", records)
                     self._write_interventions(interventions)
                     self._connection.executemany("INSERT OR IGNORE INTO text VALUES (?, ?, ?)", texts)
+                    listing.write(self._connection, listed)
                 self._connection.execute(
                     "COMMIT"
                 )  # a crash before it: the cursor has not moved, nor anything
@@ -193,6 +197,12 @@ class SqliteIndex:
             rows = (InterventionRow(*row) for row in self._read(query, part))
             found.update((row.first, row) for row in rows)
         return [found[place] for place in places]
+
+    def listed(self, kind: str, conditions: Sequence[Condition], limit: int, before: int | None) -> Listed:
+        """A page of a list."""
+        with self._snapshot():
+            places = self._lister.find(kind, conditions, limit + 1, before)
+        return Listed(tuple(places[:limit]), places[limit - 1] if len(places) > limit else None)
 
     def facets(self, conditions: Sequence[Condition]) -> Facets:
         """Counts of what matches."""

@@ -27,8 +27,9 @@ def differences(folder: Path, rebuilt: Path) -> list[str]:
         with closing(connect(folder / FILE_NAME, read_only=True)) as connection:
             connection.execute("ATTACH ? AS fresh", (f"{(rebuilt / FILE_NAME).absolute().as_uri()}?mode=ro",))
             for schema in ("main", "fresh"):
-                vocabulary = f"fts5vocab({schema}, search, instance)"
-                connection.execute(f"CREATE VIRTUAL TABLE temp.{schema}_words USING {vocabulary}")
+                for words, table in (("words", "search"), ("listed_words", "listed")):
+                    vocabulary = f"fts5vocab({schema}, {table}, instance)"
+                    connection.execute(f"CREATE VIRTUAL TABLE temp.{schema}_{words} USING {vocabulary}")
             return [
                 f"{what} {row[0]}"
                 for what, query in _comparisons(connection)
@@ -51,6 +52,12 @@ def _comparisons(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     )
     words = f"SELECT doc, col, term, offset FROM temp.{{0}}_words WHERE doc NOT IN {_LATER}"
     yield from _both("the words of the intervention at entry", words)
+    listed = (
+        "SELECT doc, col, term, offset FROM temp.{0}_listed_words WHERE doc < (SELECT next FROM main.cursor)"
+    )
+    yield from _both("the words of the listed record at entry", listed)
+    places = "SELECT place, recorded FROM {0}.listing WHERE place < (SELECT next FROM main.cursor)"
+    yield from _both("the time of the listed record at entry", places)
     for name in FACETS:
         values = "JOIN {0}.value ON number = " + name
         columns = "first, text, facet.declared, facet.changed"

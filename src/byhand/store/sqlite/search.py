@@ -23,7 +23,7 @@ END = (1 << 63) - 1  # behind every place
 EVERYTHING = "z"
 """The term that every intervention has."""
 _DAYS = "q"
-_LETTERS = dict(zip(COLUMNS, "ghijklmnop", strict=True))  # none of them a hexadecimal digit
+_LETTERS = dict(zip(COLUMNS, "ghijklmnopr", strict=True))  # none of them a hexadecimal digit
 _BESIDE = ("id", "caused_by")
 PLACE = "search.rowid"
 Rows: TypeAlias = Callable[[str, Sequence[object]], list[tuple]]  # type: ignore[type-arg]
@@ -131,7 +131,7 @@ class Searcher:
             elif isinstance(condition, Among) and condition.column in _BESIDE:
                 self._beside(plan, condition)
             else:
-                expression = _words(condition) if isinstance(condition, Words) else _among(condition)
+                expression = phrase(condition) if isinstance(condition, Words) else _among(condition)
                 (plan.unwanted if condition.negated else plan.wanted).append(expression)
         return plan
 
@@ -213,7 +213,7 @@ def _among(condition: Among) -> str:
     return f"({' OR '.join((*exact, *begun))})"
 
 
-def _words(condition: Words) -> str:
+def phrase(condition: Words) -> str:
     """The words as a phrase; quoted, nothing in it is an operator."""
-    phrase = " ".join(condition.words).replace('"', '""')
-    return f'words : "{phrase}"{" *" if condition.begun else ""}'
+    said = " ".join(condition.words).replace('"', '""')
+    return f'words : "{said}"{" *" if condition.begun else ""}'

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lists of accesses and of findings: found through the index, shown from the log, and read as any record is.
+
+Who read what is itself somebody's record: persons see their own reads, officers and auditors everybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from byhand.client.desk import Accesses, AccessRow, FindingRow, FoundFindings
+from byhand.control import because
+from byhand.control.identity import Caller
+from byhand.control.indexing import Index, Indexer
+from byhand.control.query import ACCESS_FIELDS, FINDING_FIELDS, compile_query
+from byhand.control.reading import PAGE_MAX, Reading
+from byhand.errors import Invalid
+from byhand.journal.journal import Journal
+from byhand.journal.reader import Stored
+from byhand.records.classification import demands_reason
+from byhand.records.kinds import Access, Finding
+from byhand.records.standard import ERASED, WITHHELD
+from byhand.store.index import Among, Condition, Listed
+
+KIND_ACCESS, KIND_FINDING = "access", "finding"
+
+
+class Lists:
+    """The lists of one home."""
+
+    def __init__(self, journal: Journal, indexer: Indexer, index: Index, reading: Reading) -> None:
+        self._journal = journal
+        self._indexer = indexer
+        self._index = index
+        self._reading = reading
+
+    def accesses(self, caller: Caller, query: str, *, limit: int = 50, before: int | None = None) -> Accesses:
+        """Who read what. Whoever may not see others' reads gets their own, and neither rows nor counts beyond."""
+        conditions = compile_query(query, ACCESS_FIELDS, command="access list")
+        own = not self._reading.sees_everybodys_reads(caller)
+        if own:
+            conditions.append(Among("person", (caller.person,)))
+        found = self._find(KIND_ACCESS, conditions, limit, before)
+        entries = [self._journal.reader.read(place) for place in found.places]
+        ids = tuple(one.leaf.id for one in entries)
+        self._reading.leave(caller, "accesses", query=query, records=ids, count=len(ids))
+        return Accesses(rows=tuple(map(_access_row, entries)), following=found.following, own=own)
+
+    def findings(
+        self,
+        caller: Caller,
+        query: str,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        reason: str | None = None,
+    ) -> FoundFindings:
+        """What was concluded; what a class keeps behind a reason is withheld unless one is given."""
+        conditions = compile_query(query, FINDING_FIELDS, command="finding list")
+        found = self._find(KIND_FINDING, conditions, limit, before)
+        entries = [self._journal.reader.read(place) for place in found.places]
+        ids = tuple(one.leaf.id for one in entries)
+        demanding = self._demanding(entries)
+        if demanding and reason is not None:
+            self._reading.check_reason(caller, "findings", reason, query=query, records=ids)
+        self._reading.leave(caller, "findings", query=query, records=ids, count=len(ids), reason=reason)
+        withheld = demanding if reason is None else frozenset()
+        rows = tuple(_finding_row(one, withheld=one.index in withheld) for one in entries)
+        return FoundFindings(rows=rows, following=found.following)
+
+    def _demanding(self, entries: Sequence[Stored]) -> frozenset[int]:
+        """The places of findings that, or whose interventions, are of a class that demands a reason."""
+        about = {str(one.leaf.intervention) for one in entries if one.leaf.intervention is not None}
+        known = self._index.interventions(sorted(about))
+        classes = {name: row.classification for name, row in known.items()}
+        return frozenset(
+            one.index
+            for one in entries
+            if because.demanded([one])
+            or (one.leaf.intervention is not None and demands_reason(classes.get(one.leaf.intervention, "")))
+        )
+
+    def _find(self, kind: str, conditions: list[Condition], limit: int, before: int | None) -> Listed:
+        if not 1 <= limit <= PAGE_MAX:
+            raise Invalid(f"a page holds 1 to {PAGE_MAX} rows")
+        self._indexer.catch_up()
+        return self._index.listed(kind, conditions, limit, before)
+
+
+def _access_row(stored: Stored) -> AccessRow:
+    record = stored.record
+    leaf = stored.leaf
+    if not isinstance(record, Access):
+        return AccessRow(
+            id=leaf.id, index=stored.index, recorded=leaf.recorded, person=ERASED, operation=ERASED, count=0
+        )
+    via = record.actor.via
+    return AccessRow(
+        id=leaf.id,
+        index=stored.index,
+        recorded=leaf.recorded,
+        person=record.actor.person,
+        operation=record.operation,
+        count=record.count,
+        record=record.records[0] if record.records else "",
+        query=record.query or "",
+        reason=record.reason or "",
+        refused=record.refused or "",
+        via=f"{via.kind} {via.id}" if via is not None else "",
+    )
+
+
+def _finding_row(stored: Stored, *, withheld: bool) -> FindingRow:
+    record = stored.record
+    leaf = stored.leaf
+    if not isinstance(record, Finding):
+        return FindingRow(
+            id=leaf.id, index=stored.index, recorded=leaf.recorded, type=ERASED, about=ERASED, summary=ERASED
+        )
+    return FindingRow(
+        id=leaf.id,
+        index=stored.index,
+        recorded=leaf.recorded,
+        type=record.type,
+        about=record.about,
+        summary=WITHHELD if withheld else record.summary,
+        verdict=record.verdict or "",
+        person=record.actor.person if record.actor is not None else "",
+    )
