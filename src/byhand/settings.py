@@ -73,7 +73,9 @@ class ServerSettings:
     tls_key_file: str = ""
     """Private key (PEM) of the certificate."""
     behind_proxy: bool = False
-    """A proxy on this machine speaks TLS to the world and names the client's address."""
+    """A proxy speaks TLS to the world and names the client's address in `X-Forwarded-For`."""
+    proxies: str = "127.0.0.1,::1"
+    """Addresses or networks of such proxies, with commas between: from anybody else that header counts for nothing."""
     stop_seconds: int = 10
     """How long requests that began may take to end when the server is stopped."""
 

@@ -18,7 +18,7 @@ JSON = "application/json"
 WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
-async def read(request: Request, *, bytes_max: int, patience: Patience) -> bytes:
+async def read(request: Request, *, bytes_max: int, patience: Patience, whose: str) -> bytes:
     """The body; raises UnknownMedia, TooLarge, Overloaded, or Invalid when it does not come in time or in full."""
     if request.method in WITHOUT_BODY:
         return b""
@@ -38,7 +38,7 @@ async def read(request: Request, *, bytes_max: int, patience: Patience) -> bytes
 
     try:
         async with given_up:
-            with patience.waiting(give_way):
+            with patience.waiting(give_way, whose):
                 return await _whole(request, bytes_max)
     except TimeoutError as error:
         if gave_way:

@@ -17,6 +17,7 @@ from byhand import errors
 from byhand.api import problems
 from byhand.api.door import STRANGER_PAUSE_SECONDS
 from byhand.api.patience import Patience
+from byhand.api.shares import NOWHERE, Network, Shares, among, site
 
 HEAD_BYTES_MAX = (
     32_768  # request line and headers: ours have hundreds of bytes, those of proxies some thousands
@@ -32,13 +33,18 @@ INVALID = 400
 
 @dataclass(slots=True)
 class Connections:
-    """How many there may be. Those which are waited for, without a request under way, give way to new ones."""
+    """How many there may be, of which an address holds no more than it leaves to the others.
 
-    limit: int = CONNECTIONS_MAX
+    Those which are waited for, without a request under way, give way to new ones. A proxy's connections are
+    everybody's: each counts as a client of its own.
+    """
+
+    shares: Shares = field(default_factory=lambda: Shares(CONNECTIONS_MAX))
     waiting: Patience = field(default_factory=lambda: Patience(CONNECTIONS_MAX // 2))
+    proxies: tuple[Network, ...] = ()
 
     @classmethod
-    def as_files_allow(cls) -> Connections:
+    def as_files_allow(cls, proxies: tuple[Network, ...] = ()) -> Connections:
         """As many as this process may have files open; asks the system for as many as it needs."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = CONNECTIONS_MAX + FILES_KEPT
@@ -46,7 +52,12 @@ class Connections:
             soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         limit = CONNECTIONS_MAX if soft == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, soft - FILES_KEPT)
-        return cls(limit, Patience(limit // 2))
+        return cls(Shares(limit), Patience(limit // 2), proxies)
+
+    def whose(self, client: tuple[str, int] | None) -> str:
+        """Whose a connection is."""
+        host, port = client or (NOWHERE, 0)
+        return f"{host} {port}" if self.proxies and among(host, self.proxies) else site(host)
 
 
 class PatientConnection(HttpToolsProtocol):
@@ -55,6 +66,7 @@ class PatientConnection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, limits: Connections, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._limits = limits
+        self._whose: str | None = None
         self._waited_for: int | None = None
         self._impatience: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
@@ -65,10 +77,12 @@ class PatientConnection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client came: it has so long to say what it wants."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.limit:
+        whose = self._limits.whose(self.client)
+        if not self._limits.shares.take(whose):
             transport.abort()
-        else:
-            self._wait(HEAD_SECONDS_MAX)
+            return
+        self._whose = whose
+        self._wait(HEAD_SECONDS_MAX)
 
     def data_received(self, data: bytes) -> None:
         """Something came; headers that do not end with it are counted."""
@@ -118,6 +132,9 @@ class PatientConnection(HttpToolsProtocol):
         self._tell_it_is_over()
         if self._unread is not None:
             self._unread.cancel()
+        if self._whose is not None:
+            self._limits.shares.give_back(self._whose)
+            self._whose = None
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not for clients
@@ -141,7 +158,7 @@ class PatientConnection(HttpToolsProtocol):
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
-        self._waited_for = self._limits.waiting.begin(self._give_up)
+        self._waited_for = self._limits.waiting.begin(self._give_up, self._whose or NOWHERE)
         self._impatience = self.loop.call_later(seconds, self._give_up)
 
     def _stop_waiting(self) -> None:

@@ -17,6 +17,7 @@ from byhand import wiring
 from byhand.api import bodies, problems
 from byhand.api.lanes import Lane, Lanes
 from byhand.api.metrics import Metrics
+from byhand.api.shares import site
 from byhand.embedded import Embedded, EmbeddedDesk
 from byhand.errors import ByhandError, Fault, Invalid, LoginRequired
 from byhand.records import codec, parts
@@ -135,11 +136,12 @@ def door(lane: str, handler: Handler) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         house: House = request.app.state.house
         place: Lane = getattr(house.lanes, lane)
+        whose = site(request.client.host if request.client is not None else None)
         began = time.perf_counter()
         body: bytes | None = None
         try:
-            body = await bodies.read(request, bytes_max=place.bytes_max, patience=place.bodies)
-            with place.place():
+            body = await bodies.read(request, bytes_max=place.bytes_max, patience=place.bodies, whose=whose)
+            with place.place(whose):
                 answer = await handler(Call(request, house, place, body))
         except ByhandError as error:
             answer = problems.problem(error)

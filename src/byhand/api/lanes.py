@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bounded lanes, so that a storm of readers or feeds never keeps an act from its gate.
 
-Each lane has so many places; whoever finds none is told at once to come back, and nothing is queued without end.
+Each lane has so many places; whoever finds none is told at once to come back, and nothing is queued without end. No
+address holds more of them than it leaves to the others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from byhand.api.patience import Patience
+from byhand.api.shares import NOWHERE, Shares
 from byhand.errors import Overloaded
 from byhand.records.limits import BATCH_BYTES_MAX, RECORD_BYTES_MAX, STATEMENT_LENGTH_MAX
 
@@ -36,21 +38,30 @@ class Lane:
         self.places = places
         self.bytes_max = bytes_max
         self.bodies = Patience(places)
-        self.inside = 0
         self.turned_away = 0
+        self._shares = Shares(places)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"byhand-{name}")
 
+    @property
+    def inside(self) -> int:
+        """How many requests are inside."""
+        return self._shares.taken
+
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place in the lane; raises Overloaded when there is none. Only for the event loop's own thread."""
-        if self.inside >= self.places:
+    def place(self, whose: str = NOWHERE) -> Iterator[None]:
+        """A place in the lane; raises Overloaded when there is none left for ``whose``, or for anybody.
+
+        Only for the event loop's own thread.
+        """
+        if not self._shares.take(whose):
             self.turned_away += 1
-            raise Overloaded(f"this server has {self.places} requests of this kind at once already")
-        self.inside += 1
+            if self.inside >= self.places:
+                raise Overloaded(f"this server has {self.places} requests of this kind at once already")
+            raise Overloaded("your address has as many requests of this kind here as are left to all others")
         try:
             yield
         finally:
-            self.inside -= 1
+            self._shares.give_back(whose)
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
         """``work``'s answer, from a thread of the lane. Work that began is finished, whoever still waits for it."""

@@ -20,12 +20,12 @@ from byhand.api import logs
 from byhand.api.app import build
 from byhand.api.connection import IDLE_SECONDS, Connections, PatientConnection
 from byhand.api.lanes import Lanes
+from byhand.api.shares import networks
 from byhand.errors import Fault, Invalid, LogUnavailable
 from byhand.settings import ServerSettings
 
 CONNECTIONS_WAITING_MAX = 2_048  # in the kernel's queue, when thousands come back at once
 SWITCH_SECONDS = 0.001  # Python's own five milliseconds are what the loop waits for each reader that computes
-PROXY = "127.0.0.1,::1"  # whose word about a client's address counts, when there is a proxy
 
 
 def check(settings: ServerSettings) -> None:
@@ -39,6 +39,14 @@ def check(settings: ServerSettings) -> None:
     if not is_loopback(settings.host) and not secured:
         advice = "set server.tls_certificate_file and tls_key_file, or server.behind_proxy"
         faults.append(Fault("/server/host", "is no loopback address, and there is no TLS", advice))
+    try:
+        proxies = networks(settings.proxies)
+    except ValueError as error:
+        proxies = ()
+        faults.append(Fault("/server/proxies", str(error), "name addresses or networks, with commas between"))
+    if any(one.prefixlen == 0 for one in proxies):
+        what = "would believe everybody's word about where they come from"
+        faults.append(Fault("/server/proxies", what, "name the proxies alone"))
     if faults:
         raise Invalid("the server's settings are not safe", tuple(faults))
 
@@ -94,9 +102,11 @@ def serve(
     scheme = "https" if settings.tls_certificate_file else "http"
     host, port = listening.getsockname()[:2]
     app = build(home, watch=watch)
+    proxies = networks(settings.proxies) if settings.behind_proxy else ()
+    limits = Connections.as_files_allow(proxies)
     config = uvicorn.Config(
         app,
-        http=functools.partial(PatientConnection, limits=Connections.as_files_allow()),  # type: ignore[arg-type]
+        http=functools.partial(PatientConnection, limits=limits),  # type: ignore[arg-type]
         loop="uvloop",
         lifespan="on",
         access_log=False,
@@ -108,7 +118,7 @@ def serve(
         server_header=False,
         date_header=False,
         proxy_headers=settings.behind_proxy,
-        forwarded_allow_ips=PROXY,
+        forwarded_allow_ips=[str(one) for one in proxies],
         ssl_certfile=settings.tls_certificate_file or None,
         ssl_keyfile=settings.tls_key_file or None,
         ws="none",

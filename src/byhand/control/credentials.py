@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
+
 from byhand import clock
 from byhand.client.contract import Acknowledgement, Identity
 from byhand.control.administration import Administrated, AdministrationFold
@@ -80,7 +82,7 @@ class Credentials:
         if not is_token(credential):
             if on_behalf_of is not None:
                 raise Refused("a person acts in their own name", advice="Leave out on-behalf-of.")
-            return self._sessions.caller(credential)
+            return msgspec.structs.replace(self._sessions.caller(credential), address=address)
         token = self.token(credential, scope=scope)
         person, via = token.owner, Via(kind="token", id=token.id)
         if token.workload is not None:
