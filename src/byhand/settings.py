@@ -68,6 +68,11 @@ class ServerSettings:
     """Address to listen on. Others than this machine's own need TLS, here or in a proxy before it."""
     port: int = 8420
     """Port to listen on."""
+    public_url: str = ""
+    """Where people reach the pages, e.g. ``https://byhand.example``: passkeys belong to this name for good.
+
+    Empty: ``http://localhost:PORT`` on a loopback address without TLS, else there are no pages.
+    """
     tls_certificate_file: str = ""
     """Certificate chain (PEM); with it the server speaks HTTPS only."""
     tls_key_file: str = ""

@@ -25,6 +25,7 @@ from byhand.control.identity import Caller
 from byhand.control.indexing import Indexer
 from byhand.control.lists import Lists
 from byhand.control.observing import Observing
+from byhand.control.passkeys import Passkeys
 from byhand.control.people import People
 from byhand.control.permits import Permits
 from byhand.control.point_views import PointViews
@@ -75,6 +76,7 @@ class Home:
     points: Points
     reasons: Reasons
     sessions: Sessions
+    passkeys: Passkeys
     credentials: Credentials
     index: SqliteIndex
     indexer: Indexer
@@ -325,6 +327,7 @@ def _put_together(
         points,
         reasons,
         sessions,
+        Passkeys(state),
         credentials,
         index,
         indexer,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from byhand.api import (
     log,
     observations,
     openapi,
+    passkeys,
     points,
     problems,
     reading,
@@ -28,10 +29,13 @@ from byhand.api.door import Handler, House, door
 from byhand.api.lanes import Lanes
 from byhand.api.metrics import Metrics
 
-DOORS: tuple[tuple[str, str, str, Handler], ...] = (
+Door = tuple[str, str, str, Handler]
+DOORS: tuple[Door, ...] = (
     ("POST", "/v1/login/challenge", "entrance", signing_in.challenge),
     ("POST", "/v1/login", "entrance", signing_in.login),
+    ("POST", "/v1/login/passkey", "entrance", passkeys.login),
     ("DELETE", "/v1/login", "entrance", signing_in.logout),
+    ("POST", "/v1/passkeys", "entrance", passkeys.made),
     ("GET", "/v1/identity", "gate", signing_in.identity),
     ("GET", "/v1/points", "gate", points.list_points),
     ("GET", "/v1/points/{name}", "gate", points.point),
@@ -71,15 +75,19 @@ METHOD_NOT_ALLOWED = 405
 PATH_SHOWN = 200  # characters of a path that is repeated to whoever asked for it
 
 
-def build(home: wiring.Home, *, watch: bool = True) -> Starlette:
+def build(
+    home: wiring.Home, *, watch: bool = True, origin: str = "", pages: Sequence[Door] = ()
+) -> Starlette:
     """The server's application over an opened home; closes the home when the server ends.
 
-    ``watch``: followers run in this process too; without, in one of their own (``byhand watch``).
+    ``watch``: followers run in this process too; without, in one of their own (``byhand watch``). ``pages``: what
+    people see, reached at ``origin``; they stand behind the same lanes.
     """
     lanes = Lanes()
     watching = wiring.open_watch(home)
-    house = House(home, lanes, Metrics(home, lanes, watching))
-    routes = [Route(path, door(lane, handler), methods=[method]) for method, path, lane, handler in DOORS]
+    house = House(home, lanes, Metrics(home, lanes, watching), origin)
+    doors = (*DOORS, *pages)
+    routes = [Route(path, door(lane, handler), methods=[method]) for method, path, lane, handler in doors]
     routes += [Route(path, handler, methods=["GET"]) for path, handler in BESIDE_THE_LANES]
 
     @asynccontextmanager

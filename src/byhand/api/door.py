@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from byhand import wiring
-from byhand.api import bodies, problems
+from byhand.api import bodies, cookies, problems
 from byhand.api.lanes import Lane, Lanes
 from byhand.api.metrics import Metrics
 from byhand.api.shares import site
@@ -22,6 +22,7 @@ from byhand.embedded import Embedded, EmbeddedDesk
 from byhand.errors import ByhandError, Fault, Invalid, LoginRequired
 from byhand.records import codec, parts
 from byhand.records.base import Part
+from byhand.records.credentials import is_token
 
 JSON = "application/json"
 BEARER = "bearer "
@@ -43,6 +44,8 @@ class House:
     home: wiring.Home
     lanes: Lanes
     metrics: Metrics
+    origin: str = ""
+    """Where people reach the pages, as browsers name it; empty: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,27 @@ class Call:
         return self.house.home
 
     @property
+    def origin(self) -> str:
+        """Where people reach the pages, as browsers name it."""
+        return self.house.origin
+
+    @staticmethod
+    def status_of(error: ByhandError) -> int:
+        """The HTTP status of an error."""
+        return problems.status_of(error)
+
+    @property
     def address(self) -> str | None:
         """Where the request came from, as the network or the proxy before us says."""
         return self.request.client.host if self.request.client is not None else None
 
     def token(self) -> str:
-        """The bearer token; raises LoginRequired."""
+        """The bearer token, or the session of the pages; raises LoginRequired, Refused."""
         header = self.request.headers.get("authorization", "")
+        if not header:
+            token = cookies.token_of(self.request, self.house.origin)
+            if token is not None and len(token) <= TOKEN_LENGTH_MAX and not is_token(token):
+                return token
         if header[: len(BEARER)].lower() != BEARER or len(header) > len(BEARER) + TOKEN_LENGTH_MAX:
             raise LoginRequired("this request carries no token", advice="byhand login --url URL")
         return header[len(BEARER) :].strip()

@@ -10,19 +10,20 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
 
 from byhand import wiring
 from byhand.api import logs
-from byhand.api.app import build
+from byhand.api.app import Door, build
 from byhand.api.connection import IDLE_SECONDS, Connections, PatientConnection
 from byhand.api.lanes import Lanes
 from byhand.api.shares import networks
 from byhand.errors import Fault, Invalid, LogUnavailable
 from byhand.settings import ServerSettings
+from byhand.signatures import webauthn
 
 CONNECTIONS_WAITING_MAX = 2_048  # in the kernel's queue, when thousands come back at once
 SWITCH_SECONDS = 0.001  # Python's own five milliseconds are what the loop waits for each reader that computes
@@ -47,8 +48,22 @@ def check(settings: ServerSettings) -> None:
     if any(one.prefixlen == 0 for one in proxies):
         what = "would believe everybody's word about where they come from"
         faults.append(Fault("/server/proxies", what, "name the proxies alone"))
+    if settings.public_url:
+        try:
+            webauthn.host_of(settings.public_url)
+        except Invalid as error:
+            faults.append(Fault("/server/public_url", "is no address of pages", error.advice))
     if faults:
         raise Invalid("the server's settings are not safe", tuple(faults))
+
+
+def origin_of(settings: ServerSettings, port: int) -> str:
+    """Where people reach the pages: the setting, or localhost when only this machine is served, without TLS.
+
+    Elsewhere it must be said: passkeys belong to a name, and what a client calls us is not believed.
+    """
+    plain = is_loopback(settings.host) and not settings.tls_certificate_file and not settings.behind_proxy
+    return settings.public_url or (f"http://localhost:{port}" if plain else "")
 
 
 def _tls_faults(settings: ServerSettings) -> list[Fault]:
@@ -92,8 +107,9 @@ def serve(
     *,
     started: Callable[[str], None],
     watch: bool = True,
+    pages: Sequence[Door] = (),
 ) -> None:
-    """Serve ``home`` until the process is told to stop (SIGTERM, SIGINT); ``started`` hears the URL.
+    """Serve ``home`` and its ``pages`` until the process is told to stop (SIGTERM, SIGINT); ``started`` hears the URL.
 
     At the stop nobody new is let in, requests that began end, and the home is closed.
     """
@@ -101,7 +117,7 @@ def serve(
     listening = listen(settings)
     scheme = "https" if settings.tls_certificate_file else "http"
     host, port = listening.getsockname()[:2]
-    app = build(home, watch=watch)
+    app = build(home, watch=watch, origin=origin_of(settings, port), pages=pages)
     proxies = networks(settings.proxies) if settings.behind_proxy else ()
     limits = Connections.as_files_allow(proxies)
     config = uvicorn.Config(

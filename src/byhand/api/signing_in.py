@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from byhand.api import cookies
 from byhand.api.door import Call, shown
 from byhand.client.contract import Challenge, LoginRequest, SignedIn
 from byhand.records import codec
@@ -33,7 +34,10 @@ async def logout(call: Call) -> Response:
     """DELETE /v1/login: end the session."""
     token = call.token()
     await call.run(lambda: call.home.sessions.logout(token))
-    return Response(status_code=NOTHING)
+    answer = Response(status_code=NOTHING)
+    if cookies.name_at(call.house.origin) in call.request.cookies:
+        cookies.take_back(answer, call.house.origin)
+    return answer
 
 
 async def identity(call: Call) -> Response:

@@ -21,7 +21,7 @@ from byhand.control import credentials
 from byhand.errors import BadSignature, Conflict, Invalid, Refused, Unsound
 from byhand.records import codec
 from byhand.records.kinds import Administration
-from byhand.signatures import dsse, sshsig
+from byhand.signatures import dsse, public_keys, sshsig
 from byhand.trust import administration, statements
 
 PENDING = 5
@@ -217,8 +217,8 @@ def described(proposal: Proposal, origin: str) -> str:
     bound = ", device-bound" if statement.device_bound else ""
     roles = ", ".join(statement.roles) or "no role"
     name = proposal.display_name or "no name"
-    blob = sshsig.public_key_blob(statement.key)
-    key = f"{sshsig.key_type(blob)} {sshsig.fingerprint(blob)}"  # what ssh-keygen -l shows its owner
+    blob = public_keys.blob_of(statement.key)
+    key = f"{public_keys.named(blob)} {sshsig.fingerprint(blob)}"  # what ssh-keygen -l shows its owner
     return f"enrol {statement.person} ({name}) with {key}: {roles}{bound}"
 
 

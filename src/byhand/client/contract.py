@@ -193,6 +193,44 @@ class LoginRequest(Part, kw_only=True):
     statement: str
 
 
+class PasskeyLogin(Part, kw_only=True):
+    """A challenge answered by a passkey, as the browser hands it over (base64 of URLs, without padding)."""
+
+    person: str
+    challenge: str
+    expires: str
+    """When the challenge ends, as it was given out."""
+    credential: str
+    """The passkey's id."""
+    authenticator_data: str
+    client_data: str
+    signature: str
+
+
+class PasskeyMade(Part, kw_only=True):
+    """A passkey just made, as the browser hands it over; ``challenge`` is one given out for a login."""
+
+    challenge: str
+    credential: str
+    """The passkey's id."""
+    attestation: str
+    """The attestation object (CBOR, base64 of URLs)."""
+    client_data: str
+
+
+class PasskeyWaiting(Part, kw_only=True):
+    """A passkey that waits for a signature that enrols it. Nothing is believed of it yet."""
+
+    code: str
+    """What its person types where it is enrolled: it names this passkey and no other."""
+    key: str
+    """Its line: ``webauthn AAAA...``."""
+    fingerprint: str
+    device_bound: bool
+    """Whether it says that it cannot be copied to another device."""
+    expires: str
+
+
 class SignedIn(Part, kw_only=True):
     """A session's token, shown once, and who it stands for."""
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is signed in: a challenge is answered with the person's own key, and a token stands for it a while."""
+"""Who is signed in: a challenge is answered with the person's own key, and a token stands for it a while.
+
+The key may be an SSH key or a passkey. A passkey counts its signatures, if it does: one that has signed less often
+than it had before is a copy, and is refused.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ from byhand import clock
 from byhand.client.contract import Identity
 from byhand.control.identity import Caller
 from byhand.control.people import People
-from byhand.errors import BadSignature, LoginRequired, Refused
+from byhand.errors import BadSignature, Invalid, LoginRequired, Refused
 from byhand.journal.journal import Journal
 from byhand.records.actor import Authentication
 from byhand.records.shared_accounts import check_not_shared
-from byhand.signatures import dsse
+from byhand.signatures import dsse, public_keys, webauthn
 from byhand.store.state import SessionRow, State
 from byhand.trust import checks, statements
 from byhand.trust.keyring import EnrolledKey
@@ -24,9 +28,14 @@ CHALLENGE_SECONDS = 120  # time to touch a key or type a passphrase, not to carr
 TOKEN_BYTES = 32
 SESSION_SECONDS = 8 * 3_600  # one working day
 SESSION_ID_LENGTH = 16  # hex digits of a token's digest that name the session in records
-METHOD = "ssh-key"
+METHODS: dict[public_keys.Kind, str] = {public_keys.SSH: "ssh-key", public_keys.WEBAUTHN: "passkey"}
 HARDWARE_KEY, SOFTWARE_KEY = "hwk", "swk"
 """RFC 8176: the key cannot leave its device, or it can."""
+NOT_OUR_CHALLENGE = "this challenge was never given out, is used up or expired"
+NO_SUCH_PASSKEY = "the login is refused: this passkey does not speak for that person here"
+ENROL_ONE = "Enrol it first: byhand key add --passkey CODE"
+SEVERAL_FACTORS = "mfa"
+"""RFC 8176: a passkey is something one has, and it opens to a PIN, a finger or a face."""
 
 
 class Sessions:
@@ -55,7 +64,7 @@ class Sessions:
         here but as SHA-256.
 
         1 the statement answers a challenge that was given out here, is fresh and unused; 2 its key speaks for
-        the person now; 3 that person is nobody's shared account.
+        the person now; 3 that person is nobody's shared account; 4 no copy of a passkey answered.
         """
         now = now or clock.now()
         try:
@@ -63,6 +72,42 @@ class Sessions:
         except BadSignature as error:
             raise Refused(f"the login is refused: {error}", advice=error.advice) from error
         check_not_shared(key.person)  # 3
+        return self._begin(key, now)
+
+    def login_by_passkey(
+        self,
+        person: str,
+        challenge: str,
+        expires: str,
+        credential: bytes,
+        assertion: webauthn.Assertion,
+        *,
+        now: str | None = None,
+    ) -> tuple[str, Identity]:
+        """As ``login``, for a browser that knows its passkey by the id that only authenticators use.
+
+        Whether there is such a person, or such a passkey, is told to nobody.
+        """
+        try:
+            login = statements.Login(
+                origin=self._journal.origin, person=person, challenge=challenge, expires=expires
+            )
+            envelope = statements.add_assertion(
+                statements.unsigned(login), self._passkey(person, credential), assertion
+            )
+        except (BadSignature, Invalid) as error:
+            self._state.use_challenge(challenge, now or clock.now())
+            raise Refused(NO_SUCH_PASSKEY, advice=ENROL_ONE) from error
+        return self.login(dsse.encode(envelope).decode("ascii"), challenge, now=now)
+
+    def _passkey(self, person: str, credential: bytes) -> bytes:
+        """The passkey of that person with that id; raises BadSignature."""
+        for key in self._people.keyring().keys_of(person, self._journal.reader.size):
+            if key.kind == public_keys.WEBAUTHN and webauthn.parse(key.blob).credential == credential:
+                return key.blob
+        raise BadSignature(NO_SUCH_PASSKEY)
+
+    def _begin(self, key: EnrolledKey, now: str) -> tuple[str, Identity]:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         expires = clock.after(now, seconds=SESSION_SECONDS)
         self._state.add_session(SessionRow(_digest(token), key.person, key.fingerprint, now, expires))
@@ -72,8 +117,8 @@ class Sessions:
         origin = self._journal.origin
         answered = challenge or statements.read(envelope, statements.Login, origin=origin).challenge
         if not self._state.use_challenge(answered, now):  # 1
-            raise Refused("this challenge was never given out, is used up or expired", advice="byhand login")
-        return checks.check_login(  # 1, 2
+            raise Refused(NOT_OUR_CHALLENGE, advice="byhand login")
+        key = checks.check_login(  # 1, 2
             envelope,
             origin=origin,
             challenge=answered,
@@ -81,6 +126,23 @@ class Sessions:
             at_index=self._journal.reader.size,
             now=now,
         )
+        self.count(envelope)  # 4
+        return key
+
+    def count(self, envelope: dsse.Envelope) -> None:
+        """Remember how often the passkeys that signed a verified ``envelope`` have signed; raises BadSignature."""
+        for one in envelope.signatures:
+            counter = webauthn.counter_of(one.authenticator_data)
+            if counter and not self._state.count_up(one.keyid, counter):
+                raise BadSignature(
+                    f"The passkey {one.keyid} has signed less often than it had before: a copy of it is in use.",
+                    advice="Revoke it and enrol a new one: byhand key revoke",
+                )
+
+    def use(self, challenge: str) -> None:
+        """Use up a challenge that something else than a login answers; raises Refused."""
+        if not self._state.use_challenge(challenge, clock.now()):
+            raise Refused(NOT_OUR_CHALLENGE, advice="Ask for a new one.")
 
     def _signed_in(self, token: str, now: str) -> tuple[SessionRow, EnrolledKey]:
         """The session behind ``token`` and its key, valid now; raises LoginRequired.
@@ -111,11 +173,16 @@ class Sessions:
         """The caller behind the token; raises LoginRequired."""
         row, key = self._signed_in(token, now or clock.now())
         kind = HARDWARE_KEY if key.device_bound else SOFTWARE_KEY
+        several = key.kind == public_keys.WEBAUTHN
         return Caller(
             person=row.person,
             credential=row.credential,
             authentication=Authentication(
-                method=METHOD, when=row.began, credential=row.credential, amr=(kind,)
+                method=METHODS[key.kind],
+                when=row.began,
+                credential=row.credential,
+                amr=(kind, SEVERAL_FACTORS) if several else (kind,),
+                mfa=several,
             ),
             roles=key.roles,
             session=row.token[:SESSION_ID_LENGTH],

@@ -27,7 +27,7 @@ from byhand.records import canonical
 from byhand.records.kinds import Administration, Intent
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.payload import PERSON_PREFIX, decode_sealed
-from byhand.signatures import dsse, sshsig
+from byhand.signatures import cose, dsse, primitives, sshsig, webauthn
 from byhand.trust.keyring import Keyring
 
 BUNDLE_VERSION = 0
@@ -46,6 +46,7 @@ CHECKPOINT = "checkpoint"
 README = "README.md"
 CHECK_SCRIPT = "check.py"
 ALLOWED_SIGNERS = "allowed_signers"
+PASSKEYS = "passkeys"
 LEAF = "leaf.json"
 PROOF = "proof.tlog-proof"
 SECTIONS = "sections.json"
@@ -150,7 +151,7 @@ def make_bundle(
     earlier = _earlier(journal, tree, size, since)
     if earlier:
         files[CONSISTENCY] = json.dumps(earlier, indent=1, sort_keys=True).encode()
-    files[ALLOWED_SIGNERS] = keyring.allowed_signers(size).encode()
+    files.update(signer_files(keyring, size))
     files.update(instructions(journal.origin, intervention))
     return _zip(files)
 
@@ -213,7 +214,39 @@ def statement_files(index: int, record: object) -> dict[str, bytes]:
         envelope = dsse.parse(text.encode())
         files[f"{folder}/statement-{number}.signed"] = envelope.pae()
         for place, signature in enumerate(envelope.signatures):
-            files[f"{folder}/statement-{number}.{place}.sig"] = sshsig.armor(signature.sig).encode()
+            files.update(_signature_files(f"{folder}/statement-{number}.{place}", signature))
+    return files
+
+
+def _signature_files(stem: str, signature: dsse.EnvelopeSignature) -> dict[str, bytes]:
+    """An SSH signature as ssh-keygen wants it; a passkey's as openssl does, with what it signed."""
+    if signature.format != dsse.FORMAT_WEBAUTHN:
+        return {f"{stem}.sig": sshsig.armor(signature.sig).encode()}
+    signed = webauthn.Assertion(signature.authenticator_data, signature.client_data, signature.sig).signed
+    return {
+        f"{stem}.client-data.json": signature.client_data,
+        f"{stem}.passkey-signed": signed,
+        f"{stem}.passkey-sig": signature.sig,
+        f"{stem}.passkey": f"{passkey_file(signature.keyid)}\n".encode(),
+    }
+
+
+def passkey_file(fingerprint: str) -> str:
+    """Where a bundle keeps a passkey's public key: its fingerprint, spelt so that it can be a file's name."""
+    name = fingerprint.removeprefix("SHA256:").replace("+", "-").replace("/", "_")
+    return f"{PASSKEYS}/{name}.pem"
+
+
+def signer_files(keyring: Keyring, size: int) -> dict[str, bytes]:
+    """Who may sign, for other tools: ``allowed_signers`` for ssh-keygen, one PEM file a passkey for openssl."""
+    files = {ALLOWED_SIGNERS: keyring.allowed_signers(size).encode()}
+    listed = []
+    for key in sorted(keyring.passkeys(size), key=lambda one: one.fingerprint):
+        passkey = webauthn.parse(key.blob)
+        files[passkey_file(key.fingerprint)] = primitives.pem_of_cose(cose.parse(passkey.key))
+        listed.append(f"{key.person} {passkey_file(key.fingerprint)} {passkey.origin}\n")
+    if listed:
+        files[f"{PASSKEYS}/list"] = "".join(listed).encode()
     return files
 
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 
 from byhand.errors import ByhandError, MalformedProof, ProofMismatch, Unsound
 from byhand.evidence.bundle import (
-    ALLOWED_SIGNERS,
     CONSISTENCY,
     Bundle,
     BundleEntry,
     instructions,
+    signer_files,
     statement_files,
 )
 from byhand.evidence.policy import Policy
@@ -249,7 +249,7 @@ def _check_beside(
         if seen is not None:
             expected |= statement_files(index, seen.record)
     if keyring is not None:
-        expected[ALLOWED_SIGNERS] = keyring.allowed_signers(report.size).encode()
+        expected |= signer_files(keyring, report.size)
     shipped = instructions(bundle.origin, bundle.intervention)
     for name in sorted({*expected, *bundle.beside}):
         if name in shipped:

@@ -11,16 +11,22 @@ from byhand import errors
 from byhand.signatures import wire
 
 FORMAT_SSHSIG = "sshsig"
+FORMAT_WEBAUTHN = "webauthn"
 ENVELOPE_LENGTH_MAX = 262_144  # a statement is below 4 KiB and a signature below 6 KiB: generous by far
 SIGNATURES_MAX = 16  # more persons than any quorum asks for; bounds the work an unread envelope can cause
 
 
 class EnvelopeSignature(msgspec.Struct, frozen=True):
-    """One signature: ``keyid`` (``SHA256:...``, a hint that proves nothing), ``format`` and the raw bytes."""
+    """One signature: ``keyid`` (``SHA256:...``, a hint that proves nothing), ``format`` and the raw bytes.
+
+    A passkey does not sign our bytes themselves: what it signed lies beside its signature.
+    """
 
     keyid: str
     sig: bytes
     format: str = FORMAT_SSHSIG
+    authenticator_data: bytes = b""
+    client_data: bytes = b""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -35,10 +41,12 @@ class Envelope(msgspec.Struct, frozen=True):
         return pae(self.payload_type, self.payload)
 
 
-class _SignatureOnWire(msgspec.Struct, forbid_unknown_fields=True):
+class _SignatureOnWire(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     keyid: str
     format: str
     sig: str
+    authenticator_data: str = msgspec.field(name="authenticatorData", default="")
+    client_data: str = msgspec.field(name="clientDataJSON", default="")
 
 
 class _EnvelopeOnWire(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -58,13 +66,23 @@ def encode(envelope: Envelope) -> bytes:
     return msgspec.json.encode(
         _EnvelopeOnWire(
             payload_type=envelope.payload_type,
-            payload=base64.b64encode(envelope.payload).decode("ascii"),
+            payload=_text(envelope.payload),
             signatures=[
-                _SignatureOnWire(one.keyid, one.format, base64.b64encode(one.sig).decode("ascii"))
+                _SignatureOnWire(
+                    one.keyid,
+                    one.format,
+                    _text(one.sig),
+                    _text(one.authenticator_data),
+                    _text(one.client_data),
+                )
                 for one in envelope.signatures
             ],
         )
     )
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def parse(data: bytes) -> Envelope:
@@ -98,8 +116,13 @@ def parse(data: bytes) -> Envelope:
 
 
 def _signature(read: _SignatureOnWire) -> EnvelopeSignature:
+    what = "A signature of the envelope"
     return EnvelopeSignature(
-        keyid=read.keyid, sig=wire.decode_base64(read.sig, "A signature of the envelope"), format=read.format
+        keyid=read.keyid,
+        sig=wire.decode_base64(read.sig, what),
+        format=read.format,
+        authenticator_data=wire.decode_base64(read.authenticator_data, what),
+        client_data=wire.decode_base64(read.client_data, what),
     )
 
 
@@ -112,5 +135,12 @@ def _check_signatures(signatures: tuple[EnvelopeSignature, ...]) -> None:
     if len(set(keyids)) != len(keyids):
         raise errors.BadSignature("The envelope holds two signatures of the same key.")
     for one in signatures:
-        if one.format != FORMAT_SSHSIG:
-            raise errors.BadSignature(f"The envelope has a signature of unknown format {one.format!r}.")
+        if one.format not in (FORMAT_SSHSIG, FORMAT_WEBAUTHN):
+            raise errors.BadSignature(f"The envelope has a signature of unknown format {one.format[:40]!r}.")
+        complete = bool(one.authenticator_data) and bool(one.client_data)
+        if complete != (one.format == FORMAT_WEBAUTHN) or (
+            not complete and one.authenticator_data + one.client_data
+        ):
+            raise errors.BadSignature(
+                "A passkey's signature comes with what it signed, and an SSH signature with nothing else."
+            )

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from byhand import errors
-from byhand.signatures import ssh_keys, wire
+from byhand.signatures import cose, ssh_keys, wire
 
 PrivateKey: TypeAlias = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -59,6 +59,41 @@ def _check_ecdsa(key: ssh_keys.PublicKey, signature: bytes, message: bytes) -> N
     reader.end()
     public = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[key.type], key.point)
     public.verify(encoded, message, ec.ECDSA(_CURVE_HASHES[key.type]))
+
+
+def check_cose(key: cose.PublicKey, signature: bytes, message: bytes) -> None:
+    """Raises ``BadSignature`` unless ``signature`` (as authenticators write it) by ``key`` covers ``message``."""
+    try:
+        public = _public_cose(key)
+        if isinstance(public, rsa.RSAPublicKey):
+            public.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        else:
+            public.verify(signature, message)
+    except InvalidSignature as error:
+        raise errors.BadSignature(_MISMATCH) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise errors.BadSignature(f"The public key is not usable: {error}.") from error
+
+
+def pem_of_cose(key: cose.PublicKey) -> bytes:
+    """The public key as openssl reads it; raises ``BadSignature`` when it is not usable."""
+    try:
+        public = _public_cose(key)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise errors.BadSignature(f"The public key is not usable: {error}.") from error
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _public_cose(
+    key: cose.PublicKey,
+) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    if key.algorithm == cose.RS256:
+        return rsa.RSAPublicNumbers(key.exponent, key.modulus).public_key()
+    if key.algorithm == cose.ES256:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key.point)
+    return ed25519.Ed25519PublicKey.from_public_bytes(key.point)
 
 
 def public_blob(private_key: PrivateKey) -> bytes:

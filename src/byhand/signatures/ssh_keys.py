@@ -127,25 +127,27 @@ def check_key_strength(blob: bytes) -> None:
     """
     key = parse(blob)
     if key.type in (ED25519, SK_ED25519):
-        _check_point(key)
+        check_ed25519(key.point)
     if key.type == RSA:
-        _check_rsa(key)
+        check_rsa(key.modulus, key.exponent)
 
 
-def _check_point(key: PublicKey) -> None:
-    y = int.from_bytes(key.point, "little") & (2**255 - 1)
+def check_ed25519(point: bytes) -> None:
+    """Raises ``Invalid`` for one of the few points under which a signature fits any message."""
+    y = int.from_bytes(point, "little") & (2**255 - 1)
     if y >= _FIELD or y in _SMALL_ORDER:
         raise errors.Invalid("The Ed25519 key is degenerate: anybody could sign with it.", advice=_ADVICE)
 
 
-def _check_rsa(key: PublicKey) -> None:
-    bits = key.modulus.bit_length()
+def check_rsa(modulus: int, exponent: int, *, advice: str = _ADVICE) -> None:
+    """Raises ``Invalid`` for a key that is too short, or so long or odd that checking it is the attack."""
+    bits = modulus.bit_length()
     if not RSA_BITS_MIN <= bits <= RSA_BITS_MAX:
         raise errors.Invalid(
-            f"The RSA key has {bits} bits; {RSA_BITS_MIN} to {RSA_BITS_MAX} are taken.", advice=_ADVICE
+            f"The RSA key has {bits} bits; {RSA_BITS_MIN} to {RSA_BITS_MAX} are taken.", advice=advice
         )
-    if not (key.exponent & 1 and key.exponent >= 3 and key.exponent.bit_length() <= RSA_EXPONENT_BITS_MAX):
-        raise errors.Invalid("The RSA key has an unsafe exponent: even, 1, or too long.", advice=_ADVICE)
+    if not (exponent & 1 and exponent >= 3 and exponent.bit_length() <= RSA_EXPONENT_BITS_MAX):
+        raise errors.Invalid("The RSA key has an unsafe exponent: even, 1, or too long.", advice=advice)
 
 
 def public_key_blob(text: str) -> bytes:

@@ -47,6 +47,18 @@ class State(Protocol):
         """When and from where each token was used last."""
         ...
 
+    def keep_passkey(self, code: str, key: str, expires: str) -> None:
+        """Remember a passkey's line until somebody enrols it; of too many the ones that end first are forgotten."""
+        ...
+
+    def passkey(self, code: str, now: str) -> str | None:
+        """The line of the passkey that waits under this code."""
+        ...
+
+    def count_up(self, fingerprint: str, counter: int) -> bool:
+        """Remember how often a passkey has signed; ``False`` when it had signed as often, or more often, before."""
+        ...
+
     def close(self) -> None:
         """Give back files."""
         ...

@@ -7,7 +7,8 @@ Nobody who merely operates byhand can add to it: every step is signed back to th
     1  statements stand in the order of the log
     2  every signature on a statement holds, and is by a key valid at that index
     3  a statement about a person is signed by a key of that person, or by two officers (one while on trial)
-    4  signed by the person alone, it grants no role and no device binding the signing key does not have
+    4  signed by the person alone, it grants no role and no device binding the signing key does not have; a passkey
+       that can be copied elsewhere is device-bound for nobody
     5  a key belongs to one person, is enrolled once, and once revoked stays so
     6  a revocation names an enrolled key of that person; after it there are at least as many officers as a change
        then needs
@@ -22,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from byhand import errors
-from byhand.signatures import dsse, ssh_keys, sshsig
+from byhand.signatures import dsse, public_keys, sshsig, webauthn
 from byhand.trust import statements
 
 OFFICERS_NEEDED = 2  # nobody decides alone who may speak for whom
@@ -48,6 +49,11 @@ class EnrolledKey:
     enrolled_at: int
     revoked_at: int | None = None
     revocation_reason: str = ""
+
+    @property
+    def kind(self) -> public_keys.Kind:
+        """Whether it signs as SSH does, or as passkeys do."""
+        return public_keys.kind(self.blob)
 
     def valid_at(self, index: int) -> bool:
         """Whether the key speaks for its person at log index ``index``."""
@@ -116,10 +122,19 @@ class Keyring:
         return OFFICERS_NEEDED_ON_TRIAL if self.is_trial(at_index) else OFFICERS_NEEDED
 
     def allowed_signers(self, at_index: int) -> str:
-        """The ``allowed_signers`` file of this index: with it ``ssh-keygen -Y verify`` judges our evidence by hand."""
-        valid = (key for key in self.keys.values() if key.valid_at(at_index))
+        """The ``allowed_signers`` file of this index: with it ``ssh-keygen -Y verify`` judges our evidence by hand.
+
+        Passkeys are not in it: ssh-keygen knows nothing of them (see ``passkeys``).
+        """
+        valid = (key for key in self.keys.values() if key.valid_at(at_index) and key.kind == public_keys.SSH)
         lines = (sshsig.allowed_signers_line(key.person, key.blob, NAMESPACES) for key in valid)
         return "".join(f"{line}\n" for line in lines)
+
+    def passkeys(self, at_index: int) -> tuple[EnrolledKey, ...]:
+        """The valid passkeys at ``at_index``."""
+        return tuple(
+            key for key in self.keys.values() if key.valid_at(at_index) and key.kind == public_keys.WEBAUTHN
+        )
 
     def extended(self, index: int, envelope: dsse.Envelope) -> Keyring:
         """The keyring after the enrolment or revocation in ``envelope``, which stands at ``index`` of the log.
@@ -176,7 +191,10 @@ def begin(index: int, envelope: dsse.Envelope, *, origin: str, officers_fingerpr
     signed = signed_by(envelope, genesis.namespace, blobs, "genesis statement")
     if missing := [sshsig.fingerprint(blob) for blob in blobs if blob not in signed]:
         raise errors.BadSignature(f"The genesis lacks the signature of its own key {missing[0]}.")
-    keys = [_new_key(genesis.person, blob, (statements.OFFICER,), _hardware(blob), index) for blob in blobs]
+    keys = [
+        _new_key(genesis.person, blob, (statements.OFFICER,), public_keys.device_bound(blob), index)
+        for blob in blobs
+    ]
     empty = Keyring(origin, found, index, keys={}, officer_keys=(), names={})
     return _with_keys(empty, index, *keys)
 
@@ -196,15 +214,12 @@ def _new_key(person: str, blob: bytes, roles: tuple[str, ...], device_bound: boo
     return EnrolledKey(person, blob, sshsig.fingerprint(blob), roles, device_bound, enrolled_at=index)
 
 
-def _hardware(blob: bytes) -> bool:
-    return sshsig.key_type(blob) in ssh_keys.HARDWARE_TYPES
-
-
 def _enrol(keyring: Keyring, index: int, envelope: dsse.Envelope) -> Keyring:
     enrolment = statements.read(envelope, statements.Enrolment, origin=keyring.origin)
     blob = statements.key_of(enrolment.key)
     new = _new_key(enrolment.person, blob, enrolment.roles, enrolment.device_bound, index)
     _check_unused(keyring, new)  # 5
+    _check_copies(new)  # 4
     signers = _signers(keyring, index, envelope, also=blob)  # 2
     what = f"The enrolment of {new.fingerprint} for {new.person}"
     if not _enough_officers(keyring, index, signers):
@@ -235,10 +250,19 @@ def _check_grants_nothing(new: EnrolledKey, own: list[EnrolledKey], what: str) -
             f"{what} grants the role {more[0]}, which {new.person} cannot grant alone.",
             advice="Roles are granted by officers.",
         )
-    if new.device_bound and not _hardware(new.blob):
+    if new.device_bound and not public_keys.device_bound(new.blob):
         raise errors.BadSignature(
             f"{what} calls a plain key device-bound, which {new.person} cannot vouch for alone.",
             advice="Use a hardware key (ssh-keygen -t ed25519-sk), or have officers vouch for it.",
+        )
+
+
+def _check_copies(new: EnrolledKey) -> None:
+    if new.device_bound and public_keys.synced(new.blob):
+        raise errors.Unsound(
+            f"The passkey {new.fingerprint} of {new.person} is called device-bound,"
+            " but its authenticator says that it can be copied to other devices.",
+            advice="Use a security key, or a passkey that stays on its device.",
         )
 
 
@@ -302,13 +326,16 @@ def _is(signature: dsse.EnvelopeSignature, blobs: tuple[bytes, ...]) -> bool:
 
 
 def signed_by(envelope: dsse.Envelope, namespace: str, blobs: Sequence[bytes], what: str) -> list[bytes]:
-    """The keys among ``blobs`` that signed; raises unless there is a signature and every one of them holds."""
+    """The keys among ``blobs`` that signed; raises unless there is a signature and every one of them holds.
+
+    An SSH signature is bound to ``namespace``; a passkey's to the statement's type, which its message begins with.
+    """
     if not envelope.signatures:
         raise errors.BadSignature(f"The {what} is not signed.")
     message = envelope.pae()
     signed: list[bytes] = []
     for one in envelope.signatures:
-        verified = sshsig.verify_blob(message, one.sig, namespace=namespace, keys=blobs)
+        verified = _verified(message, one, namespace, blobs)
         if one.keyid != verified.fingerprint:
             raise errors.BadSignature(
                 f"The {what} names the key {one.keyid[:64]} but is signed by {verified.fingerprint}."
@@ -317,3 +344,17 @@ def signed_by(envelope: dsse.Envelope, namespace: str, blobs: Sequence[bytes], w
             raise errors.BadSignature(f"The {what} is signed twice by {verified.fingerprint}.")
         signed.append(verified.key_blob)
     return signed
+
+
+def _verified(
+    message: bytes, one: dsse.EnvelopeSignature, namespace: str, blobs: Sequence[bytes]
+) -> sshsig.Verified | webauthn.Verified:
+    if one.format != dsse.FORMAT_WEBAUTHN:
+        return sshsig.verify_blob(message, one.sig, namespace=namespace, keys=blobs)
+    assertion = webauthn.Assertion(one.authenticator_data, one.client_data, one.sig)
+    for blob in blobs:
+        if webauthn.fingerprint(blob) == one.keyid and webauthn.is_passkey(blob):
+            return webauthn.verify(message, assertion, blob)
+    raise errors.BadSignature(
+        f"The signature is by {one.keyid[:64]}, which is not a passkey that may sign this."
+    )

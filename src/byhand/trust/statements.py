@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from byhand import errors
-from byhand.signatures import dsse, sshsig
+from byhand.signatures import dsse, public_keys, sshsig, webauthn
 
 STATEMENT_LENGTH_MAX = 65_536  # eight RSA 16384 lines in a genesis have 23 KB; bounds what is parsed
 PERSON_LENGTH_MAX = 128  # an e-mail address or issuer subject; longer ones get a short id
@@ -31,7 +31,7 @@ Digest = Annotated[
 ]  # SHA-256 or 32 random bytes, lower-case hex
 Time = Annotated[str, msgspec.Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")]
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"\ASHA256:[A-Za-z0-9+/]{43}\Z")]
-KeyLine = Annotated[str, msgspec.Meta(max_length=4_096)]  # ``ssh-ed25519 AAAA...`` without a comment
+KeyLine = Annotated[str, msgspec.Meta(max_length=4_096)]  # ``ssh-ed25519 AAAA...`` or ``webauthn AAAA...``
 Role = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z-]{0,31}\Z")]
 Index = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
@@ -196,9 +196,9 @@ def _key_lines(statement: Any) -> tuple[str, ...]:
 
 def key_of(line: str) -> bytes:
     """The key blob of a statement's key line; raises ``Invalid`` on a weak key or any superfluous character."""
-    blob = sshsig.public_key_blob(line)
-    sshsig.check_key_strength(blob)
-    if sshsig.authorized_line(blob) != line:
+    blob = public_keys.blob_of(line)
+    public_keys.check_strength(blob)
+    if public_keys.line_of(blob) != line:
         raise errors.Invalid("A statement holds a key as type and base64 only, without a comment.")
     return blob
 
@@ -212,6 +212,18 @@ def add_signature(envelope: dsse.Envelope, armored: str) -> dsse.Envelope:
     """``envelope`` with one more SSH signature; only its form is checked. Raises ``BadSignature``."""
     raw = sshsig.dearmor(armored)
     one = dsse.EnvelopeSignature(keyid=sshsig.fingerprint(sshsig.signing_key(raw)), sig=raw)
+    return dsse.Envelope(envelope.payload_type, envelope.payload, (*envelope.signatures, one))
+
+
+def add_assertion(envelope: dsse.Envelope, blob: bytes, assertion: webauthn.Assertion) -> dsse.Envelope:
+    """``envelope`` with one more signature, by the passkey ``blob``; nothing is checked."""
+    one = dsse.EnvelopeSignature(
+        keyid=webauthn.fingerprint(blob),
+        sig=assertion.signature,
+        format=dsse.FORMAT_WEBAUTHN,
+        authenticator_data=assertion.authenticator_data,
+        client_data=assertion.client_data,
+    )
     return dsse.Envelope(envelope.payload_type, envelope.payload, (*envelope.signatures, one))
 
 

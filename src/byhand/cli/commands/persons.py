@@ -16,7 +16,7 @@ from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show_rows
 from byhand.control.identity import check_person
 from byhand.errors import Invalid, NotFound
-from byhand.signatures import ssh_keys, sshsig
+from byhand.signatures import public_keys
 from byhand.trust import statements
 from byhand.trust.keyring import EnrolledKey
 
@@ -61,7 +61,8 @@ def add(
     person: str,
     /,
     *,
-    public_key: Path,
+    public_key: Path | None = None,
+    passkey: str | None = None,
     name: str | None = None,
     officer: Annotated[bool, Parameter(negative=())] = False,
     role: Annotated[tuple[str, ...], Parameter(negative=())] = (),
@@ -79,6 +80,7 @@ def add(
     ```console
     $ byhand person add grace.hopper --public-key grace.pub --name "Grace Hopper"
     $ byhand person add alan.turing --public-key alan.pub --officer
+    $ byhand person add emmy.noether --passkey ABCD-EFGH-IJKL-MNOP
     ```
 
     Parameters
@@ -87,6 +89,8 @@ def add(
         Who, as records will name them for years, e.g. grace.hopper.
     public_key
         Their public key, e.g. id_ed25519.pub.
+    passkey
+        Instead: the code of a passkey that they made at the server's page /passkey, as they read it to you.
     name
         Their name as people know it.
     officer
@@ -102,7 +106,13 @@ def add(
     roles = {*role, statements.OFFICER} if officer else set(role)
     with opened(common) as one:
         settled = _enrol(
-            one, person, public_key, tuple(sorted(roles)), name, proposal, device_bound=device_bound
+            one,
+            person,
+            _key(one, public_key, passkey),
+            tuple(sorted(roles)),
+            name,
+            proposal,
+            device_bound=device_bound,
         )
         settled.show(common)
         if settled.code == 0:
@@ -113,25 +123,33 @@ def add(
 def _enrol(
     one: Opened,
     person: str,
-    public_key: Path,
+    blob: bytes,
     roles: tuple[str, ...],
     name: str | None,
     proposal: Path | None,
     *,
     device_bound: bool,
 ) -> signing.Settled:
-    blob = _public_key(public_key)
     enrolment = statements.Enrolment(
         origin=one.home.origin,
         person=person,
-        key=sshsig.authorized_line(blob),
+        key=public_keys.line_of(blob),
         roles=roles,
-        device_bound=device_bound or sshsig.key_type(blob) in ssh_keys.HARDWARE_TYPES,
+        device_bound=device_bound or public_keys.device_bound(blob),
         nonce=signing.nonce(),
         time=clock.now(),
     )
     envelope = signing.signed(enrolment, one.signer())
     return signing.settle(one, [signing.Proposal(envelope, display_name=name)], proposal)
+
+
+def _key(one: Opened, public_key: Path | None, passkey: str | None) -> bytes:
+    """The key in the file, or the passkey that waits under the code."""
+    if (public_key is None) == (passkey is None):
+        raise Invalid("name one key", advice="Either --public-key FILE or --passkey CODE.")
+    if passkey is not None:
+        return one.home.passkeys.waiting(passkey)
+    return _public_key(public_key) if public_key is not None else b""
 
 
 def _public_key(file: Path) -> bytes:
@@ -144,7 +162,7 @@ def _public_key(file: Path) -> bytes:
         raise Invalid(f"the public key {file} is no text", advice="Name the .pub file.") from error
     if "PRIVATE KEY" in text:
         raise Invalid(f"{file} is a private key: nobody needs that", advice=f"Name {file}.pub instead.")
-    return sshsig.public_key_blob(text)
+    return public_keys.blob_of(text)
 
 
 def countersign(
@@ -209,7 +227,7 @@ def _key_row(key: EnrolledKey, size: int) -> dict[str, object]:
     return {
         "person": key.person,
         "key": key.fingerprint,
-        "kind": sshsig.key_type(key.blob),
+        "kind": public_keys.named(key.blob),
         "roles": list(key.roles),
         "device_bound": key.device_bound,
         "enrolled_at": key.enrolled_at,
@@ -219,30 +237,37 @@ def _key_row(key: EnrolledKey, size: int) -> dict[str, object]:
 
 
 def add_key(
-    public_key: Path,
+    public_key: Path | None = None,
     /,
     *,
+    passkey: str | None = None,
     device_bound: Annotated[bool, Parameter(negative=())] = False,
     common: Common = NOTHING_CHOSEN,
 ) -> int:
     """Enrol another key of your own, signed by the key you are signed in with.
 
+    A passkey is made on the device it lives on, at the server's page `/passkey`, which shows its code.
+
     **Example**
 
     ```console
     $ byhand key add ~/.ssh/id_ed25519_sk.pub
+    $ byhand key add --passkey ABCD-EFGH-IJKL-MNOP
     ```
 
     Parameters
     ----------
     public_key
         The new key's public half.
+    passkey
+        Instead: the code of a passkey that you have just made.
     device_bound
         The key cannot leave its device; for a key of that kind this is known anyway.
     """
     with opened(common) as one:
         caller = one.caller
-        settled = _enrol(one, caller.person, public_key, caller.roles, None, None, device_bound=device_bound)
+        blob = _key(one, public_key, passkey)
+        settled = _enrol(one, caller.person, blob, caller.roles, None, None, device_bound=device_bound)
         settled.show(common)
         if settled.code == 0:
             say(f"{caller.person} has another key")

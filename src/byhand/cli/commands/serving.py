@@ -46,6 +46,7 @@ def serve(
     """
     try:
         from byhand.api.server import check, serve as run
+        from byhand.ui.pages import PAGES
     except ModuleNotFoundError as error:
         raise Invalid(
             f"the server's libraries are not installed: {error.name}", advice="pip install 'byhand[server]'"
@@ -58,7 +59,13 @@ def serve(
     try:
         check(settings)
         home.settle()
-        run(home, settings, watch=watch, started=lambda url: say(f"byhand serves {home.origin} at {url}"))
+        run(
+            home,
+            settings,
+            watch=watch,
+            pages=PAGES,
+            started=lambda url: say(f"byhand serves {home.origin} at {url}"),
+        )
     finally:
         home.close()
 

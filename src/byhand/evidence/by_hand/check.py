@@ -95,12 +95,39 @@ def check_statements(folder: pathlib.Path, record: Leaf) -> None:
             payload,
         )
         for place, one in enumerate(envelope["signatures"]):
-            expected[f"statement-{number}.{place}.sig"] = base64.b64decode(one["sig"])
+            stem = f"statement-{number}.{place}"
+            if one["format"] == "webauthn":
+                expected |= passkey_files(stem, one, expected[f"statement-{number}.signed"])
+            else:
+                expected[f"{stem}.sig"] = base64.b64decode(one["sig"])
     here = {file.name: file.read_bytes() for file in folder.glob("statement-*")}
     for name, data in here.items():
         if name.endswith(".sig"):
             here[name] = base64.b64decode(b"".join(data.split(b"\n")[1:-2]))
     demand(here == expected, f"entry {folder.name}: its statements are not the ones that the record holds")
+
+
+def passkey_files(stem: str, one: dict[str, str], message: bytes) -> dict[str, bytes]:
+    """What openssl will be given, once the browser asked for a signature over ``message`` (W3C WebAuthn 7.2)."""
+    data, client = (base64.b64decode(one[name]) for name in ("authenticatorData", "clientDataJSON"))
+    said = json.loads(client)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(message).digest()).decode().rstrip("=")
+    demand(said["type"] == "webauthn.get" and said["challenge"] == challenge, f"{stem}: signs something else")
+    key = pathlib.Path("passkeys") / (
+        one["keyid"].removeprefix("SHA256:").replace("+", "-").replace("/", "_") + ".pem"
+    )
+    rows = [line.split(" ") for line in pathlib.Path("passkeys/list").read_text().splitlines()]
+    origin = next((row[2] for row in rows if row[1] == str(key)), None)
+    demand(said["origin"] == origin, f"{stem}: was signed on a page of {said['origin']}, not of {origin}")
+    host = str(origin).split("://", 1)[1].split(":", 1)[0]
+    demand(data[:32] == hashlib.sha256(host.encode()).digest(), f"{stem}: is for another host")
+    demand(bool(data[32] & 1 and data[32] & 4), f"{stem}: the authenticator did not make sure who was there")
+    return {
+        f"{stem}.client-data.json": client,
+        f"{stem}.passkey-signed": data + hashlib.sha256(client).digest(),
+        f"{stem}.passkey-sig": base64.b64decode(one["sig"]),
+        f"{stem}.passkey": f"{key}\n".encode(),
+    }
 
 
 def check_chain(

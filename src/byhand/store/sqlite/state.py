@@ -19,6 +19,7 @@ from byhand.store.state import SessionRow
 
 FILE_NAME = "state.db"
 MIGRATIONS = "byhand.store.sqlite.migrations_state"
+PASSKEYS_WAITING_MAX = 1_000  # anybody may leave one; a company enrols a few dozen on its busiest day
 
 
 class SqliteState:
@@ -87,6 +88,7 @@ class SqliteState:
         if expired_at is not None:
             self._run("DELETE FROM session WHERE expires <= ?", (expired_at,))
             self._run("DELETE FROM challenge WHERE expires <= ?", (expired_at,))
+            self._run("DELETE FROM passkey_waiting WHERE expires <= ?", (expired_at,))
 
     def note_use(self, token: str, used: str, address: str) -> None:
         """Remember a use."""
@@ -95,6 +97,30 @@ class SqliteState:
     def uses(self) -> dict[str, tuple[str, str]]:
         """The last uses."""
         return {row[0]: (row[1], row[2]) for row in self._run("SELECT * FROM token_use", ()).fetchall()}
+
+    def keep_passkey(self, code: str, key: str, expires: str) -> None:
+        """Remember a passkey's line."""
+        self._run("INSERT OR REPLACE INTO passkey_waiting VALUES (?, ?, ?)", (code, key, expires))
+        # A crash here: it waits, and one too many with it; the next one clears up.
+        self._run(
+            "DELETE FROM passkey_waiting WHERE code IN"
+            " (SELECT code FROM passkey_waiting ORDER BY expires DESC LIMIT -1 OFFSET ?)",
+            (PASSKEYS_WAITING_MAX,),
+        )
+
+    def passkey(self, code: str, now: str) -> str | None:
+        """The line of a waiting passkey."""
+        statement = "SELECT key FROM passkey_waiting WHERE code = ? AND expires > ?"
+        row = self._run(statement, (code, now)).fetchone()
+        return str(row[0]) if row else None
+
+    def count_up(self, fingerprint: str, counter: int) -> bool:
+        """Remember a counter, if it went up."""
+        statement = (
+            "INSERT INTO passkey_count VALUES (?, ?) ON CONFLICT DO UPDATE SET counter = excluded.counter"
+            " WHERE excluded.counter > passkey_count.counter"
+        )
+        return self._run(statement, (fingerprint, counter)).rowcount == 1
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every page, in one table. Whoever is signed in reads through the reader's desk, which records that they did."""
+
+from __future__ import annotations
+
+import functools
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from byhand import clock, wiring
+from byhand.client.contract import Identity
+from byhand.control.identity import Caller
+from byhand.errors import ByhandError, Invalid, LoginRequired, NotFound
+from byhand.evidence import bundle as bundles, bundle_check, report as reports
+from byhand.evidence.policy import Policy
+from byhand.ui import look, told
+from byhand.ui.visit import Door, Page, Visit
+
+NEWEST = 20  # interventions on the first page: a phone's two screens; more is a search
+SEE_OTHER = 303
+SIGN_IN = "/sign-in"
+
+
+def page(show: Page) -> Page:
+    """``show`` at its own address only; who is not signed in is led there, and a refusal is a page as well."""
+
+    @functools.wraps(show)
+    async def answered(visit: Visit) -> Response:
+        elsewhere = _elsewhere(visit)
+        if elsewhere is not None:
+            return elsewhere
+        try:
+            return await show(visit)
+        except LoginRequired:
+            after = quote(visit.request.url.path, safe="/")
+            return RedirectResponse(f"{SIGN_IN}?after={after}", SEE_OTHER, look.NOT_KEPT)
+        except ByhandError as error:
+            return look.page(
+                "refused.html",
+                visit.origin,
+                visit.status_of(error),
+                title="Refused",
+                error=str(error).partition("\n")[0],
+                faults=error.faults if isinstance(error, Invalid) else (),
+                advice=error.advice,
+                identity=None,
+            )
+
+    return answered
+
+
+def _elsewhere(visit: Visit) -> Response | None:
+    """Pages live under one name only: passkeys and cookies belong to it."""
+    if not visit.origin:
+        raise NotFound("this server has no pages", advice="Set server.public_url.")
+    host = visit.request.headers.get("host", "")
+    if f"{visit.origin}/".partition("://")[2] == f"{host}/":
+        return None
+    query = f"?{visit.request.url.query}" if visit.request.url.query else ""
+    return RedirectResponse(f"{visit.origin}{visit.request.url.path}{query}", SEE_OTHER, look.NOT_KEPT)
+
+
+def _bearer(visit: Visit) -> wiring.Bearer:
+    return wiring.Bearer(visit.home.credentials, visit.token(), address=visit.address)
+
+
+async def _identity(visit: Visit) -> Identity:
+    return await visit.run(_bearer(visit).identity)
+
+
+@page
+async def first(visit: Visit) -> Response:
+    """GET /: the newest interventions."""
+    identity = await _identity(visit)
+    query = visit.word("q")
+    desk = wiring.open_desk(visit.home, visit.token(), address=visit.address)
+    found = await visit.run(lambda: desk.search(query, limit=NEWEST))
+    return look.page("first.html", visit.origin, identity=identity, rows=found.rows, query=query)
+
+
+@page
+async def sign_in(visit: Visit) -> Response:
+    """GET /sign-in: with a passkey."""
+    return look.page(
+        "sign_in.html",
+        visit.origin,
+        identity=None,
+        log=visit.home.origin,
+        after=_own_path(visit.word("after")),
+    )
+
+
+def _own_path(text: str) -> str:
+    """A path of this server; whatever leads elsewhere is the first page."""
+    own = (
+        text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and text.isascii()
+    )
+    return text if own else "/"
+
+
+@page
+async def passkey(visit: Visit) -> Response:
+    """GET /passkey: make one. Nothing comes of it until it is enrolled elsewhere."""
+    return look.page("passkey.html", visit.origin, identity=None, log=visit.home.origin)
+
+
+@page
+async def intervention(visit: Visit) -> Response:
+    """GET /interventions/{id}: what is recorded of it, in its order."""
+    identity, bearer = await _identity(visit), _bearer(visit)
+    text = str(visit.request.path_params["id"])
+
+    def read() -> told.Told:
+        caller: Caller = bearer.caller("read")
+        return told.told(visit.home.reading.show(caller, text, reason=visit.word("why") or None))
+
+    one = await visit.run(read)
+    return look.page("intervention.html", visit.origin, identity=identity, one=one, log=visit.home.origin)
+
+
+@page
+async def verification(visit: Visit) -> Response:
+    """GET /interventions/{id}/verification: its evidence bundle, made and checked now, by this server itself."""
+    identity = await _identity(visit)
+    text = str(visit.request.path_params["id"])
+    desk = wiring.open_desk(visit.home, visit.token(), address=visit.address)
+
+    def check() -> reports.Report:
+        bundle = bundles.read_bundle(desk.evidence(text))
+        policy = _own_policy(visit.home)
+        return bundle_check.verify_bundle(bundle, "this server", policy=policy, now=clock.now())
+
+    report = await visit.run(check)
+    return look.page("verification.html", visit.origin, identity=identity, id=text, report=report)
+
+
+def _own_policy(home: wiring.Home) -> Policy:
+    """What the server knows of its own log: enough to find damage, and worth nothing to a stranger."""
+    officers = home.people.keyring().officers_fingerprint
+    return Policy(origin=home.origin, keys=tuple(home.journal.key.verifiers), officers=officers)
+
+
+async def asset(visit: Visit) -> Response:
+    """GET /assets/{digest}/{name}."""
+    name = str(visit.request.path_params["name"])
+    if name not in look.ASSETS or visit.request.url.path != look.address_of(name):
+        raise NotFound("there is no such asset")
+    return look.asset(name)
+
+
+PAGES: tuple[Door, ...] = (
+    ("GET", "/", "api", first),
+    ("GET", SIGN_IN, "entrance", sign_in),
+    ("GET", "/passkey", "entrance", passkey),
+    ("GET", "/interventions/{id}", "api", intervention),
+    ("GET", "/interventions/{id}/verification", "api", verification),
+    ("GET", "/assets/{digest}/{name}", "entrance", asset),
+)
