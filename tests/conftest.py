@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+if str(REPOSITORY / "tests") not in sys.path:  # for helpers that tests of several rooms share
+    sys.path.append(str(REPOSITORY / "tests"))
 CACHE = Path(os.environ.get("BYHAND_CACHE") or Path.home() / ".cache" / "byhand")
 IN_CI = os.environ.get("CI") == "true"
 # Variables that would lead a test to the caller's own keys, homes and servers.

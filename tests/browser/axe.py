@@ -10,8 +10,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from peers import debian
 from playwright.sync_api import Page
+
+from peers import debian
 
 LOCK = Path(__file__).resolve().parent / "axe"
 FILES = ("package.json", "package-lock.json")

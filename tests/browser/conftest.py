@@ -16,9 +16,10 @@ for folder in (HERE, HERE.parent, HERE.parent / "api"):  # for helpers that othe
         sys.path.append(str(folder))
 
 import axe  # noqa: E402 - found by the lines above
-from people import Phone, Pages  # noqa: E402, I001
-from peers import debian  # noqa: E402
+from people import Pages, Phone  # noqa: E402
 from real_server import Server, prepared  # noqa: E402
+
+from peers import debian  # noqa: E402
 
 
 @pytest.fixture(scope="session")

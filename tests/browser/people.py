@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from real_server import ADA, Server
@@ -38,7 +38,9 @@ class Phone:
         self.authenticator: str = made["authenticatorId"]
 
     def _heard(self, message: Any) -> None:
-        refused = "Failed to load resource" in message.text  # a refusal of the server, which tests look at themselves
+        refused = (
+            "Failed to load resource" in message.text
+        )  # a refusal of the server, which tests look at themselves
         if message.type in ("error", "warning") and not refused:
             self.complaints.append(message.text)
 
@@ -55,7 +57,9 @@ class Phone:
         return expect(self.page.locator("#said"))
 
     def devtools(self, method: str, **parameters: Any) -> Any:
-        return self._devtools.send(f"WebAuthn.{method}", {"authenticatorId": self.authenticator, **parameters})
+        return self._devtools.send(
+            f"WebAuthn.{method}", {"authenticatorId": self.authenticator, **parameters}
+        )
 
     def make_passkey(self, person: str = ADA) -> str:
         """A passkey on this phone; its code."""
@@ -89,7 +93,7 @@ class Pages:
         self.browser = browser
         self.phones: list[Phone] = []
 
-    def __enter__(self) -> Pages:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
+from people import Phone
 from playwright.sync_api import expect
 from real_server import ADA
-
-from people import Pages, Phone
 
 
 def test_a_passkey_is_made_enrolled_and_signs_in(phone: Phone) -> None:

@@ -28,7 +28,7 @@ ENGINE_SIDE = {
     "src/byhand/demo/desk.py",
     "src/byhand/integrations/buildbot.py",
 }  # runs inside the engine's environment, never in byhand's
-EXTRA_OF = {"api": "server"}  # a room that is installed with an extra of its own
+EXTRA_OF = {"api": "server", "ui": "server"}  # a room that is installed with an extra of its own
 IMPORT_MILLISECONDS_MAX = 60  # a shell prompt must not be felt to wait
 IMPORT_ROUNDS = 7  # the quickest counts: others may be using the machine
 OUTSIDE_ALLOWED: set[str] = set()  # what `import byhand` may load beside the standard library

@@ -51,6 +51,19 @@ def _json(payload: str = "aGk=", signature: str = '{"keyid":"k","format":"sshsig
     return f'{{"payloadType":"t","payload":"{payload}","signatures":[{signature}]}}'.encode()
 
 
+_PARTS = '"authenticatorData":"AA==","clientDataJSON":"AQ=="'
+
+
+def _passkey(parts: str, kind: str = "webauthn") -> str:
+    return f'{{"keyid":"k","format":"{kind}","sig":"AA==",{parts}}}'
+
+
+def test_a_passkeys_signature_carries_what_it_signed() -> None:
+    """Authenticator data and client data stand beside it, and survive."""
+    (one,) = dsse.parse(_json(signature=_passkey(_PARTS))).signatures
+    assert (one.format, one.authenticator_data, one.client_data) == ("webauthn", b"\0", b"\1")
+
+
 def test_the_plain_form_is_taken() -> None:
     """The form the refusals below are made from is itself good."""
     assert dsse.parse(_json()).payload == b"hi"
@@ -75,6 +88,12 @@ def test_the_plain_form_is_taken() -> None:
         ),
         (_json(signature=",".join(['{"keyid":"k","format":"sshsig","sig":""}'] * 2)), errors.BadSignature),
         (_json(signature='{"keyid":"k","format":"pgp","sig":"AA=="}'), errors.BadSignature),
+        (_json(signature='{"keyid":"k","format":"webauthn","sig":"AA=="}'), errors.BadSignature),
+        (_json(signature=_passkey('"authenticatorData":"AA=="')), errors.BadSignature),
+        (_json(signature=_passkey('"authenticatorData":"","clientDataJSON":"AA=="')), errors.BadSignature),
+        (_json(signature=_passkey(_PARTS, "sshsig")), errors.BadSignature),
+        (_json(signature=_passkey('"clientDataJSON":"AA=="', "sshsig")), errors.BadSignature),
+        (_json(signature=_passkey('"clientDataJSON":"AA==","authenticatorData":"AA=="')), errors.Invalid),
         (_json(payload="aGk"), errors.BadSignature),
         (_json(payload="aGl="), errors.BadSignature),
         (_json(payload="a-k="), errors.BadSignature),

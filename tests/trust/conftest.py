@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from authenticator import Authenticator
 from byhand.signatures import dsse, sshsig
 from byhand.trust import keyring, statements
 
@@ -38,12 +39,23 @@ class Signing:
     now = NOW
     later = LATER
 
+    def __init__(self) -> None:
+        self.passkeys: dict[str, Authenticator] = {}
+
     def key(self, name: str) -> Key:
         return Key(name)
+
+    def passkey(self, name: str, **options: Any) -> Authenticator:
+        """A passkey of that name; whatever is signed by that name afterwards is signed with it."""
+        self.passkeys[name] = Authenticator(name, **options)
+        return self.passkeys[name]
 
     def signed(self, statement: Any, *names: str, namespace: str | None = None) -> dsse.Envelope:
         envelope = statements.unsigned(statement)
         for name in names:
+            if name in self.passkeys:
+                envelope = self.passkeys[name].sign(envelope)
+                continue
             armored = sshsig.sign_with_private_key(
                 Key(name).private, envelope.pae(), namespace or statement.namespace
             )

@@ -77,6 +77,8 @@ def _looked_at(wanted: PasskeyMade, origin: str) -> bytes:
             expected_origin=origin,
             require_user_verification=True,
         )
+        if found.credential_id != webauthn.from_base64url(wanted.credential, "The passkey's id"):
+            raise BadSignature("It has another id than the one named.")
         return webauthn.encode(
             webauthn.Passkey(
                 origin=origin,

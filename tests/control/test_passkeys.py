@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passkeys at a real home: made, enrolled, signed in with, and proven years later with openssl alone."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authenticator import ELIGIBLE, HONEST, Authenticator
+from byhand import clock, wiring
+from byhand.errors import Invalid, LoginRequired, NotFound, ProofMismatch, Refused
+from byhand.evidence import bundle as bundles, bundle_check
+from byhand.evidence.policy import Policy
+from byhand.ids import new_record_id
+from byhand.records import captured, codec
+from byhand.records.intervention import Change, Declaration, Justification
+from byhand.signatures import dsse, webauthn
+from byhand.store.sqlite import state as states
+from byhand.trust import statements
+
+
+def enrol(office: Any, passkey: Authenticator, person: str = "ada") -> None:
+    office.home.people.enrol(office.caller(person), _enrolment(office, passkey, person))
+
+
+def _enrolment(office: Any, passkey: Authenticator, person: str) -> str:
+    enrolment = statements.Enrolment(
+        origin=office.home.origin,
+        person=person,
+        key=passkey.line,
+        roles=(),
+        device_bound=webauthn.parse(passkey.blob).device_bound,
+        nonce=secrets.token_hex(32),
+        time=clock.now(),
+    )
+    return str(office.pens.sign(enrolment, person))
+
+
+def sign_in(office: Any, passkey: Authenticator, person: str = "ada", **changed: Any) -> Any:
+    challenge, expires = office.home.sessions.challenge()
+    fields = {"origin": office.home.origin, "person": person, "challenge": challenge, "expires": expires}
+    changed = {name.removeprefix("signed_"): value for name, value in changed.items()}
+    signed = statements.unsigned(statements.Login(**{**fields, **changed}))
+    answer = passkey.answer(signed.pae())
+    return office.home.sessions.login_by_passkey(person, challenge, expires, passkey.credential, answer)
+
+
+def test_a_passkey_signs_in_as_several_factors(office: Any) -> None:
+    """What records keep of it: a passkey, bound to its device, which made sure of its person."""
+    passkey = Authenticator("ada's phone")
+    enrol(office, passkey)
+    token, identity = sign_in(office, passkey)
+    assert (identity.person, identity.credential) == ("ada", passkey.fingerprint)
+    proven = office.home.sessions.caller(token).authentication
+    assert (proven.method, proven.amr, proven.mfa) == ("passkey", ("hwk", "mfa"), True)
+
+
+def test_a_synced_passkey_signs_in_as_software(office: Any) -> None:
+    """Its key may be on other devices too."""
+    passkey = Authenticator("ada's cloud", flags=HONEST | ELIGIBLE)
+    enrol(office, passkey)
+    proven = office.home.sessions.caller(sign_in(office, passkey)[0]).authentication
+    assert proven.amr == ("swk", "mfa")
+
+
+def test_nobody_learns_whether_a_person_or_passkey_exists(office: Any) -> None:
+    """Unknown person, unknown passkey, somebody else's passkey: one answer, and the challenge is used up."""
+    office.enrol("grace", "ada")
+    enrol(office, known := Authenticator("ada's phone"))
+    for passkey, person in (
+        (Authenticator("none"), "ada"),
+        (known, "grace"),
+        (known, "nobody"),
+    ):
+        with pytest.raises(Refused, match="does not speak for that person here"):
+            sign_in(office, passkey, person)
+
+
+def test_an_answer_is_good_once_and_for_its_own_words(office: Any) -> None:
+    """Sent again, or made over another person, home or time, it is refused."""
+    enrol(office, passkey := Authenticator("ada's phone"))
+    challenge, expires = office.home.sessions.challenge()
+    login = statements.Login(origin=office.home.origin, person="ada", challenge=challenge, expires=expires)
+    answer = passkey.answer(statements.unsigned(login).pae())
+    words = ("ada", challenge, expires, passkey.credential, answer)
+    office.home.sessions.login_by_passkey(*words)
+    with pytest.raises(Refused, match="used up"):
+        office.home.sessions.login_by_passkey(*words)
+    for changed in (
+        {"origin": "other.example/log"},
+        {"signed_person": "grace"},
+        {"expires": clock.after(expires, seconds=1)},
+    ):
+        with pytest.raises(Refused, match="something else"):
+            sign_in(office, passkey, **changed)
+
+
+def test_a_copy_of_a_passkey_is_found_by_its_counter(office: Any) -> None:
+    """Whoever signs with a lower or the same count is refused; one that does not count is taken."""
+    enrol(office, passkey := Authenticator("ada's key"))
+    sign_in(office, passkey)
+    sign_in(office, passkey)
+    passkey.counter = 1
+    with pytest.raises(Refused, match="a copy of it is in use"):
+        sign_in(office, passkey)
+    passkey.counter = 7
+    sign_in(office, passkey)
+    passkey.counter = -1  # 0 is what those say that do not count
+    sign_in(office, passkey)
+
+
+def test_a_revoked_passkey_opens_nothing(office: Any) -> None:
+    """Neither a new session nor the one that it has opened before."""
+    enrol(office, passkey := Authenticator("ada's phone"))
+    token, _ = sign_in(office, passkey)
+    revocation = statements.Revocation(
+        origin=office.home.origin, person="ada", key=passkey.fingerprint, reason="lost", time=clock.now()
+    )
+    office.home.people.revoke(office.caller("ada"), office.pens.sign(revocation, "ada"))
+    with pytest.raises(LoginRequired):
+        office.home.sessions.identity(token)
+    with pytest.raises(Refused):
+        sign_in(office, passkey)
+
+
+# -- before it is enrolled
+
+
+def test_a_passkey_waits_under_its_code(office: Any) -> None:
+    """Typed in any spelling; an unknown code is not found, and what is no code is said to be none."""
+    passkey = Authenticator("ada's phone")
+    waiting = office.home.passkeys.keep(passkey.blob)
+    for typed in (waiting.code, waiting.code.lower(), waiting.code.replace("-", ""), f" {waiting.code} "):
+        assert office.home.passkeys.waiting(typed) == passkey.blob
+    with pytest.raises(NotFound):
+        office.home.passkeys.waiting("AAAA-AAAA-AAAA-AAAA")
+    for typed in ("", "AAAA", "AAAA-AAAA-AAAA-AAA1", "' OR 1=1 --"):
+        with pytest.raises(Invalid, match="no passkey's code"):
+            office.home.passkeys.waiting(typed)
+
+
+def test_an_exchanged_passkey_is_found_out(office: Any) -> None:
+    """Whoever can write the server's files hands out another one under the code: it is not the one typed."""
+    waiting = office.home.passkeys.keep(Authenticator("ada's phone").blob)
+    evil = Authenticator("eve's phone")
+    office.home.sessions._state.keep_passkey(waiting.code, evil.line, waiting.expires)
+    with pytest.raises(ProofMismatch, match="another passkey"):
+        office.home.passkeys.waiting(waiting.code)
+
+
+def test_strangers_fill_no_disk(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many waiting passkeys the oldest are forgotten."""
+    monkeypatch.setattr(states, "PASSKEYS_WAITING_MAX", 3)
+    codes = [office.home.passkeys.keep(Authenticator(f"phone {n}").blob).code for n in range(5)]
+    with pytest.raises(NotFound):
+        office.home.passkeys.waiting(codes[0])
+    assert office.home.passkeys.waiting(codes[4]) == Authenticator("phone 4").blob
+
+
+# -- years later
+
+
+def declare_with(office: Any, passkey: Authenticator, breaker: Any) -> str:
+    """An intent of Ada's, signed with her passkey; its id."""
+    office.register(breaker(mode="enforce", tier="high"))
+    declared = Declaration(
+        record=new_record_id(),
+        person="ada",
+        action="trading.circuit_breaker.override",
+        point="mm7-breaker",
+        change=Change(original=captured.capture("HALTED"), new=captured.capture("ACTIVE")),
+        expires=clock.after(clock.now(), seconds=600),
+        justification=Justification(code="LIQUIDITY_PROVISIONING", text="Quoting obligation until 15:00."),
+    )
+    intent = statements.Intent(
+        origin=office.home.origin,
+        record=declared.record,
+        declaration=codec.declaration_digest(declared),
+        person="ada",
+        nonce=secrets.token_hex(32),
+        expires=declared.expires,
+    )
+    envelope = passkey.sign(statements.unsigned(intent))
+    office.home.gate.declare(office.caller("ada"), declared, dsse.encode(envelope).decode())
+    return declared.record
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256"])
+def test_evidence_is_checked_with_openssl_alone(
+    office: Any, breaker: Any, tmp_path: Path, algorithm: str
+) -> None:
+    """A bundle with a passkey's signature is sound, for byhand, for the page of Python in it, and for openssl."""
+    passkey = Authenticator("ada's phone", algorithm=algorithm)
+    enrol(office, passkey)
+    intervention = declare_with(office, passkey, breaker)
+    token, _ = sign_in(office, passkey)
+    data = wiring.open_desk(office.home, token).evidence(intervention)
+    assert _report(office, data).sound, _report(office, data).findings
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(_written(tmp_path, data)) as archive:
+        archive.extractall(folder)
+    assert _check(folder) == 0
+    (named,) = folder.glob("entries/*/statement-0.0.passkey")
+    assert _openssl(folder, named, algorithm)
+    signed = named.with_suffix(".passkey-signed")
+    signed.write_bytes(signed.read_bytes()[:-1] + b"\0")
+    assert not _openssl(folder, named, algorithm)
+    assert _check(folder) == 1
+
+
+def _written(folder: Path, data: bytes) -> Path:
+    file = folder / "bundle.zip"
+    file.write_bytes(data)
+    return file
+
+
+def _report(office: Any, data: bytes) -> Any:
+    officers = office.home.people.keyring().officers_fingerprint
+    policy = Policy(office.home.origin, tuple(office.home.journal.key.verifiers), officers)
+    return bundle_check.verify_bundle(bundles.read_bundle(data), "bundle", policy=policy, now=clock.now())
+
+
+def _check(folder: Path) -> int:
+    return subprocess.run(
+        [sys.executable, "check.py"], cwd=folder, capture_output=True, check=False
+    ).returncode
+
+
+def _openssl(folder: Path, named: Path, algorithm: str) -> bool:
+    """The command of the bundle's own README."""
+    key, stem = named.read_text().strip(), str(named.with_suffix("").relative_to(folder))
+    command = ["openssl", "dgst", "-sha256", "-verify", key, "-signature", f"{stem}.passkey-sig"]
+    command += [f"{stem}.passkey-signed"]
+    if algorithm == "EdDSA":
+        command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin"]
+        command += ["-in", f"{stem}.passkey-signed", "-sigfile", f"{stem}.passkey-sig"]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("member", ["client-data.json", "passkey-signed", "passkey-sig", "passkey"])
+def test_a_bent_member_of_a_passkeys_signature_is_named(
+    office: Any, breaker: Any, tmp_path: Path, member: str
+) -> None:
+    """By byhand, and by the page of Python: other tools would believe it."""
+    enrol(office, passkey := Authenticator("ada's phone"))
+    intervention = declare_with(office, passkey, breaker)
+    data = wiring.open_desk(office.home, sign_in(office, passkey)[0]).evidence(intervention)
+    bent = tmp_path / "bent.zip"
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(_written(tmp_path, data)) as archive, zipfile.ZipFile(bent, "w") as other:
+        for name in archive.namelist():
+            changed = name.endswith(f"statement-0.0.{member}")
+            other.writestr(name, archive.read(name) + (b"x" if changed else b""))
+        other.extractall(folder)
+    report = _report(office, bent.read_bytes())
+    assert [one.code for one in report.findings] == ["bundle.malformed"]
+    assert _check(folder) == 1
