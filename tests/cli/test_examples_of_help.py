@@ -27,6 +27,8 @@ NOT_TYPED = {
     "byhand point list --output json > points.json": "is for two homes: tests/cli/points.txt",
     "byhand person countersign": "takes a file of another officer: tests/cli/officers.txt",
     "byhand person add alan.turing": "ends the trial: from then on nothing here is done by one officer",
+    "byhand person add emmy.noether": "takes a passkey that somebody has just made: tests/browser",
+    "byhand key add --passkey": "as person add",
     "byhand key revoke": "is about a key of somebody's",
     "byhand token create --workload": "takes a workload with an owner of its own: tests/cli/credentials.txt",
     "byhand token revoke": "is about a token of somebody's: tests/cli/credentials.txt",
