@@ -53,6 +53,7 @@ from byhand.evidence.bundle import make_bundle, sealed_payloads
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.records import standard
+from byhand.records.base import Part
 from byhand.records.captured import Difference
 from byhand.records.credentials import Scope
 from byhand.records.intervention import Declaration
@@ -74,6 +75,7 @@ class Who(Protocol):
 
 
 Answer = TypeVar("Answer")
+PartType = TypeVar("PartType", bound=Part)
 
 
 class Embedded:
@@ -183,9 +185,24 @@ class EmbeddedDesk:
         self._findings = findings
         self._chains = chains
         self._who = who
+        self._veiled = False
 
     def _caller(self) -> Caller:
-        return self._who.caller("read")
+        """Who reads, and whether they see persons by their names."""
+        caller = self._who.caller("read")
+        veiled = self._veiled or self._reading.pseudonyms.only(caller)
+        return msgspec.structs.replace(caller, pseudonymous=veiled) if veiled else caller
+
+    def _shown(self, caller: Caller, part: PartType) -> PartType:
+        return self._reading.pseudonyms.shown(caller, part)
+
+    def veiled(self) -> EmbeddedDesk:
+        """The same desk, which shows persons under their pseudonyms."""
+        other = EmbeddedDesk(
+            self._journal, self._people, self._reading, self._lists, self._findings, self._chains, self._who
+        )
+        other._veiled = True
+        return other
 
     def intended(self, intervention: str) -> Intended:
         """One's own intent."""
@@ -218,35 +235,44 @@ class EmbeddedDesk:
 
     def show(self, text: str, *, reason: str | None = None) -> Shown:
         """Everything recorded about it."""
-        found = self._reading.show(self._caller(), text, reason=reason)
-        return Shown(
+        caller = self._caller()
+        found = self._reading.show(caller, text, reason=reason)
+        shown = Shown(
             id=found.id,
             state=found.state.phase if found.state is not None else None,
             standard=dict(found.row),
             entries=tuple(_entry(stored) for stored in found.entries),
         )
+        return self._shown(caller, shown)
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None) -> Found:
         """Interventions that match."""
-        page = self._reading.search(self._caller(), query, limit=limit, before=before)
-        return Found(rows=tuple(_row(row) for row in page.rows), following=page.following)
+        caller = self._caller()
+        page = self._reading.search(caller, query, limit=limit, before=before)
+        found = Found(rows=tuple(_row(row) for row in page.rows), following=page.following)
+        return self._shown(caller, found)
 
     def accesses(self, query: str, *, limit: int = 50, before: int | None = None) -> Accesses:
         """Who read what."""
-        return self._lists.accesses(self._caller(), query, limit=limit, before=before)
+        caller = self._caller()
+        return self._shown(caller, self._lists.accesses(caller, query, limit=limit, before=before))
 
     def findings(
         self, query: str, *, limit: int = 50, before: int | None = None, reason: str | None = None
     ) -> FoundFindings:
         """What was concluded."""
-        return self._lists.findings(self._caller(), query, limit=limit, before=before, reason=reason)
+        caller = self._caller()
+        found = self._lists.findings(caller, query, limit=limit, before=before, reason=reason)
+        return self._shown(caller, found)
 
     def facets(self, query: str) -> Facets:
         """How many match, and by what."""
-        found = self._reading.facets(self._caller(), query)
-        return Facets(
+        caller = self._caller()
+        found = self._reading.facets(caller, query)
+        counted = Facets(
             total=found.total, at_least=found.at_least, facets=tuple(_facet(one) for one in found.facets)
         )
+        return self._shown(caller, counted)
 
     def timeline(
         self,
@@ -261,8 +287,9 @@ class EmbeddedDesk:
     ) -> Timeline:
         """Acts in the order of time."""
         chosen = timelines.window_of(around, window or timelines.WINDOW) if around is not None else None
-        return self._reading.timeline(
-            self._caller(),
+        caller = self._caller()
+        found = self._reading.timeline(
+            caller,
             query,
             chosen,
             limit=limit,
@@ -270,16 +297,19 @@ class EmbeddedDesk:
             newest_first=newest_first,
             reason=reason,
         )
+        return self._shown(caller, found)
 
     def diff(self, text: str, *, reason: str | None = None) -> Changes:
         """Where the values differ."""
-        changes = self._reading.diff(self._caller(), text, reason=reason)
-        return Changes(
+        caller = self._caller()
+        changes = self._reading.diff(caller, text, reason=reason)
+        differences = Changes(
             id=changes.id,
             declared=_differences(changes.declared),
             found=_differences(changes.found) if changes.found is not None else None,
             outcome=changes.outcome,
         )
+        return self._shown(caller, differences)
 
     def export(
         self,
@@ -301,7 +331,9 @@ class EmbeddedDesk:
         since: Sequence[bytes] = (),
     ) -> bytes:
         """The bundle; its access record goes into the log first."""
-        found = self._reading.show(self._caller(), text, operation="evidence", reason=reason)
+        caller = self._caller()
+        self._reading.pseudonyms.check_bundle(caller)
+        found = self._reading.show(caller, text, operation="evidence", reason=reason)
         chains = [*found.entries, *self._journal.reader.chain(ADMINISTRATION_CHAIN)]
         payloads = sealed_payloads(self._journal, {stored.index for stored in chains})
         return make_bundle(

@@ -30,6 +30,7 @@ from byhand.control.people import People
 from byhand.control.permits import Permits
 from byhand.control.point_views import PointViews
 from byhand.control.points import Points
+from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.reading import Reading
 from byhand.control.reasons import Reasons
 from byhand.control.sessions import Sessions
@@ -314,7 +315,8 @@ def _put_together(
     settling = Settling(
         chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive, read_here=not server
     )
-    reading = Reading(journal, indexer, index, points)
+    pseudonyms = Pseudonyms(keys.secret(REDACTION_MAC), journal.origin, people)
+    reading = Reading(journal, indexer, index, points, pseudonyms)
     findings = Findings(journal, chains)
     return Home(
         path,

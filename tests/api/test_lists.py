@@ -161,3 +161,23 @@ def test_nobody_lists_anything_without_a_token(server: Server) -> None:
         with pytest.raises(LoginRequired):
             list_("")
         list_.__self__._line.close()
+
+
+def test_persons_stand_under_pseudonyms_over_the_wire(ada: Client, kept: str) -> None:
+    """Every list and every record, the same pseudonym in each; persons are found by these alone."""
+    veiled = ada.desk.veiled()
+    (row,) = veiled.search(f"id:{kept}").rows
+    assert row.person.startswith("person-")
+    assert [one.person for one in veiled.search(f"id:{kept} actor:{row.person}").rows] == [row.person]
+    shown = veiled.show(kept, reason=WHY)
+    assert shown.standard["Actor_ID"] == row.person
+    assert all(not entry.people for entry in shown.entries)
+    assert "ada" not in "".join(veiled.export(f"id:{kept}", reason=WHY)).replace("kept", "")
+    assert {one.person for one in veiled.accesses("operation:search").rows} == {row.person}
+    assert veiled.timeline(f"id:{kept}").acts[0].person == row.person
+    assert veiled.facets(f"id:{kept}").facets[1].values[0].value == row.person
+    with pytest.raises(Invalid, match="pseudonym"):
+        veiled.search(f"actor:{ADA}")
+    refused = ada.raw("GET", f"/v1/interventions/{kept}/evidence?pseudonyms=true&why={WHY}")
+    assert refused.status_code == 403
+    assert ada.raw("GET", "/v1/interventions?pseudonyms=yes").status_code == 400

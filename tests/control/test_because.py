@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from byhand.control import because
 from byhand.errors import Invalid, ReasonRequired
 from byhand.records.classification import CLASSES, demands_reason, strictest
 from byhand.records.standard import WITHHELD
+from byhand.trust.reading import Reads, says_why
 
 SECRET = "The client Zorblax is about to be insolvent"
 WHY = "The quarterly review of the desk."
@@ -164,5 +164,25 @@ def test_the_strictest_class_wins() -> None:
 
 def test_what_says_why() -> None:
     """A sentence does, filler does not."""
-    assert because.says_why(WHY)
-    assert not any(because.says_why(one) for one in NO_REASONS)
+    assert says_why(WHY)
+    assert not any(says_why(one) for one in NO_REASONS)
+
+
+def test_the_verifier_names_reads_without_the_reason_that_a_class_demands(
+    archive: Any, confidential: str
+) -> None:
+    """What a changed server let pass years ago is told from the log alone; what was refused or explained is not."""
+    reading, ada = archive.home.reading, archive.ada
+    with pytest.raises(ReasonRequired):
+        reading.show(ada, confidential)
+    reading.show(ada, confidential, reason=WHY)
+    chain = archive.home.journal.reader.chain(confidential)
+    ids = tuple(one.leaf.id for one in chain)
+    reading.leave(
+        ada, "show", records=ids, count=len(ids), reason=".............."
+    )  # as a changed server would
+    reads = Reads()
+    for stored in archive.home.journal.reader.scan(0):
+        assert stored.record is not None
+        reads.see(stored.record)
+    assert reads.unexplained == [archive.accesses()[-1].id]

@@ -95,7 +95,8 @@ class Call:
 
     def desk(self) -> EmbeddedDesk:
         """The reader's desk, likewise."""
-        return wiring.open_desk(self.home, self.token(), address=self.address)
+        desk = wiring.open_desk(self.home, self.token(), address=self.address)
+        return desk.veiled() if self.flag("pseudonyms") else desk
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
         """``work``'s answer, from a thread of this lane."""

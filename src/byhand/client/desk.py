@@ -215,6 +215,10 @@ class LogIdentity(Part, kw_only=True):
 class Desk(Protocol):
     """Reading, for the person signed in. Each may be retried; ``export`` and ``evidence`` may be slow."""
 
+    def veiled(self) -> Desk:
+        """The same desk, which shows persons under their pseudonyms, and finds them by these alone."""
+        ...
+
     def resolve(self, text: str) -> str:
         """The full id of an unambiguous beginning; raises NotFound, Invalid. Shows nothing, records nothing."""
         ...

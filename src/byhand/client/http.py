@@ -112,8 +112,13 @@ def _without(place: str, error: Invalid) -> Invalid:
 class HttpDesk:
     """See ``byhand.client.desk.Desk``."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, *, veiled: bool = False) -> None:
         self._line = line
+        self._view = {"pseudonyms": "true"} if veiled else {}
+
+    def veiled(self) -> HttpDesk:
+        """The same desk, which shows persons under their pseudonyms."""
+        return HttpDesk(self._line, veiled=True)
 
     def resolve(self, text: str) -> str:
         """The full id of a beginning."""
@@ -121,26 +126,26 @@ class HttpDesk:
 
     def show(self, text: str, *, reason: str | None = None) -> Shown:
         """Everything recorded about it."""
-        return self._line.get(f"/v1/records/{quote(text, safe='')}", Shown, why=reason)
+        return self._line.get(f"/v1/records/{quote(text, safe='')}", Shown, why=reason, **self._view)
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None) -> Found:
         """Interventions that match."""
-        return self._line.get("/v1/interventions", Found, q=query, limit=limit, cursor=before)
+        return self._line.get("/v1/interventions", Found, q=query, limit=limit, cursor=before, **self._view)
 
     def accesses(self, query: str, *, limit: int = 50, before: int | None = None) -> Accesses:
         """Who read what."""
-        return self._line.get("/v1/access", Accesses, q=query, limit=limit, cursor=before)
+        return self._line.get("/v1/access", Accesses, q=query, limit=limit, cursor=before, **self._view)
 
     def findings(
         self, query: str, *, limit: int = 50, before: int | None = None, reason: str | None = None
     ) -> FoundFindings:
         """What was concluded."""
         words = {"limit": limit, "cursor": before, "why": reason}
-        return self._line.get("/v1/findings", FoundFindings, q=query, **words)
+        return self._line.get("/v1/findings", FoundFindings, q=query, **words, **self._view)
 
     def facets(self, query: str) -> Facets:
         """How many match, and by what."""
-        return self._line.get("/v1/facets", Facets, q=query)
+        return self._line.get("/v1/facets", Facets, q=query, **self._view)
 
     def timeline(
         self,
@@ -156,7 +161,7 @@ class HttpDesk:
         """Acts in the order of time."""
         newest = "true" if newest_first else None
         words = {"around": around, "window": window, "limit": limit, "cursor": before, "newest_first": newest}
-        return self._line.get("/v1/timeline", Timeline, q=query, why=reason, **words)
+        return self._line.get("/v1/timeline", Timeline, q=query, why=reason, **words, **self._view)
 
     def intended(self, intervention: str) -> Intended:
         """One's own intent."""
@@ -168,7 +173,7 @@ class HttpDesk:
 
     def diff(self, text: str, *, reason: str | None = None) -> Changes:
         """Where the values differ."""
-        return self._line.get(_place(text, "differences"), Changes, why=reason)
+        return self._line.get(_place(text, "differences"), Changes, why=reason, **self._view)
 
     def export(
         self,
@@ -180,7 +185,7 @@ class HttpDesk:
     ) -> Iterator[str]:
         """Lines of an export."""
         why = {} if reason is None else {"why": reason}
-        return self._line.stream("/v1/export", q=query, rows=rows, format=form, **why)
+        return self._line.stream("/v1/export", q=query, rows=rows, format=form, **why, **self._view)
 
     def evidence(
         self,
@@ -192,7 +197,7 @@ class HttpDesk:
     ) -> bytes:
         """The bundle."""
         noted = ",".join(base64.urlsafe_b64encode(note).decode() for note in since) or None
-        words = {"persons": "true" if persons else None, "why": reason, "since": noted}
+        words = {"persons": "true" if persons else None, "why": reason, "since": noted, **self._view}
         return self._line.ask("GET", f"/v1/interventions/{quote(text, safe='')}/evidence", words=words).body
 
     def prove(self, text: str) -> Receipt:

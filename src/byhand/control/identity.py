@@ -28,6 +28,9 @@ class Caller(Part, kw_only=True):
     via: Via | None = None
     """What carried the request, as far as the server itself knows."""
 
+    pseudonymous: bool = False
+    """Whether this request sees persons under their pseudonyms."""
+
     def actor(
         self, *, signed_by: SignedBy = "server", via: Via | None = None, details: str | None = None
     ) -> Actor:

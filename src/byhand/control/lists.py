@@ -36,7 +36,8 @@ class Lists:
 
     def accesses(self, caller: Caller, query: str, *, limit: int = 50, before: int | None = None) -> Accesses:
         """Who read what. Whoever may not see others' reads gets their own, and neither rows nor counts beyond."""
-        conditions = compile_query(query, ACCESS_FIELDS, command="access list")
+        asked = compile_query(query, ACCESS_FIELDS, command="access list")
+        conditions = self._reading.pseudonyms.understood(caller, asked)
         own = not self._reading.sees_everybodys_reads(caller)
         if own:
             conditions.append(Among("person", (caller.person,)))
@@ -56,7 +57,8 @@ class Lists:
         reason: str | None = None,
     ) -> FoundFindings:
         """What was concluded; what a class keeps behind a reason is withheld unless one is given."""
-        conditions = compile_query(query, FINDING_FIELDS, command="finding list")
+        asked = compile_query(query, FINDING_FIELDS, command="finding list")
+        conditions = self._reading.pseudonyms.understood(caller, asked)
         found = self._find(KIND_FINDING, conditions, limit, before)
         entries = [self._journal.reader.read(place) for place in found.places]
         ids = tuple(one.leaf.id for one in entries)

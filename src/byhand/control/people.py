@@ -140,6 +140,11 @@ class People:
         """Every key ever enrolled, revoked ones too."""
         return [key for key in self.keyring().keys.values() if person in (None, key.person)]
 
+    def roles(self, person: str) -> frozenset[str]:
+        """The roles of all keys that speak for ``person`` now."""
+        keys = self.keyring().keys_of(person, self._journal.reader.size)
+        return frozenset(role for key in keys for role in key.roles)
+
     def display_name(self, person: str) -> str | None:
         """The person's display name, unless it was never given or has been erased."""
         return self._administration.current().names.get(person)

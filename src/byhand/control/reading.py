@@ -17,6 +17,7 @@ from byhand.control import because
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.points import Points
+from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.query import NAMES, compile_query
 from byhand.control.timeline import act_of, term_of, within
 from byhand.errors import Invalid, NotFound, ReasonRequired, Refused
@@ -33,7 +34,7 @@ from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Record
 from byhand.records.lifecycle import State
 from byhand.records.limits import RECORDS_NAMED_MAX
 from byhand.store.index import Among, Condition, Facets, InterventionRow
-from byhand.trust import statements
+from byhand.trust import reading as reading_proof, statements
 
 OPERATIONS = {
     "search": "Interventions were listed that a query finds, or counted.",
@@ -91,7 +92,10 @@ SEE_EVERYBODYS_READS = frozenset({statements.OFFICER, "auditor", "records-office
 class Reading:
     """The reader's desk of one home."""
 
-    def __init__(self, journal: Journal, indexer: Indexer, index: Index, points: Points) -> None:
+    def __init__(
+        self, journal: Journal, indexer: Indexer, index: Index, points: Points, pseudonyms: Pseudonyms
+    ) -> None:
+        self.pseudonyms = pseudonyms
         self._journal = journal
         self._indexer = indexer
         self._index = index
@@ -166,7 +170,7 @@ class Reading:
     ) -> None:
         """Raise ReasonRequired, and record that, unless ``reason`` says why somebody reads."""
         try:
-            because.check(reason)
+            reading_proof.check_reason(reason)
         except ReasonRequired as error:
             self.leave(
                 caller, operation, query=query, records=records, reason=reason or None, refused=str(error)
@@ -175,7 +179,7 @@ class Reading:
 
     def search(self, caller: Caller, query: str, *, limit: int = 50, before: int | None = None) -> Page:
         """Interventions that match, newest first."""
-        conditions = compile_query(query)
+        conditions = self.pseudonyms.understood(caller, compile_query(query))
         if not 1 <= limit <= PAGE_MAX:
             raise Invalid(f"a page holds 1 to {PAGE_MAX} rows")
         self._indexer.catch_up()
@@ -186,7 +190,7 @@ class Reading:
 
     def facets(self, caller: Caller, query: str) -> Facets:
         """How many interventions match, and how they are spread over states, persons, points and so on."""
-        conditions = compile_query(query)
+        conditions = self.pseudonyms.understood(caller, compile_query(query))
         self._indexer.catch_up()
         found = self._index.facets(conditions)
         self.leave(caller, "search", query=query, count=found.total)
@@ -209,7 +213,7 @@ class Reading:
         Values and words of acts whose class demands a reason are withheld when none is given.
         """
         whole = f"{query} {term_of(window)}".strip() if window is not None else query
-        conditions = compile_query(whole)
+        conditions = self.pseudonyms.understood(caller, compile_query(whole))
         if not 1 <= limit <= PAGE_MAX:
             raise Invalid(f"a timeline holds 1 to {PAGE_MAX} acts")
         self._indexer.catch_up()
@@ -260,17 +264,24 @@ class Reading:
         """
         if rows not in ("interventions", "records") or form not in ("csv", "ndjson"):
             raise Invalid("an export has rows of interventions or records, as csv or ndjson")
-        conditions = compile_query(query)
+        conditions = self.pseudonyms.understood(caller, compile_query(query))
         end = self._indexer.catch_up()
         careful = [*conditions, Among("classification", tuple(OPEN), negated=True)]
         demanding = self._index.search(careful, 1, end).rows
         if demanding:
             self.check_reason(caller, "export", reason, query=query, records=(demanding[0].id,))
         self.leave(caller, "export", query=query, reason=reason)
-        return self._lines(conditions, rows, form, end, whole=because.says_why(reason))
+        return self._lines(caller, conditions, rows, form, end, whole=reading_proof.says_why(reason))
 
     def _lines(
-        self, conditions: list[Condition], rows: str, form: str, end: int, *, whole: bool
+        self,
+        caller: Caller,
+        conditions: list[Condition],
+        rows: str,
+        form: str,
+        end: int,
+        *,
+        whole: bool,
     ) -> Iterator[str]:
         """What is recorded after ``end`` is not among them: nobody has judged whether it demands a reason."""
         if form == "csv":
@@ -282,7 +293,9 @@ class Reading:
                 entries = self._journal.reader.chain(row.id)
                 if not whole and because.demanded(entries):  # the index was wrong: the log decides
                     raise ReasonRequired(f"{row.id} demands a reason from whoever reads it")
-                yield from (_line(values, form) for values in _rows(entries, rows))
+                yield from (
+                    _line(self.pseudonyms.row(caller, values), form) for values in _rows(entries, rows)
+                )
             if found.following is None:
                 return
             before = found.following
@@ -312,6 +325,7 @@ class Reading:
             count=count,
             reason=reason,
             refused=refused,
+            pseudonymous=caller.pseudonymous,
         )
         self._journal.append([Entry(record, people={details: caller.details()})])
 

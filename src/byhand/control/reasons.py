@@ -19,11 +19,10 @@ from byhand.ids import new_record_id
 from byhand.records import limits, rules
 from byhand.records.intervention import Justification
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Point, Reason
-from byhand.records.lookalikes import INVISIBLE, likeness
+from byhand.records.limits import DIFFERENT_CHARACTERS_MIN, TEXT_LENGTH_MIN
+from byhand.records.lookalikes import INVISIBLE, words
 from byhand.trust import administration as trust
 
-TEXT_LENGTH_MIN = 10  # shorter says nothing to whoever reads it in five years
-DIFFERENT_CHARACTERS_MIN = 4  # "aaaaaaaaaa" and "..........." are not reasons
 LETTERS_BESIDE_MIN = 10  # beside the code, or once each word is counted once: fewer say nothing of their own
 REPEATED_RUN_LENGTH_MAX = 20  # letters of a run typed again and again; a longer one is a sentence
 NEAREST = 3  # names offered for a misspelt one: more is a list, not help
@@ -33,7 +32,6 @@ CODES_MAX = 500  # codes in one change; people choose from a list they can read
 REPEATED = "text_repeated"
 CATALOGUE = "reasons"
 """What an administration of the catalogue names as its subject."""
-_WORD = re.compile(r"[^\W_]+")
 _PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(?:\.[a-z0-9_*]+)*")
 
 SHIPPED: tuple[Reason, ...] = (
@@ -260,11 +258,6 @@ def _is_over_and_over(plain: str) -> bool:
     """Whether it is one short run of letters again and again: "abcdabcdabcd"."""
     longest = min(len(plain) // 2, REPEATED_RUN_LENGTH_MAX)
     return any(plain.startswith(plain[length:]) for length in range(1, longest + 1))
-
-
-def words(text: str) -> list[str]:
-    """The words of a text as a reader sees them: no case, marks or signs, foreign twins read as Latin letters."""
-    return _WORD.findall(likeness(text))
 
 
 def text_digest(text: str) -> str:

@@ -128,6 +128,12 @@ class _Judge:
     def finish(self) -> None:
         """Say how many opened, and how many did not."""
         self._close_gap()
+        unexplained = self.check.reads.unexplained
+        if unexplained:
+            self.report.counts["reads without the reason that a class demands"] = len(unexplained)
+            self.report.notes.append(
+                f"{len(unexplained)} read(s) of records whose class demands a reason have none, e.g. {unexplained[0]}"
+            )
         self.report.counts |= {"records opened": self.opened, "signatures": self.check.signatures}
         if self.unopened:
             self.report.counts["records not opened"] = self.unopened

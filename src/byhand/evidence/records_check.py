@@ -13,6 +13,8 @@ Fed in log order with every opened record, from a home or from a bundle:
     c  permit: for an intent that stands where it says, made in the knowledge of all administration before it,
        by the proof of ``trust.permit`` at the time of its entry, redeemed at most once
     d  outcome and the rest: the lifecycle allows it
+    e  access: with the reason that the class of what was shown demands; without one it is told, for the evidence
+       itself is none the worse for it
 
 A record that cannot be opened leaves a hole in its chain: what follows there is not judged by what is not known,
 and the hole itself is a finding (``payload_check``, ``bundle_check``).
@@ -36,6 +38,7 @@ from byhand.trust import checks, facts as facts_of, permit as proof
 from byhand.trust.administration import check_record
 from byhand.trust.keyring import Keyring
 from byhand.trust.points import Register, check_says
+from byhand.trust.reading import Reads
 from byhand.trust.requirement import demanded
 
 ENDED = (lifecycle.ENDED - {"unknown"}) | {"explained"}  # after "unknown" an outcome may still follow
@@ -75,6 +78,7 @@ class RecordsCheck:
     officers: str | None
     keyring: Keyring | None = None
     signatures: int = 0
+    reads: Reads = field(default_factory=Reads)
     _lives: dict[str, _Life] = field(default_factory=dict)
     _ended: dict[int, int] = field(default_factory=dict)
     """By hash of the intervention: how it ended, and the hash of its permit."""
@@ -87,6 +91,7 @@ class RecordsCheck:
         """Check the next record; what fails becomes a finding."""
         record = seen.record
         self._same_as_leaf(seen)
+        self.reads.see(record)
         if isinstance(record, Intent | Approval | Permit):
             self._knows_administration(seen)
         if isinstance(record, Administration):

@@ -214,6 +214,8 @@ class Access(Record, kw_only=True, tag="access"):
     """Why, in the reader's words."""
     refused: str | None = None
     """Why it was refused; then nothing was shown."""
+    pseudonymous: bool = False
+    """Whether persons were shown under their pseudonyms."""
 
 
 class Point(Part, kw_only=True):

@@ -15,6 +15,7 @@ INVISIBLE = re.compile(
 )
 """Unicode's Default_Ignorable_Code_Point, and the empty Braille pattern: nobody sees them."""
 
+_WORD = re.compile(r"[^\W_]+")
 _TWINS = str.maketrans(
     # Cyrillic, then Greek, then a few of other scripts; capitals first, for their small forms look otherwise
     "АВЕЅІЈКМНОРСТУХԌԚԜаеѕіјорсухһԁԛԝвкмнтΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχγıɑɡօոս‐‑‒–—―−",
@@ -30,6 +31,11 @@ def likeness(text: str) -> str:
     parted = unicodedata.normalize("NFKD", visible.translate(_TWINS).casefold())
     bare = "".join(one for one in parted if unicodedata.category(one) not in ("Mn", "Me"))
     return unicodedata.normalize("NFC", bare.translate(_TWINS)).strip()
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as a reader sees them: no case, marks or signs, foreign twins read as Latin letters."""
+    return _WORD.findall(likeness(text))
 
 
 def plainly_written(text: str) -> bool:

@@ -8,13 +8,13 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import structs
 
-from byhand.cli.commands.reading import Because, query_of, say_withheld
+from byhand.cli.commands.reading import Because, Pseudonyms, desk_of, query_of, say_withheld
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show_rows
 from byhand.records.standard import WITHHELD
 
-OPTIONS = ("--limit", "--before", "--because")
+OPTIONS = ("--limit", "--before", "--because", "--pseudonyms")
 READS = ("recorded", "id", "person", "operation", "record", "count", "query", "reason", "refused")
 CONCLUSIONS = ("recorded", "id", "type", "verdict", "about", "person", "summary")
 
@@ -23,6 +23,7 @@ def list_accesses(
     *query: Annotated[str, Parameter(allow_leading_hyphen=True)],
     limit: int = 50,
     before: int | None = None,
+    pseudonyms: Pseudonyms = False,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """List who read what, newest first: your own reads, or everybody's for officers and auditors.
@@ -50,7 +51,7 @@ def list_accesses(
     """
     words = query_of(query, OPTIONS)
     with opened(common) as one:
-        page = one.desk.accesses(words, limit=limit, before=before)
+        page = desk_of(one, pseudonyms=pseudonyms).accesses(words, limit=limit, before=before)
         rows = [structs.asdict(row) for row in page.rows]
         show_rows(rows, common, columns=READS, empty="nothing was read that fits")
         if page.own:
@@ -64,6 +65,7 @@ def list_findings(
     limit: int = 50,
     before: int | None = None,
     because: Because = None,
+    pseudonyms: Pseudonyms = False,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """List what was concluded, newest first: verdicts, drift, alerts, reviews, corrections.
@@ -90,7 +92,7 @@ def list_findings(
     """
     words = query_of(query, OPTIONS)
     with opened(common) as one:
-        page = one.desk.findings(words, limit=limit, before=before, reason=because)
+        page = desk_of(one, pseudonyms=pseudonyms).findings(words, limit=limit, before=before, reason=because)
         rows = [structs.asdict(row) for row in page.rows]
         show_rows(rows, common, columns=CONCLUSIONS, empty="nothing was concluded that fits")
         say_withheld(sum(row.summary == WITHHELD for row in page.rows))

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from byhand.cli.common import NOTHING_CHOSEN, OPTIONS, Common, RecordId
 from byhand.cli.files import EXPORT, destination
-from byhand.cli.opened import opened
+from byhand.cli.opened import Opened, opened
 from byhand.cli.output import (
     can_draw,
     form_of,
@@ -23,7 +23,7 @@ from byhand.cli.output import (
     show_rows,
     wants_fields,
 )
-from byhand.client.desk import Changes, Facets, FoundRow, Shown, ShownEntry
+from byhand.client.desk import Changes, Desk, Facets, FoundRow, Shown, ShownEntry
 from byhand.errors import Invalid
 
 FACET_LINES_MAX = 8  # of one facet in a table: nine facets fit two screens; JSON has all
@@ -36,10 +36,23 @@ Because: TypeAlias = Annotated[
         help="Why you read it, for the access record. Records of a class from confidential on demand it.",
     ),
 ]
+Pseudonyms: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        negative=(), help="Show persons under pseudonyms: the same for the same person, in this home alone."
+    ),
+]
 COLUMNS = ("declared", "id", "person", "action", "target", "state", "reason")
 
 
-def show(id_: RecordId, /, *, because: Because = None, common: Common = NOTHING_CHOSEN) -> None:
+def show(
+    id_: RecordId,
+    /,
+    *,
+    because: Because = None,
+    pseudonyms: Pseudonyms = False,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
     """Show everything recorded about an intervention, or one record.
 
     **Example**
@@ -56,7 +69,7 @@ def show(id_: RecordId, /, *, because: Because = None, common: Common = NOTHING_
         An intervention or a record; its beginning is enough.
     """
     with opened(common) as one:
-        found = one.desk.show(id_, reason=because)
+        found = desk_of(one, pseudonyms=pseudonyms).show(id_, reason=because)
         if form_of(common) == "table":
             _show_table(found, common)
         elif form_of(common) == "ndjson":
@@ -94,6 +107,7 @@ def search(
     facets: bool = False,
     limit: int = 50,
     before: int | None = None,
+    pseudonyms: Pseudonyms = False,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Search interventions by `field:value` terms and words, newest first.
@@ -123,12 +137,13 @@ def search(
     before
         Go on where the last page ended.
     """
-    words = query_of(query, ("--facets", "--limit", "--before"))
+    words = query_of(query, ("--facets", "--limit", "--before", "--pseudonyms"))
     with opened(common) as one:
+        desk = desk_of(one, pseudonyms=pseudonyms)
         if facets:
-            _show_facets(one.desk.facets(words), common)
+            _show_facets(desk.facets(words), common)
             return
-        page = one.desk.search(words, limit=limit, before=before)
+        page = desk.search(words, limit=limit, before=before)
         rows = [_row(row) for row in page.rows]
         show_rows(rows, common, columns=COLUMNS, empty="nothing was found")
         if page.following is not None:
@@ -164,6 +179,11 @@ def _facet_lines(found: Facets) -> Iterator[dict[str, object]]:
         left = max(0, len(facet.values) - FACET_LINES_MAX) + facet.others
         if left:
             yield {"by": "", "value": f"({left} more)", "count": None, "share": None}
+
+
+def desk_of(one: Opened, *, pseudonyms: bool) -> Desk:
+    """The reader's desk, showing persons as was asked for."""
+    return one.desk.veiled() if pseudonyms else one.desk
 
 
 def say_withheld(count: int) -> None:
@@ -240,6 +260,7 @@ def export(
     file: Path | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
     because: Because = None,
+    pseudonyms: Pseudonyms = False,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Export what a query finds, under exactly the seven names that auditors expect.
@@ -266,12 +287,13 @@ def export(
     force
         Replace whatever file is there.
     """
-    words = query_of(query, ("--format", "--rows", "--file", "--force", "--because"))
+    words = query_of(query, ("--format", "--rows", "--file", "--force", "--because", "--pseudonyms"))
     form = format or ("csv" if common.output in (None, "table") else common.output)
     place = destination(file, EXPORT, force=force) if file is not None else None
     with opened(common) as one:
         kept: Literal["csv", "ndjson"] = "csv" if form == "csv" else "ndjson"
-        lines: Iterable[str] = one.desk.export(words, rows=rows, form=kept, reason=because)
+        desk = desk_of(one, pseudonyms=pseudonyms)
+        lines: Iterable[str] = desk.export(words, rows=rows, form=kept, reason=because)
         if form == "json":
             lines = _as_list(lines)
         if place is None:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from msgspec import structs
 
 from byhand import clock
-from byhand.cli.commands.reading import Because, query_of, say_withheld
+from byhand.cli.commands.reading import Because, Pseudonyms, desk_of, query_of, say_withheld
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened
 from byhand.cli.output import WIDTH_BESIDE_TERMINAL, can_draw, console, form_of, say, show_lines, show_rows
@@ -26,6 +26,7 @@ def timeline(
     limit: int = 50,
     before: int | None = None,
     because: Because = None,
+    pseudonyms: Pseudonyms = False,
     common: Common = NOTHING_CHOSEN,
 ) -> None:
     """Show what was changed by hand in the order of time: one line an act, beside an axis.
@@ -56,12 +57,12 @@ def timeline(
     before
         Go on to earlier ones, where the last picture began.
     """
-    options = ("--around", "--window", "--newest-first", "--limit", "--before", "--because")
+    options = ("--around", "--window", "--newest-first", "--limit", "--before", "--because", "--pseudonyms")
     words = query_of(query, options)
     if window is not None and around is None:
         raise Invalid("a window needs a moment", advice="Add: --around 2026-11-23T03:00Z, or --around now")
     with opened(common) as one:
-        found = one.desk.timeline(
+        found = desk_of(one, pseudonyms=pseudonyms).timeline(
             words,
             around=around,
             window=window,
