@@ -284,6 +284,7 @@ class EmbeddedDesk:
         before: int | None = None,
         newest_first: bool = False,
         reason: str | None = None,
+        live: bool = False,
     ) -> Timeline:
         """Acts in the order of time."""
         chosen = timelines.window_of(around, window or timelines.WINDOW) if around is not None else None
@@ -296,6 +297,7 @@ class EmbeddedDesk:
             before=before,
             newest_first=newest_first,
             reason=reason,
+            live=live,
         )
         return self._shown(caller, found)
 

@@ -78,7 +78,7 @@ async def timeline(call: Call) -> Response:
     desk, query = call.desk(), call.word("q")
     limit = call.number("limit", high=PAGE_MAX) or PAGE
     before = call.number("cursor", high=INTEGER_MAX)
-    newest = call.flag("newest_first")
+    newest, live = call.flag("newest_first"), call.flag("live")
     around, window = call.word("around") or None, call.word("window") or None
     reason = call.word("why") or None
 
@@ -91,6 +91,7 @@ async def timeline(call: Call) -> Response:
             before=before,
             newest_first=newest,
             reason=reason,
+            live=live,
         )
 
     return shown(await call.run(read))

@@ -255,10 +255,12 @@ class Desk(Protocol):
         before: int | None = None,
         newest_first: bool = False,
         reason: str | None = None,
+        live: bool = False,
     ) -> Timeline:
         """The newest acts that match, in the order of time; around a moment only those of the window.
 
-        What a class keeps behind a reason is withheld unless one is given.
+        What a class keeps behind a reason is withheld unless one is given. ``live``: asked again and again, for a
+        view that follows what happens; it leaves one access record a minute.
         """
         ...
 

@@ -157,10 +157,18 @@ class HttpDesk:
         before: int | None = None,
         newest_first: bool = False,
         reason: str | None = None,
+        live: bool = False,
     ) -> Timeline:
         """Acts in the order of time."""
-        newest = "true" if newest_first else None
-        words = {"around": around, "window": window, "limit": limit, "cursor": before, "newest_first": newest}
+        newest, looked = "true" if newest_first else None, "true" if live else None
+        words = {
+            "around": around,
+            "window": window,
+            "limit": limit,
+            "cursor": before,
+            "newest_first": newest,
+            "live": looked,
+        }
         return self._line.get("/v1/timeline", Timeline, q=query, why=reason, **words, **self._view)
 
     def intended(self, intervention: str) -> Intended:

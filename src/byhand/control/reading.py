@@ -16,6 +16,7 @@ from byhand.client.desk import Timeline, Window
 from byhand.control import because
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
+from byhand.control.live import LiveViews
 from byhand.control.points import Points
 from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.query import NAMES, compile_query
@@ -96,6 +97,7 @@ class Reading:
         self, journal: Journal, indexer: Indexer, index: Index, points: Points, pseudonyms: Pseudonyms
     ) -> None:
         self.pseudonyms = pseudonyms
+        self._live = LiveViews()
         self._journal = journal
         self._indexer = indexer
         self._index = index
@@ -207,11 +209,15 @@ class Reading:
         before: int | None = None,
         newest_first: bool = False,
         reason: str | None = None,
+        live: bool = False,
     ) -> Timeline:
         """The newest acts that match, those in ``window`` only, in the order of time.
 
-        Values and words of acts whose class demands a reason are withheld when none is given.
+        Values and words of acts whose class demands a reason are withheld when none is given. ``live``: the same
+        is asked again and again, and leaves one access record a minute.
         """
+        if live and (window is not None or before is not None):
+            raise Invalid("a live view shows the newest acts", advice="Leave out the moment, or the cursor.")
         whole = f"{query} {term_of(window)}".strip() if window is not None else query
         conditions = self.pseudonyms.understood(caller, compile_query(whole))
         if not 1 <= limit <= PAGE_MAX:
@@ -227,9 +233,25 @@ class Reading:
         )
         acts = tuple(act for act in told if within(act, window))
         ids = tuple(act.id for act in acts)
-        self.leave(caller, "timeline", query=whole, records=ids, count=len(acts), reason=reason)
+        if live:
+            self._leave_live(caller, whole, ids, reason, limit)
+        else:
+            self.leave(caller, "timeline", query=whole, records=ids, count=len(acts), reason=reason)
         ordered = sorted(acts, key=lambda act: (act.time, act.index), reverse=newest_first)
         return Timeline(acts=tuple(ordered), window=window, following=found.following)
+
+    def _leave_live(
+        self, caller: Caller, query: str, ids: tuple[str, ...], reason: str | None, limit: int
+    ) -> None:
+        view = (caller.person, caller.credential, caller.session, caller.pseudonymous, query, reason, limit)
+        named = self._live.to_name(view, ids)
+        if named is None:
+            return
+        try:
+            self.leave(caller, "timeline", query=query, records=named, count=len(named), reason=reason)
+        except BaseException:
+            self._live.forget(view)
+            raise
 
     def diff(self, caller: Caller, text: str, *, reason: str | None = None) -> Changes:
         """Before against declared, and before against what was found."""
