@@ -64,3 +64,13 @@ def test_an_intervention_is_told_from_reason_to_receipt(phone: Phone, server: Se
     expect(page.locator(".timeline")).to_contain_text("permit used")
     page.get_by_role("link", name="Let this server check it now").click()
     expect(page.get_by_role("heading")).to_have_text("Sound, says this server")
+
+
+def test_the_browser_recomputes_what_it_shows(phone: Phone, server: Server, acted: str) -> None:
+    """From the record's bytes to a root that continues the one which it saw before."""
+    phone.enrol()
+    page = phone.sign_in(path=f"/interventions/{acted}")
+    expect(page.locator("#checked")).to_contain_text("seen for the first time")
+    for _ in range(3):  # each look is an entry of its own
+        page.reload()
+        expect(page.locator("#checked")).to_contain_text("which continue the")

@@ -113,7 +113,8 @@ async def intervention(visit: Visit) -> Response:
 
     def read() -> told.Told:
         caller: Caller = bearer.caller("read")
-        return told.told(visit.home.reading.show(caller, text, reason=visit.word("why") or None))
+        shown = visit.home.reading.show(caller, text, reason=visit.word("why") or None)
+        return told.told(visit.home.journal, shown)
 
     one = await visit.run(read)
     return look.page("intervention.html", visit.origin, identity=identity, one=one, log=visit.home.origin)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from byhand.control.reading import Shown
+from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.records import captured, standard
 from byhand.records.captured import Difference
 from byhand.records.kinds import AnyRecord, Approval, Finding, Intent, Outcome, Permit, Record
 from byhand.records.values import CapturedValue
+from byhand.ui.seen import Seen, seen
 
 KINDS = {
     "intent": "declared",
@@ -65,9 +67,11 @@ class Told:
     """Before against what was read back."""
     outcome: Outcome | None
     lines: tuple[Line, ...]
+    seen: Seen | None
+    """What the browser needs to recompute the intent's entry."""
 
 
-def told(shown: Shown) -> Told:
+def told(journal: Journal, shown: Shown) -> Told:
     """What the records of an intervention say."""
     intent = next((one for one in shown.records if isinstance(one, Intent)), None)
     outcomes = [one for one in shown.records if isinstance(one, Outcome)]
@@ -81,6 +85,7 @@ def told(shown: Shown) -> Told:
         found=_found(intent, outcome),
         outcome=outcome,
         lines=tuple(_line(one) for one in shown.entries),
+        seen=seen(journal, shown.entries[0]) if intent is not None else None,
     )
 
 
