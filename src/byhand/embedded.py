@@ -210,8 +210,9 @@ class EmbeddedDesk:
         chain = self._chains.get(intervention)
         _, intent = chain.intent
         if caller.person != intent.declaration.person:
+            veiled = self._reading.pseudonyms.only(caller)
             raise Refused(
-                f"the intent is {intent.declaration.person}'s",
+                f"the intent is {'somebody else' if veiled else intent.declaration.person}'s",
                 advice=f"Read it with: byhand show {intervention}",
             )
         redeemed = chain.permit("redeemed")

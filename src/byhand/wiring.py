@@ -339,7 +339,7 @@ def _put_together(
         settling,
         reading,
         findings,
-        Observing(journal, credentials, people),
+        Observing(journal, credentials, people, points),
     )
 
 

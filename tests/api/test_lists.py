@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import pytest
 from real_server import ADA, Client, Server, other, prepared, signed_in
@@ -181,3 +183,23 @@ def test_persons_stand_under_pseudonyms_over_the_wire(ada: Client, kept: str) ->
     refused = ada.raw("GET", f"/v1/interventions/{kept}/evidence?pseudonyms=true&why={WHY}")
     assert refused.status_code == 403
     assert ada.raw("GET", "/v1/interventions?pseudonyms=yes").status_code == 400
+
+
+def test_a_bundle_holds_neither_sessions_nor_addresses_unless_asked_for(ada: Client, kept: str) -> None:
+    """Whatever is handed out is beyond erasure: where people sat and by which session stays here."""
+
+    def text(*, persons: bool) -> str:
+        with zipfile.ZipFile(io.BytesIO(ada.desk.evidence(kept, persons=persons, reason=WHY))) as bundle:
+            return "".join(bundle.read(name).decode(errors="replace") for name in bundle.namelist())
+
+    entries = ada.desk.show(kept, reason=WHY).entries
+    told = {
+        str(one[name])
+        for entry in entries
+        for one in entry.people.values()
+        for name in ("session", "address")
+    }
+    assert "127.0.0.1" in told
+    assert len(told) > 1
+    assert not [one for one in told if one in text(persons=False)]
+    assert [one for one in told if one in text(persons=True)]

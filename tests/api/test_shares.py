@@ -290,6 +290,32 @@ def test_clients_behind_a_proxy_are_told_apart(proxied: Server) -> None:
     ada.line.close()
 
 
+def test_a_long_answer_keeps_its_place_until_it_has_been_read(server: Server, ada: Client) -> None:
+    """Whoever asks for exports and reads them slowly holds no more than the share of an address."""
+    with ada.act("ACTIVE" if server.state() == "HALTED" else "HALTED") as act:
+        server.state("ACTIVE" if server.state() == "HALTED" else "HALTED")
+    assert act.outcome.result == "applied"
+    place = urlsplit(server.url)
+    request = head("/v1/export?rows=records&format=ndjson", ada.line.token)
+    held: list[socket.socket] = []
+    try:
+        for _ in range(60):
+            connection = socket.create_connection(
+                (str(place.hostname), int(place.port or 0)), timeout=10, source_address=(NOISY, 0)
+            )
+            held.append(connection)
+            connection.sendall(request)
+        answers = [asked(server, QUIET, "/v1/interventions", ada.line.token).status_code for _ in range(5)]
+        assert answers == [200] * 5
+    finally:
+        for connection in held:
+            connection.close()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while 'byhand_lane_inside{lane="api"} 1.0' not in asked(server, QUIET, "/metrics", None).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_a_made_up_forwarded_address_gives_no_share_of_its_own(server: Server, ada: Client) -> None:
     """Without a proxy in the settings the header is nothing, however many addresses it invents."""
     invented = [

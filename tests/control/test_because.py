@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from byhand.errors import Invalid, ReasonRequired
+from byhand.ids import new_record_id
+from byhand.records.actor import Actor
 from byhand.records.classification import CLASSES, demands_reason, strictest
+from byhand.records.intervention import Governance, Target
+from byhand.records.kinds import SCHEMA_VERSION, Observation
 from byhand.records.standard import WITHHELD
 from byhand.trust.reading import Reads, says_why
 
@@ -126,6 +130,39 @@ def test_a_forged_index_does_not_open_a_confidential_record(archive: Any, confid
     )
     with pytest.raises(ReasonRequired):
         list(archive.home.reading.export(archive.ada, ""))
+
+
+@pytest.mark.parametrize(
+    ("target", "field", "claimed", "kept"),
+    [
+        (("risk-gateway", "limits", "BETA"), "", "internal", "confidential"),
+        (("Risk-Gateway", "limits", "BETA"), "/max", "public", "confidential"),
+        (("risk-gateway", "limits", "BETA"), "", "secret", "secret"),
+        (("risk-gateway", "limits", "ALPHA"), "", "internal", "internal"),
+        (("risk-gateway", "limits", "elsewhere"), "", "public", "internal"),
+        (("risk-gateway", "limits", "elsewhere"), "", "restricted", "restricted"),
+    ],
+)
+def test_what_a_feed_shows_is_kept_as_carefully_as_the_point_there(
+    archive: Any, target: tuple[str, str, str], field: str, claimed: str, kept: str
+) -> None:
+    """The feed's own word may make it more careful, and never less."""
+    archive.classify("beta", "confidential")
+    system, type_, id_ = target
+    observation = Observation(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        governance=Governance(classification=claimed),
+        actor=Actor(person="somebody", issuer="gateway"),
+        target=Target(system=system, type=type_, id=id_),
+        field=field,
+        action="trading.limit.raise",
+        connector="test",
+        instance="test",
+        capture="feed",
+        absence="source_has_no_field",
+    )
+    assert archive.home.observing._governance(observation).classification == kept
 
 
 def test_a_reason_that_is_too_long_is_a_fault_of_its_own(archive: Any, confidential: str) -> None:

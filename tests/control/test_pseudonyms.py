@@ -174,3 +174,13 @@ def test_administration_is_shown_without_its_persons_too(archive: Any, desk: Cal
         assert "grace" not in text
         assert '"ada"' not in text
         assert "payload" not in text
+
+
+def test_not_even_a_refusal_names_a_person(archive: Any, desk: Callable[..., Desk]) -> None:
+    """Whose intent it is, is not told to whoever sees pseudonyms only."""
+    archive.office.enrol("hal", "ada", roles=(ROLE,))
+    with pytest.raises(Refused) as refused:
+        desk("hal", roles=(ROLE,)).intended(archive.found("")[0])
+    assert "ada" not in str(refused.value)
+    with pytest.raises(Refused, match="ada's"):
+        desk("grace").intended(archive.found("")[0])

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from byhand.api import problems
 from byhand.api.door import NOT_KEPT, Call, shown
 from byhand.api.interventions import CREATED
+from byhand.api.shares import site
 from byhand.client.contract import FindingRequest
 from byhand.client.desk import Found, Timeline
-from byhand.errors import Fault, Invalid
+from byhand.errors import Fault, Invalid, Overloaded
 from byhand.records.base import Part
 from byhand.records.limits import INTEGER_MAX
 
@@ -158,7 +162,25 @@ async def export(call: Call) -> Response:
     first = await call.run(
         lambda: _some(lines)
     )  # so that a query that fails is a problem, not half an answer
-    return StreamingResponse(_rest(call, first, lines), 200, NOT_KEPT, FORMS[form])
+    return _Stream(call, _rest(call, first, lines), FORMS[form])
+
+
+class _Stream(StreamingResponse):
+    """A long answer, which keeps its place in the lane until it has been read: nobody has more of them than places."""
+
+    def __init__(self, call: Call, parts: AsyncIterator[str], media_type: str) -> None:
+        super().__init__(parts, 200, NOT_KEPT, media_type)
+        self._call = call
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; or a problem, when the place was taken since the question was answered."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._call.lane.place(site(self._call.address)))
+            except Overloaded as error:
+                await problems.problem(error)(scope, receive, send)
+                return
+            await super().__call__(scope, receive, send)
 
 
 def _some(lines: Iterator[str]) -> str:

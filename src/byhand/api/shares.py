@@ -3,7 +3,7 @@
 
 Alone, an address gets half of it; beside another such one, as places turn over, a third. So one noisy client never
 starves the others, however much it asks for: whoever comes next finds about as much as the noisiest has. And nobody is
-held to a small fixed part while everything else stands empty.
+held to a small fixed part while everything else stands empty: see decision 8.
 """
 
 from __future__ import annotations

@@ -15,12 +15,15 @@ from byhand import clock
 from byhand.client.contract import Acknowledgement
 from byhand.control.credentials import Credentials
 from byhand.control.people import People
+from byhand.control.points import Points
 from byhand.errors import Fault, Invalid, Refused, SharedAccount
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
 from byhand.records import codec
 from byhand.records.actor import Actor, Assurance, PersonDetails, Via
+from byhand.records.classification import strictest
+from byhand.records.intervention import Governance
 from byhand.records.kinds import Observation
 from byhand.records.shared_accounts import check_not_shared
 
@@ -32,16 +35,18 @@ LOCAL = "local"
 class Observing:
     """The intake of one home. Thread-safe."""
 
-    def __init__(self, journal: Journal, credentials: Credentials, people: People) -> None:
+    def __init__(self, journal: Journal, credentials: Credentials, people: People, points: Points) -> None:
         self._journal = journal
         self._credentials = credentials
         self._people = people
+        self._points = points
 
     def accept(self, credential: str, observations: Sequence[Observation]) -> tuple[Acknowledgement, ...]:
         """Record them together or not at all; the same batch again gets the same answer.
 
         1 the credential is a workload's, for observing; 2 the form of each holds, every fault of every one named;
-        3 one that belongs to an intervention names one that is here; 4 each act gets its person, or none.
+        3 one that belongs to an intervention names one that is here; 4 each act gets its person, or none; 5 each is
+        kept as carefully as the points at its place say, whatever the feed says.
         """
         token = self._credentials.token(credential, scope="observe")  # 1
         if token.workload is None:
@@ -80,10 +85,16 @@ class Observing:
             observation,
             intervention=observation.intervention or observation.id,
             actor=actor,
+            governance=self._governance(observation),  # 5
             times=msgspec.structs.replace(observation.times, received=clock.now()),
         )
         people = {details: PersonDetails(subject=observation.actor.person)}
         return Entry(record, people=people, declaration=codec.encode(observation))
+
+    def _governance(self, observation: Observation) -> Governance:
+        target, claimed = observation.target, observation.governance
+        here = self._points.classification(target.system, target.type, target.id, observation.field)
+        return msgspec.structs.replace(claimed, classification=strictest((claimed.classification, here)))
 
     def _person(self, claimed: Actor) -> tuple[str, Assurance]:
         """Who it was: the person behind a linked account; an enrolled person named by the feed; or nobody."""

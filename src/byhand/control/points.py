@@ -29,6 +29,7 @@ NEAREST = 3  # names offered for a misspelt one: more is a list, not help
 TIERS: tuple[Tier, ...] = get_args(Tier)
 MODES: tuple[Mode, ...] = get_args(Mode)
 UNREGISTERED = "unregistered"
+PLACES_REMEMBERED = 4_096  # whose class is worked out once; a feed names the same ones again and again
 POINTERS_MAX = 64  # fields left out of a comparison or secret; with more, register a smaller field
 ACTIONS = (trust.POINT_SET, trust.POINT_MODE, trust.POINT_RETIRE)
 
@@ -38,6 +39,7 @@ class Points:
 
     def __init__(self, administration: AdministrationFold) -> None:
         self._administration = administration
+        self._classes: tuple[int, dict[tuple[str, str, str, str], str]] = (-1, {})
 
     def get(self, name: str) -> Point:
         """The point; raises NotFound with the nearest names, or saying that it was retired."""
@@ -91,6 +93,19 @@ class Points:
             retention_class=near_points.retention_class(near),
             classification=near_points.classification(near),
         )
+
+    def classification(self, system: str, type_: str, id_: str, field: str) -> str:
+        """How carefully is kept what happens at a place: as the most careful of the points there says."""
+        head, known = self._classes
+        if head != self.head() or len(known) >= PLACES_REMEMBERED:
+            known = {}
+            self._classes = (self.head(), known)
+        place = (system, type_, id_, field)
+        found = known.get(place)
+        if found is None:
+            near = [point for point in self.all() if near_points.overlaps(point, *place)]
+            found = known[place] = near_points.classification(near)
+        return found
 
     def submit(self, caller: Caller, record: Administration) -> Acknowledgement:
         """Set, change the mode of, or retire a point.

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How carefully records are kept: the classes in order, and which of them demand a reason from whoever reads."""
+"""How carefully records are kept: the classes in order, and which of them demand a reason from whoever reads.
+
+See decision 9.
+"""
 
 from __future__ import annotations
 

@@ -14,10 +14,15 @@ from byhand.store.sqlite.search import END, Range, Rows, phrase, seconds
 
 _LETTERS = dict(zip(LISTED, "ghijklm", strict=True))  # none of them a hexadecimal digit
 _KIND = "z"
+_DIGITS = frozenset("0123456789abcdef")
 
 
 def term(column: str, value: str) -> str:
     """The term of a value; what begins with a value has a term that begins with its term."""
+    if column == "record":  # a thousand of them may stand in one row, each of 32 digits
+        value = value.replace("-", "")
+        if _DIGITS.issuperset(value):
+            return _LETTERS[column] + value
     return _LETTERS[column] + value.encode("utf-8", "surrogatepass").hex()
 
 
