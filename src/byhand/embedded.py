@@ -335,7 +335,6 @@ class EmbeddedDesk:
     ) -> bytes:
         """The bundle; its access record goes into the log first."""
         caller = self._caller()
-        self._reading.pseudonyms.check_bundle(caller)
         found = self._reading.show(caller, text, operation="evidence", reason=reason)
         chains = [*found.entries, *self._journal.reader.chain(ADMINISTRATION_CHAIN)]
         payloads = sealed_payloads(self._journal, {stored.index for stored in chains})

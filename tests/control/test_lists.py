@@ -188,3 +188,13 @@ def test_the_lists_are_built_again_from_the_log(archive: Any, lists: Lists) -> N
     assert wiring.index_differences(archive.home) == []
     archive.home.index._connection.execute("DELETE FROM listing")
     assert any("listed record" in one for one in wiring.index_differences(archive.home))
+
+
+@pytest.mark.parametrize("kind", ["accesses", "findings"])
+def test_the_longest_query_is_answered(archive: Any, lists: Lists, kind: str) -> None:
+    """As many terms of as many values as a query may have: the index takes them all."""
+    archive.home.reading.search(archive.ada, "")
+    values = ",".join(f"p{number}" for number in range(20))
+    query = " ".join([f"-actor:{values}"] * 12 + ["at:..2099"] * 10)[:2_000].rsplit(" ", 1)[0]
+    getattr(lists, kind)(archive.ada, query)
+    getattr(lists, kind)(archive.ada, query.replace("-actor", "actor"))

@@ -149,6 +149,7 @@ def test_whoever_has_the_role_sees_nothing_else(
         assert '"ada"' not in written(read(hal, one)), way
     with pytest.raises(Refused, match="evidence names persons"):
         hal.evidence(one)
+    assert archive.accesses()[-1].refused is not None
     with pytest.raises(Invalid, match="pseudonym"):
         hal.search("actor:ada")
     assert archive.accesses()[-1].pseudonymous
@@ -184,3 +185,29 @@ def test_not_even_a_refusal_names_a_person(archive: Any, desk: Callable[..., Des
     assert "ada" not in str(refused.value)
     with pytest.raises(Refused, match="ada's"):
         desk("grace").intended(archive.found("")[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "hides", "keeps"),
+    [
+        ("Grace Hopper had it, and grace hopper too.", ("grace", "hopper"), (" had it, and ", " too.")),
+        ("Grace Hoppers of this world", ("grace ",), ("Hoppers of this world",)),
+        ("GRACE, ada; (grace)", ("grace", "ada"), (", ", "; (")),
+        ("disgrace and adagio", (), ("disgrace and adagio",)),
+        ("mail grace@example.com", (), ("grace@example.com",)),
+        ("Élodie Durand asked élodie durand", ("élodie", "durand"), (" asked ",)),
+    ],
+)
+def test_names_within_a_text_are_replaced_and_nothing_else(
+    archive: Any, text: str, hides: tuple[str, ...], keeps: tuple[str, ...]
+) -> None:
+    """By id and by display name, whole and in any case, whether or not the answer names that person."""
+    office = archive.office
+    for person, name in (("grace", "Grace Hopper"), ("edurand", "Élodie Durand")):
+        office.home.people.enrol(office.caller("ada"), office.enrolment(person, "ada"), name)
+    caller = msgspec.structs.replace(archive.ada, pseudonymous=True)
+    shown = archive.home.reading.pseudonyms.row(caller, {"Justification_Reason": text})[
+        "Justification_Reason"
+    ]
+    assert not [one for one in hides if one in shown.casefold()], shown
+    assert not [one for one in keeps if one not in shown], shown

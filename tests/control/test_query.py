@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, strategies
 
 from byhand.cli.commands.reading import search
-from byhand.control.query import FIELDS, FORMS, PHASES, compile_query, span
+from byhand.control.query import (
+    ACCESS_FIELDS,
+    FIELDS,
+    FINDING_FIELDS,
+    FORMS,
+    PHASES,
+    Field,
+    compile_query,
+    span,
+)
 from byhand.errors import Invalid
 from byhand.records.lifecycle import OPEN
 from byhand.store.index import Among, Condition, Within, Words
@@ -169,3 +178,21 @@ def test_any_text_is_a_query_or_a_refusal(text: str) -> None:
 def test_states_that_can_be_asked_for_are_those_there_are() -> None:
     """Every state that something may follow is among them."""
     assert set(PHASES) >= OPEN
+
+
+@pytest.mark.parametrize("query", ["record:*", "record:019a5d0*", "-record:0*", "record:019a5d0c-8a3e,01*"])
+def test_a_beginning_that_stands_for_every_record_is_no_question(query: str) -> None:
+    """A list of all that was ever shown is walked for nobody."""
+    with pytest.raises(Invalid, match="at least 8"):
+        compile_query(query, ACCESS_FIELDS)
+    compile_query("record:019a5d0c*", ACCESS_FIELDS)
+    compile_query('record:"0*"', ACCESS_FIELDS)
+
+
+@pytest.mark.parametrize("fields", [ACCESS_FIELDS, FINDING_FIELDS])
+def test_every_field_of_a_list_is_understood_by_its_example(fields: dict[str, Field]) -> None:
+    """The documentation's examples are queries, and a field of another list is none here."""
+    for field in fields.values():
+        assert len(compile_query(field.example, fields)) == 1
+    with pytest.raises(Invalid, match="is no field"):
+        compile_query("state:applied", fields)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from byhand.client.contract import Acknowledgement
 from byhand.control.administration import Administrated, AdministrationFold, Check, anything
 from byhand.control.identity import Caller, check_person
@@ -139,6 +141,10 @@ class People:
     def keys(self, person: str | None = None) -> list[EnrolledKey]:
         """Every key ever enrolled, revoked ones too."""
         return [key for key in self.keyring().keys.values() if person in (None, key.person)]
+
+    def display_names(self) -> Mapping[str, str]:
+        """Everybody's display name that was given and not erased, by person."""
+        return self._administration.current().names
 
     def roles(self, person: str) -> frozenset[str]:
         """The roles of all keys that speak for ``person`` now."""

@@ -11,17 +11,20 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
 from byhand.control.identity import Caller
 from byhand.control.people import People
-from byhand.errors import Fault, Invalid, Refused
+from byhand.errors import Fault, Invalid
 from byhand.records.base import Part
 from byhand.records.standard import WITHHELD
 from byhand.store.index import Among, Condition
+from byhand.trust.keyring import Keyring
 
 ROLE = "pseudonymous"
 """Whoever has a key with this role sees persons under their pseudonyms only, whatever they sign in with."""
@@ -44,7 +47,7 @@ TELLING = frozenset(
 )
 """Fields that lead to a person without naming one; signed statements name theirs inside."""
 NOBODY = ("", "byhand", "$erased", "$unknown", WITHHELD)
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+-]*[A-Za-z0-9])?")
+_NAME = re.compile(r"[^\W_](?:[\w.@+-]*[^\W_])?")
 PartType = TypeVar("PartType", bound=Part)
 
 
@@ -54,6 +57,8 @@ class Pseudonyms:
     def __init__(self, secret: bytes, origin: str, people: People) -> None:
         self._key = hmac.digest(secret, f"byhand/pseudonyms/v1\n{origin}".encode(), "sha256")
         self._people = people
+        self._known: tuple[Keyring, Mapping[str, str], _Names] | None = None
+        """Everybody's names, worked out once for each state of the home."""
 
     def of(self, person: str) -> str:
         """The pseudonym of a person, enrolled or only seen in a feed."""
@@ -63,14 +68,6 @@ class Pseudonyms:
     def only(self, caller: Caller) -> bool:
         """Whether ``caller`` sees pseudonyms only: by any of the person's keys, so a token is no way around."""
         return ROLE in caller.roles or ROLE in self._people.roles(caller.person)
-
-    def check_bundle(self, caller: Caller) -> None:
-        """Raise Refused in such a view: evidence says who."""
-        if caller.pseudonymous:
-            raise Refused(
-                "evidence names persons, so there is none under pseudonyms",
-                advice="Ask somebody who sees persons by their names.",
-            )
 
     def understood(self, caller: Caller, conditions: list[Condition]) -> list[Condition]:
         """The conditions with persons for pseudonyms; raises Invalid for what would lead from one to the other."""
@@ -103,11 +100,13 @@ class Pseudonyms:
         veiled: dict[str, str] = self._veil(values)(values)
         return veiled
 
-    def _veil(self, plain: object) -> Callable[[Any], Any]:
-        enrolled = self._people.keyring().persons
-        seen = {name for name in _persons(plain) if name not in NOBODY}
-        displayed = {shown: name for name in seen if (shown := self._people.display_name(name))}
-        return _Veil(self.of, {one.casefold(): one for one in (*enrolled, *seen)}, displayed)
+    def _veil(self, plain: object) -> _Veil:
+        seen = {name.casefold(): name for name in _persons(plain) if name not in NOBODY}
+        keyring, displayed = self._people.keyring(), self._people.display_names()
+        known = self._known
+        if known is None or known[0] is not keyring or known[1] is not displayed:
+            known = self._known = (keyring, displayed, _Names.of(keyring.persons, displayed))
+        return _Veil(self.of, seen, known[2])
 
 
 def _persons(plain: object) -> Iterator[str]:
@@ -122,13 +121,30 @@ def _persons(plain: object) -> Iterator[str]:
             yield from _persons(one)
 
 
-class _Veil:
-    """Replaces persons in one answer."""
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What persons are called: their ids, and what people call them, by its first word."""
 
-    def __init__(self, of: Callable[[str], str], names: dict[str, str], displayed: dict[str, str]) -> None:
+    ids: dict[str, str]
+    displayed: dict[str, list[tuple[str, str]]]
+
+    @classmethod
+    def of(cls, persons: Iterable[str], displayed: Mapping[str, str]) -> _Names:
+        """The names of ``persons``; the longest of those that begin alike comes first."""
+        by_word: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for person, name in sorted(displayed.items(), key=lambda one: -len(one[1])):
+            if (first := _NAME.match(name)) is not None:
+                by_word[first[0].casefold()].append((name, person))
+        return cls({one.casefold(): one for one in persons}, dict(by_word))
+
+
+class _Veil:
+    """Replaces persons in one answer: those whom it names, and everybody of the home."""
+
+    def __init__(self, of: Callable[[str], str], seen: dict[str, str], names: _Names) -> None:
         self._of = of
+        self._seen = seen
         self._names = names
-        self._displayed = displayed
 
     def __call__(self, plain: Any) -> Any:
         if isinstance(plain, dict):
@@ -152,14 +168,23 @@ class _Veil:
         return self(value)
 
     def _text(self, text: str) -> str:
-        """The names of persons in a text; a word that is only like one of them stays."""
-        for shown, name in self._displayed.items():
-            text = text.replace(shown, self._of(name))
-        return _NAME.sub(lambda found: self._named(found[0]), text)
+        """Pseudonyms for the names in a text; a word that is only like one of them stays."""
+        parts, place = [], 0
+        for found in _NAME.finditer(text):
+            person, end = self._named(text, found)
+            if person is not None and found.start() >= place:
+                parts += [text[place : found.start()], self._of(person)]
+                place = end
+        return "".join((*parts, text[place:]))
 
-    def _named(self, word: str) -> str:
-        name = self._names.get(word.casefold())
-        return word if name is None else self._of(name)
+    def _named(self, text: str, found: re.Match[str]) -> tuple[str | None, int]:
+        """Whose name begins there, if somebody's does, and where it ends."""
+        word = found[0].casefold()
+        for name, person in self._names.displayed.get(word, ()):
+            end = found.start() + len(name)
+            if text[found.start() : end].casefold() == name.casefold() and not text[end : end + 1].isalnum():
+                return person, end
+        return self._seen.get(word) or self._names.ids.get(word), found.end()
 
 
 def _withheld(value: object) -> object:

@@ -24,6 +24,7 @@ QUERY_LENGTH_MAX = 2_000  # a question a person types; longer is a program, and 
 TERMS_MAX = 32  # conditions of one search
 VALUES_MAX = 32  # values of one term; more is a list, and a list is better asked in parts
 BEGUN_LENGTH_MIN = 3  # letters before it stands for any ending: two begin a tenth of all words
+ID_BEGUN_LENGTH_MIN = 8  # characters of an id: a minute of ids begins alike, and their lists are short
 YEAR_MIN = 1970  # no record is older than the clocks that date it
 YEAR_MAX = 9998  # the last year that another one follows, as times are written
 TIERS = ("low", "medium", "high", "critical")
@@ -126,6 +127,13 @@ def _text(column: str) -> Callable[[Values, bool], Condition]:
         return Among(column, exact, begins)
 
     return understood
+
+
+def _record(values: Values, quoted: bool) -> Condition:
+    """An id, or so much of its beginning that it stands for a minute of ids and not for all of them."""
+    if not quoted and any(v.endswith("*") and len(v) <= ID_BEGUN_LENGTH_MIN for v in values):
+        raise ValueError(f"needs at least {ID_BEGUN_LENGTH_MIN} characters before the *")
+    return _text("record")(values, quoted)
 
 
 def _chosen(column: str, allowed: Values) -> Callable[[Values, bool], Condition]:
@@ -289,7 +297,7 @@ ACCESS_FIELDS: dict[str, Field] = {
     "record": Field(
         "An intervention or record that was shown, where they are few.",
         "record:019a5d0c*",
-        _text("record"),
+        _record,
     ),
     "result": Field("Whether it was shown.", "result:refused", _chosen("result", RESULTS)),
     **_RECORDED,

@@ -137,7 +137,7 @@ class Reading:
         intervention = stored.leaf.intervention
         entries = self._journal.reader.chain(intervention) if intervention is not None else [stored]
         ids = tuple(one.leaf.id for one in entries)[:RECORDS_NAMED_MAX]
-        self._check_own(caller, operation, stored, reason)
+        self._check_may(caller, operation, stored, reason)
         if because.demanded(entries):
             self.check_reason(caller, operation, reason, records=ids)
         self.leave(caller, operation, records=ids, count=len(entries), reason=reason)
@@ -148,17 +148,22 @@ class Reading:
         """Whether ``caller`` may know what others read."""
         return not SEE_EVERYBODYS_READS.isdisjoint(caller.roles)
 
-    def _check_own(self, caller: Caller, operation: str, stored: Stored, reason: str | None) -> None:
-        """Raise Refused, and record that, for somebody else's access record."""
-        record = stored.record
-        if not isinstance(record, Access) or record.actor.person == caller.person:
-            return
-        if not self.sees_everybodys_reads(caller):
+    def _check_may(self, caller: Caller, operation: str, stored: Stored, reason: str | None) -> None:
+        """Raise Refused, and record that, for somebody else's access record, and for evidence under pseudonyms."""
+        record, refused = stored.record, None
+        others = isinstance(record, Access) and record.actor.person != caller.person
+        if others and not self.sees_everybodys_reads(caller):
             refused = Refused(
                 "who read what is for officers and auditors; of others' reads nothing is shown",
                 advice="Your own are listed by: byhand access list",
             )
-            self.leave(caller, operation, records=(record.id,), reason=reason, refused=str(refused))
+        elif operation == "evidence" and caller.pseudonymous:
+            refused = Refused(
+                "evidence names persons, so there is none under pseudonyms",
+                advice="Ask somebody who sees persons by their names.",
+            )
+        if refused is not None:
+            self.leave(caller, operation, records=(stored.leaf.id,), reason=reason, refused=str(refused))
             raise refused
 
     def check_reason(

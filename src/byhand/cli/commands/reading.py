@@ -221,7 +221,14 @@ def _row(row: FoundRow) -> dict[str, object]:
     }
 
 
-def diff(id_: RecordId, /, *, because: Because = None, common: Common = NOTHING_CHOSEN) -> None:
+def diff(
+    id_: RecordId,
+    /,
+    *,
+    because: Because = None,
+    pseudonyms: Pseudonyms = False,
+    common: Common = NOTHING_CHOSEN,
+) -> None:
     """Show where the value before, the value declared and the value found differ.
 
     **Example**
@@ -236,7 +243,7 @@ def diff(id_: RecordId, /, *, because: Because = None, common: Common = NOTHING_
         The intervention; its beginning is enough.
     """
     with opened(common) as one:
-        changes = one.desk.diff(id_, reason=because)
+        changes = desk_of(one, pseudonyms=pseudonyms).diff(id_, reason=because)
         rows = _differences(changes)
         show_rows(rows, common, columns=("field", "before", "declared", "found"), empty="nothing differs")
         if changes.found is None:
