@@ -38,6 +38,8 @@ NO_REASONS = (
     "aaaaaaaaaaaaaa",
     "\u200b" * 20,
     "12345 67890 123",
+    "\x00\x01 hidden here in the text",
+    "\u202e read from right to left",
 )
 
 

@@ -198,3 +198,23 @@ def test_the_longest_query_is_answered(archive: Any, lists: Lists, kind: str) ->
     query = " ".join([f"-actor:{values}"] * 12 + ["at:..2099"] * 10)[:2_000].rsplit(" ", 1)[0]
     getattr(lists, kind)(archive.ada, query)
     getattr(lists, kind)(archive.ada, query.replace("-actor", "actor"))
+
+
+def test_a_forged_index_shows_nobody_elses_reads_and_nothing_withheld(archive: Any, lists: Lists) -> None:
+    """It may say that every record is Bob's read, and that nothing is confidential: the log says otherwise."""
+    archive.classify("beta", "confidential")
+    one = archive.raise_limit("beta", TEXT)
+    archive.home.findings.review(archive.ada, one, "wrong", "The client was about to be insolvent.")
+    archive.home.reading.search(archive.ada, "bonus")
+    archive.found("")
+    connection = archive.home.index._connection
+    connection.execute("UPDATE intervention SET classification = 'public'")
+    mine = f"zaccess g{b'bob'.hex()}"
+    connection.execute("INSERT INTO listed (listed) VALUES ('delete-all')")
+    for place in range(archive.home.journal.reader.size):
+        terms = mine if place % 2 else f"{mine} zfinding"
+        connection.execute("INSERT INTO listed (rowid, words, terms) VALUES (?, '', ?)", (place, terms))
+    page = lists.accesses(archive.office.caller("bob"), "")
+    assert {row.person for row in page.rows} <= {"bob"}
+    found = lists.findings(archive.ada, "")
+    assert {row.summary for row in found.rows} <= {WITHHELD, "$erased"}

@@ -17,7 +17,6 @@ from byhand.control.reading import PAGE_MAX, Reading
 from byhand.errors import Invalid
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
-from byhand.records.classification import demands_reason
 from byhand.records.kinds import Access, Finding
 from byhand.records.standard import ERASED, WITHHELD
 from byhand.store.index import Among, Condition, Listed
@@ -43,6 +42,8 @@ class Lists:
             conditions.append(Among("person", (caller.person,)))
         found = self._find(KIND_ACCESS, conditions, limit, before)
         entries = [self._journal.reader.read(place) for place in found.places]
+        if own:  # the index finds them, and only the log says whose they are
+            entries = [one for one in entries if _is_of(one, caller.person)]
         ids = tuple(one.leaf.id for one in entries)
         self._reading.leave(caller, "accesses", query=query, records=ids, count=len(ids))
         return Accesses(rows=tuple(map(_access_row, entries)), following=found.following, own=own)
@@ -72,14 +73,15 @@ class Lists:
 
     def _demanding(self, entries: Sequence[Stored]) -> frozenset[int]:
         """The places of findings that, or whose interventions, are of a class that demands a reason."""
-        about = {str(one.leaf.intervention) for one in entries if one.leaf.intervention is not None}
-        known = self._index.interventions(sorted(about))
-        classes = {name: row.classification for name, row in known.items()}
+        about = {one.leaf.intervention for one in entries if one.leaf.intervention is not None}
+        begun = {name: self._journal.reader.find(name) for name in about}
+        careful = {
+            name
+            for name, first in begun.items()
+            if first is None or first.record is None or because.demanded([first])
+        }
         return frozenset(
-            one.index
-            for one in entries
-            if because.demanded([one])
-            or (one.leaf.intervention is not None and demands_reason(classes.get(one.leaf.intervention, "")))
+            one.index for one in entries if because.demanded([one]) or one.leaf.intervention in careful
         )
 
     def _find(self, kind: str, conditions: list[Condition], limit: int, before: int | None) -> Listed:
@@ -87,6 +89,12 @@ class Lists:
             raise Invalid(f"a page holds 1 to {PAGE_MAX} rows")
         self._indexer.catch_up()
         return self._index.listed(kind, conditions, limit, before)
+
+
+def _is_of(stored: Stored, person: str) -> bool:
+    """Whether it is a read by ``person``; what is erased tells of nobody."""
+    record = stored.record
+    return record is None or (isinstance(record, Access) and record.actor.person == person)
 
 
 def _access_row(stored: Stored) -> AccessRow:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 from byhand.errors import ReasonRequired
 from byhand.records import rules
 from byhand.records.classification import demands_reason
@@ -23,7 +25,7 @@ def check_reason(reason: str | None) -> None:
         raise ReasonRequired(f"the reason for reading it is shorter than {TEXT_LENGTH_MIN} characters")
     if len(set(plain)) < DIFFERENT_CHARACTERS_MIN or not any(one.isalpha() for one in plain):
         raise ReasonRequired("the reason for reading it says nothing")
-    if rules.hidden_in_text(reason):
+    if rules.hidden_in_text(reason) or any(category(one) == "Cc" and one not in "\n\t" for one in reason):
         raise ReasonRequired("the reason for reading it holds characters that cannot be seen")
 
 
