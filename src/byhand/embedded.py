@@ -18,6 +18,8 @@ from byhand.client.contract import (
     Declared,
     FindingRequest,
     Identity,
+    PasskeyEnrolment,
+    PasskeyWaiting,
     Permitted,
     PointView,
     Receipt,
@@ -45,6 +47,7 @@ from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.lists import Lists
+from byhand.control.passkeys import Passkeys
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.reading import Reading
@@ -350,6 +353,23 @@ class EmbeddedDesk:
             raise NotFound(f"there is no record {found}", advice="Look for it with: byhand search")
         head = self._journal.reader.head(found)
         return self._journal.receipt(head if head is not None else stored.index)
+
+
+class EmbeddedPasskeys:
+    """See ``byhand.client.contract.PasskeyDesk``."""
+
+    def __init__(self, passkeys: Passkeys, who: Who) -> None:
+        self._passkeys = passkeys
+        self._who = who
+
+    def waiting(self, code: str) -> PasskeyWaiting:
+        """The passkey with that code."""
+        self._who.caller("act")
+        return self._passkeys.waiting(code)
+
+    def enrol(self, code: str, enrolment: PasskeyEnrolment) -> PasskeyWaiting:
+        """Record the enrolment, or keep it."""
+        return self._passkeys.enrol(self._who.caller("act"), code, enrolment)
 
 
 class EmbeddedLog:

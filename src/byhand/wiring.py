@@ -37,7 +37,7 @@ from byhand.control.sessions import Sessions
 from byhand.control.settling import Settling
 from byhand.control.turns import Turns
 from byhand.durable import sync_folder
-from byhand.embedded import Embedded, EmbeddedDesk, EmbeddedLog
+from byhand.embedded import Embedded, EmbeddedDesk, EmbeddedLog, EmbeddedPasskeys
 from byhand.errors import Conflict, HomeRefused, Invalid, LogUnavailable
 from byhand.journal.journal import Journal
 from byhand.journal.keeper import Keeper
@@ -329,7 +329,7 @@ def _put_together(
         points,
         reasons,
         sessions,
-        Passkeys(state),
+        Passkeys(journal, people, sessions, state),
         credentials,
         index,
         indexer,
@@ -385,6 +385,11 @@ def open_desk(home: Home, credential: str, *, address: str | None = None) -> Emb
     bearer = Bearer(home.credentials, credential, address=address)
     lists = Lists(home.journal, home.indexer, home.index, home.reading)
     return EmbeddedDesk(home.journal, home.people, home.reading, lists, home.findings, home.chains, bearer)
+
+
+def open_passkeys(home: Home, credential: str) -> EmbeddedPasskeys:
+    """Enrolling passkeys at an opened home, for whoever ``credential`` stands for."""
+    return EmbeddedPasskeys(home.passkeys, Bearer(home.credentials, credential))
 
 
 def open_log(home: Home) -> EmbeddedLog:

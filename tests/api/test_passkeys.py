@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from typing import Any
 
 import cbor2
@@ -206,3 +208,29 @@ def test_pages_over_tls_have_a_cookie_that_no_neighbour_can_set() -> None:
     assert cookie.startswith("__Host-byhand=token;")
     assert {"HttpOnly", "Path=/", "SameSite=strict", "Secure"} <= {part.strip() for part in cookie.split(";")}
     assert "Domain" not in cookie
+
+
+def test_a_passkey_is_enrolled_through_the_server(server: Server, tmp_path: Any) -> None:
+    """By its person's own key; and for somebody new by two officers, each at a machine of their own."""
+    own = make(server, Authenticator("ada's laptop", origin=origin_of(server))).json()["code"]
+    server.byhand("key", "add", "--passkey", own, "--url", server.url)
+    key = tmp_path / "grace"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    server.byhand("person", "add", "grace.hopper", "--public-key", f"{key}.pub", "--officer")
+    one = Authenticator("dan's phone", origin=origin_of(server))
+    code = make(server, one).json()["code"]
+    add = ("person", "add", "dan", "--passkey", code, "--name", "Dan", "--url", server.url)
+    first = json.loads(server.byhand(*add, "--output", "json", code=5))
+    assert (first["enrolled"], first["missing"], first["device_bound"]) == (False, 1, True)
+    grace = ("--person", "grace.hopper", "--key", str(key))
+    server.byhand(*add, "--role", "trader", *grace, code=3)  # not what the first one has signed
+    server.byhand(*add, *grace)
+    listed = json.loads(server.byhand("key", "list", "dan", "--output", "json"))
+    assert [(row["kind"], row["fingerprint"]) for row in listed] == [("passkey", one.fingerprint)]
+
+
+def test_who_is_not_signed_in_sees_no_passkey_that_waits(server: Server) -> None:
+    """And signs for none."""
+    code = make(server, Authenticator("a phone", origin=origin_of(server))).json()["code"]
+    assert httpx.get(f"{server.url}/v1/passkeys/{code}").status_code == 401
+    assert post(server, f"/v1/passkeys/{code}/enrolment", {"statement": "{}"}).status_code == 401

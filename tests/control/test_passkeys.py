@@ -14,6 +14,7 @@ import pytest
 
 from authenticator import ELIGIBLE, HONEST, Authenticator
 from byhand import clock, wiring
+from byhand.client.contract import PasskeyEnrolment
 from byhand.errors import Invalid, LoginRequired, NotFound, ProofMismatch, Refused
 from byhand.evidence import bundle as bundles, bundle_check
 from byhand.evidence.policy import Policy
@@ -137,7 +138,7 @@ def test_a_passkey_waits_under_its_code(office: Any) -> None:
     passkey = Authenticator("ada's phone")
     waiting = office.home.passkeys.keep(passkey.blob)
     for typed in (waiting.code, waiting.code.lower(), waiting.code.replace("-", ""), f" {waiting.code} "):
-        assert office.home.passkeys.waiting(typed) == passkey.blob
+        assert office.home.passkeys.waiting(typed).key == passkey.line
     with pytest.raises(NotFound):
         office.home.passkeys.waiting("AAAA-AAAA-AAAA-AAAA")
     for typed in ("", "AAAA", "AAAA-AAAA-AAAA-AAA1", "' OR 1=1 --"):
@@ -149,7 +150,7 @@ def test_an_exchanged_passkey_is_found_out(office: Any) -> None:
     """Whoever can write the server's files hands out another one under the code: it is not the one typed."""
     waiting = office.home.passkeys.keep(Authenticator("ada's phone").blob)
     evil = Authenticator("eve's phone")
-    office.home.sessions._state.keep_passkey(waiting.code, evil.line, waiting.expires)
+    office.home.sessions._state.keep_passkey(states.PasskeyRow(waiting.code, evil.line, waiting.expires))
     with pytest.raises(ProofMismatch, match="another passkey"):
         office.home.passkeys.waiting(waiting.code)
 
@@ -160,7 +161,65 @@ def test_strangers_fill_no_disk(office: Any, monkeypatch: pytest.MonkeyPatch) ->
     codes = [office.home.passkeys.keep(Authenticator(f"phone {n}").blob).code for n in range(5)]
     with pytest.raises(NotFound):
         office.home.passkeys.waiting(codes[0])
-    assert office.home.passkeys.waiting(codes[4]) == Authenticator("phone 4").blob
+    assert office.home.passkeys.waiting(codes[4]).key == Authenticator("phone 4").line
+
+
+def _handed_in(office: Any, passkey: Authenticator, person: str, *by: str, as_: str = "", **more: Any) -> Any:
+    """An enrolment signed by ``by``, handed in by the last of them."""
+    fields = {
+        "origin": office.home.origin,
+        "person": person,
+        "key": passkey.line,
+        "roles": (),
+        "device_bound": True,
+        "nonce": "5a" * 32,
+        "time": "2026-11-25T12:00:00.000000Z",
+    }
+    statement = office.pens.sign(statements.Enrolment(**{**fields, **more}), *by)
+    code = webauthn.code_of(passkey.blob)
+    return office.home.passkeys.enrol(
+        office.caller(as_ or by[-1]), code, PasskeyEnrolment(statement=statement)
+    )
+
+
+def test_a_passkey_is_enrolled_by_its_persons_own_key(office: Any) -> None:
+    """At once; handed in again, it is no error."""
+    office.home.passkeys.keep((passkey := Authenticator("ada's phone")).blob)
+    for _ in range(2):
+        told = _handed_in(office, passkey, "ada", "ada")
+        assert (told.enrolled, told.missing) == (True, 0)
+    assert len(office.home.people.keys("ada")) == 2
+
+
+def test_where_it_takes_two_officers_the_first_signature_waits(office: Any) -> None:
+    """It says who has signed and how many are missing; the second one's completes it."""
+    office.second_officer()
+    office.home.passkeys.keep((passkey := Authenticator("dan's phone")).blob)
+    told = _handed_in(office, passkey, "dan", "ada")
+    assert (told.enrolled, told.signed_by, told.missing) == (False, ("ada",), 1)
+    assert office.home.people.keys("dan") == []
+    waiting = office.home.passkeys.waiting(told.code)
+    assert (waiting.statement, waiting.missing) == (told.statement, 1)
+    assert _handed_in(office, passkey, "dan", "ada", "grace").enrolled
+    assert [key.fingerprint for key in office.home.people.keys("dan")] == [passkey.fingerprint]
+
+
+def test_nobody_enrols_a_passkey_who_may_not(office: Any) -> None:
+    """No officer, the passkey for itself, somebody else's signature handed in, another key under the code."""
+    office.second_officer()
+    office.enrol("cyd", "ada", "grace")
+    passkey, other = Authenticator("dan's phone"), Authenticator("eve's phone")
+    office.home.passkeys.keep(passkey.blob)
+    with pytest.raises(Refused, match="is signed by cyd"):
+        _handed_in(office, passkey, "dan", "cyd")
+    with pytest.raises(Refused, match="has signed it"):
+        _handed_in(office, passkey, "dan", "ada", as_="cyd")
+    with pytest.raises(Refused, match="another key"):
+        _handed_in(office, passkey, "dan", "ada", "grace", key=other.line)
+    office.home.passkeys.keep((synced := Authenticator("dan's cloud", flags=HONEST | ELIGIBLE)).blob)
+    with pytest.raises(Refused, match="can be copied"):
+        _handed_in(office, synced, "dan", "ada", "grace")
+    assert office.home.people.keys("dan") == []
 
 
 # -- years later

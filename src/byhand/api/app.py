@@ -36,6 +36,8 @@ DOORS: tuple[Door, ...] = (
     ("POST", "/v1/login/passkey", "entrance", passkeys.login),
     ("DELETE", "/v1/login", "entrance", signing_in.logout),
     ("POST", "/v1/passkeys", "entrance", passkeys.made),
+    ("GET", "/v1/passkeys/{code}", "gate", passkeys.waiting),
+    ("POST", "/v1/passkeys/{code}/enrolment", "gate", passkeys.enrol),
     ("GET", "/v1/identity", "gate", signing_in.identity),
     ("GET", "/v1/points", "gate", points.list_points),
     ("GET", "/v1/points/{name}", "gate", points.point),

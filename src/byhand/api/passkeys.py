@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from byhand import wiring
 from byhand.api import cookies
 from byhand.api.door import Call, shown
 from byhand.api.interventions import CREATED
-from byhand.client.contract import Identity, PasskeyLogin, PasskeyMade, PasskeyWaiting
+from byhand.client.contract import Identity, PasskeyEnrolment, PasskeyLogin, PasskeyMade, PasskeyWaiting
 from byhand.errors import BadSignature, Fault, Invalid, Refused
 from byhand.records import codec
 from byhand.signatures import webauthn
 
+ACCEPTED = 202  # it waits for more signatures
 FAULT_SHOWN = 200  # characters of what a library says of a stranger's bytes
 _FAULTY = "this passkey is not taken"
 
@@ -48,6 +50,20 @@ async def login(call: Call) -> Response:
     answer = shown(identity)
     cookies.give(answer, call.house.origin, token)
     return answer
+
+
+async def waiting(call: Call) -> Response:
+    """GET /v1/passkeys/{code}: the passkey that waits under a code."""
+    desk, code = wiring.open_passkeys(call.home, call.token()), str(call.request.path_params["code"])
+    return shown(await call.run(lambda: desk.waiting(code)))
+
+
+async def enrol(call: Call) -> Response:
+    """POST /v1/passkeys/{code}/enrolment: enrol it, or sign for it as one of several officers."""
+    desk, code = wiring.open_passkeys(call.home, call.token()), str(call.request.path_params["code"])
+    wanted = await call.parsed(PasskeyEnrolment)
+    told = await call.run(lambda: desk.enrol(code, wanted))
+    return shown(told, CREATED if told.enrolled else ACCEPTED)
 
 
 def _looked_at(wanted: PasskeyMade, origin: str) -> bytes:

@@ -17,7 +17,7 @@ from byhand import clock, wiring
 from byhand.cli.common import Common
 from byhand.cli.output import say
 from byhand.client import http
-from byhand.client.contract import Backend
+from byhand.client.contract import Backend, PasskeyDesk
 from byhand.client.desk import Desk, PublicLog
 from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.client.line import Line
@@ -71,6 +71,11 @@ class Opened(ABC):
     @abstractmethod
     def _who(self) -> tuple[str, Signer]:
         """The person and their key, as far as can be told here; raises LoginRequired, NotFound."""
+
+    @property
+    @abstractmethod
+    def passkeys(self) -> PasskeyDesk:
+        """Enrolling passkeys, for the person signed in."""
 
     @property
     def origin(self) -> str:
@@ -171,6 +176,7 @@ class AtHome(Opened):
     def __init__(self, home: wiring.Home, settings: ClientSettings) -> None:
         super().__init__(settings)
         self._home = home
+        self._token = ""
         self.log = wiring.open_log(home)
 
     @property
@@ -183,7 +189,14 @@ class AtHome(Opened):
         """The home."""
         return self._home
 
+    @property
+    def passkeys(self) -> PasskeyDesk:
+        """At the home."""
+        self._signed_in()
+        return wiring.open_passkeys(self._home, self._token)
+
     def _enter(self, token: str) -> tuple[Backend, Desk]:
+        self._token = token
         return wiring.open_backend(self._home, token), wiring.open_desk(self._home, token)
 
     def _login(self, person: str, signer: Signer) -> str:
@@ -231,6 +244,12 @@ class Remote(Opened):
             f"this command works on a home itself, not through {self.line.url}",
             advice="Run it on the machine of the home, with --home or without BYHAND_URL.",
         )
+
+    @property
+    def passkeys(self) -> PasskeyDesk:
+        """Through the server."""
+        self._signed_in()
+        return http.HttpPasskeys(self.line)
 
     def _enter(self, token: str) -> tuple[Backend, Desk]:
         self.line.token = token

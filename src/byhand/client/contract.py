@@ -218,8 +218,15 @@ class PasskeyMade(Part, kw_only=True):
     client_data: str
 
 
+class PasskeyEnrolment(Part, kw_only=True):
+    """The signed statement that enrols a waiting passkey (DSSE, JSON text), and what its person is called."""
+
+    statement: str
+    display_name: str | None = None
+
+
 class PasskeyWaiting(Part, kw_only=True):
-    """A passkey that waits for a signature that enrols it. Nothing is believed of it yet."""
+    """A passkey that waits for signatures that enrol it. Until it is enrolled nothing is believed of it."""
 
     code: str
     """What its person types where it is enrolled: it names this passkey and no other."""
@@ -229,6 +236,28 @@ class PasskeyWaiting(Part, kw_only=True):
     device_bound: bool
     """Whether it says that it cannot be copied to another device."""
     expires: str
+    statement: str | None = None
+    """The enrolment that too few officers have signed yet, if one has."""
+    display_name: str | None = None
+    """What its person is to be called."""
+    signed_by: tuple[str, ...] = ()
+    """The persons who signed it."""
+    missing: int = 0
+    """How many officers must still sign."""
+    enrolled: bool = False
+    """It speaks for its person."""
+
+
+class PasskeyDesk(Protocol):
+    """Enrolling passkeys, for the person signed in. May be retried as it is."""
+
+    def waiting(self, code: str) -> PasskeyWaiting:
+        """The passkey with that code; raises NotFound."""
+        ...
+
+    def enrol(self, code: str, enrolment: PasskeyEnrolment) -> PasskeyWaiting:
+        """Record the enrolment, or keep it for another officer's signature; raises Refused, NotFound."""
+        ...
 
 
 class SignedIn(Part, kw_only=True):

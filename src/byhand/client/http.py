@@ -17,6 +17,8 @@ from byhand.client.contract import (
     FindingRequest,
     Identity,
     LoginRequest,
+    PasskeyEnrolment,
+    PasskeyWaiting,
     PermitRequest,
     Permitted,
     PointView,
@@ -211,6 +213,21 @@ class HttpDesk:
     def prove(self, text: str) -> Receipt:
         """The receipt of a record, or of an intervention's latest."""
         return self._line.get(f"/v1/records/{quote(text, safe='')}/proof", Receipt)
+
+
+class HttpPasskeys:
+    """See ``byhand.client.contract.PasskeyDesk``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def waiting(self, code: str) -> PasskeyWaiting:
+        """The passkey with that code."""
+        return self._line.get(f"/v1/passkeys/{quote(code, safe='')}", PasskeyWaiting)
+
+    def enrol(self, code: str, enrolment: PasskeyEnrolment) -> PasskeyWaiting:
+        """Record the enrolment, or keep it."""
+        return self._line.post(f"/v1/passkeys/{quote(code, safe='')}/enrolment", enrolment, PasskeyWaiting)
 
 
 class HttpLog:

@@ -16,6 +16,16 @@ class SessionRow(NamedTuple):
     expires: str
 
 
+class PasskeyRow(NamedTuple):
+    """A passkey that waits: its code, its line, until when, and the enrolment that some have signed."""
+
+    code: str
+    key: str
+    expires: str
+    statement: str | None = None
+    display_name: str | None = None
+
+
 class State(Protocol):
     """Short-lived state. Safe from any thread and process."""
 
@@ -47,12 +57,12 @@ class State(Protocol):
         """When and from where each token was used last."""
         ...
 
-    def keep_passkey(self, code: str, key: str, expires: str) -> None:
-        """Remember a passkey's line until somebody enrols it; of too many the ones that end first are forgotten."""
+    def keep_passkey(self, row: PasskeyRow) -> None:
+        """Remember a passkey until somebody enrols it; of too many the ones that end first are forgotten."""
         ...
 
-    def passkey(self, code: str, now: str) -> str | None:
-        """The line of the passkey that waits under this code."""
+    def passkey(self, code: str, now: str) -> PasskeyRow | None:
+        """The passkey that waits under this code."""
         ...
 
     def count_up(self, fingerprint: str, counter: int) -> bool:

@@ -136,6 +136,10 @@ class Keyring:
             key for key in self.keys.values() if key.valid_at(at_index) and key.kind == public_keys.WEBAUTHN
         )
 
+    def signers(self, index: int, envelope: dsse.Envelope, new: bytes) -> tuple[EnrolledKey, ...]:
+        """The keys that signed an enrolment of ``new``, valid at ``index``; raises ``BadSignature``."""
+        return _signers(self, index, envelope, also=new)
+
     def extended(self, index: int, envelope: dsse.Envelope) -> Keyring:
         """The keyring after the enrolment or revocation in ``envelope``, which stands at ``index`` of the log.
 

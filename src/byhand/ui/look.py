@@ -22,6 +22,7 @@ from byhand.records.visible import visible
 
 ASSETS = {
     "check.js": "text/javascript; charset=utf-8",
+    "sign.js": "text/javascript; charset=utf-8",
     "byhand.css": "text/css; charset=utf-8",
     "byhand.js": "text/javascript; charset=utf-8",
     "byhand.svg": "image/svg+xml",

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import json
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
@@ -14,6 +16,8 @@ from byhand.control.identity import Caller
 from byhand.errors import ByhandError, Invalid, LoginRequired, NotFound
 from byhand.evidence import bundle as bundles, bundle_check, report as reports
 from byhand.evidence.policy import Policy
+from byhand.signatures import dsse, public_keys, webauthn
+from byhand.trust import statements
 from byhand.ui import look, told
 from byhand.ui.visit import Door, Page, Visit
 
@@ -142,6 +146,41 @@ def _own_policy(home: wiring.Home) -> Policy:
     return Policy(origin=home.origin, keys=tuple(home.journal.key.verifiers), officers=officers)
 
 
+@page
+async def waiting(visit: Visit) -> Response:
+    """GET /passkeys/{code}: a passkey that waits; its person or an officer signs for it here."""
+    identity, code = await _identity(visit), str(visit.request.path_params["code"])
+    desk = wiring.open_passkeys(visit.home, visit.token())
+    told = await visit.run(lambda: desk.waiting(code))
+    said = None
+    if told.statement is not None:
+        said = statements.read(
+            dsse.parse(told.statement.encode()), statements.Enrolment, origin=visit.home.origin
+        )
+    return look.page(
+        "waiting.html",
+        visit.origin,
+        identity=identity,
+        told=told,
+        said=said,
+        log=visit.home.origin,
+        own=own_passkeys(visit.home, identity.person),
+        roles=json.dumps(identity.roles),
+    )
+
+
+def own_passkeys(home: wiring.Home, person: str) -> str:
+    """The passkeys of the person signed in, for their browser: fingerprints by credential ids, as JSON."""
+    keys = home.people.keyring().keys_of(person, home.journal.reader.size)
+    passkeys = (key for key in keys if key.kind == public_keys.WEBAUTHN)
+    return json.dumps({base64url(webauthn.parse(key.blob).credential): key.fingerprint for key in passkeys})
+
+
+def base64url(data: bytes) -> str:
+    """As browsers write bytes."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
 async def asset(visit: Visit) -> Response:
     """GET /assets/{digest}/{name}."""
     name = str(visit.request.path_params["name"])
@@ -154,6 +193,7 @@ PAGES: tuple[Door, ...] = (
     ("GET", "/", "api", first),
     ("GET", SIGN_IN, "entrance", sign_in),
     ("GET", "/passkey", "entrance", passkey),
+    ("GET", "/passkeys/{code}", "api", waiting),
     ("GET", "/interventions/{id}", "api", intervention),
     ("GET", "/interventions/{id}/verification", "api", verification),
     ("GET", "/assets/{digest}/{name}", "entrance", asset),

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from byhand import clock
-from byhand.cli import signing
+from byhand.cli import passkeys, signing
 from byhand.cli.asking import confirm
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import Opened, opened
@@ -73,7 +73,8 @@ def add(
     """Enrol a person with their public key. Takes two officers, or the one of a trial home.
 
     With two officers the first one's signature goes into a file (exit code 5), which the second one signs
-    with `byhand person countersign FILE`.
+    with `byhand person countersign FILE`. A passkey waits where it was made, also through a server: the second
+    officer types the same command.
 
     **Example**
 
@@ -105,10 +106,14 @@ def add(
     check_person(person)
     roles = {*role, statements.OFFICER} if officer else set(role)
     with opened(common) as one:
+        if passkey is not None and public_key is None:
+            ordered = tuple(sorted(roles))
+            told = passkeys.enrol(one, passkey, person, ordered, name, device_bound=device_bound)
+            return passkeys.show(told, person, common)
         settled = _enrol(
             one,
             person,
-            _key(one, public_key, passkey),
+            _only_key(public_key, passkey),
             tuple(sorted(roles)),
             name,
             proposal,
@@ -143,13 +148,11 @@ def _enrol(
     return signing.settle(one, [signing.Proposal(envelope, display_name=name)], proposal)
 
 
-def _key(one: Opened, public_key: Path | None, passkey: str | None) -> bytes:
-    """The key in the file, or the passkey that waits under the code."""
-    if (public_key is None) == (passkey is None):
-        raise Invalid("name one key", advice="Either --public-key FILE or --passkey CODE.")
-    if passkey is not None:
-        return one.home.passkeys.waiting(passkey)
-    return _public_key(public_key) if public_key is not None else b""
+def _only_key(public_key: Path | None, passkey: str | None) -> bytes:
+    """The key in the file; raises Invalid when there is none, or a passkey beside it."""
+    if public_key is None or passkey is not None:
+        raise Invalid("name one key", advice="Either a public key's file or --passkey CODE.")
+    return _public_key(public_key)
 
 
 def _public_key(file: Path) -> bytes:
@@ -265,8 +268,11 @@ def add_key(
         The key cannot leave its device; for a key of that kind this is known anyway.
     """
     with opened(common) as one:
-        caller = one.caller
-        blob = _key(one, public_key, passkey)
+        if passkey is not None and public_key is None:
+            me = one.signed_in().identity()
+            told = passkeys.enrol(one, passkey, me.person, me.roles, None, device_bound=device_bound)
+            return passkeys.show(told, me.person, common)
+        caller, blob = one.caller, _only_key(public_key, passkey)
         settled = _enrol(one, caller.person, blob, caller.roles, None, None, device_bound=device_bound)
         settled.show(common)
         if settled.code == 0:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from byhand.errors import LogUnavailable
 from byhand.sqlite_file import connect, migrate
-from byhand.store.state import SessionRow
+from byhand.store.state import PasskeyRow, SessionRow
 
 FILE_NAME = "state.db"
 MIGRATIONS = "byhand.store.sqlite.migrations_state"
@@ -98,9 +98,9 @@ class SqliteState:
         """The last uses."""
         return {row[0]: (row[1], row[2]) for row in self._run("SELECT * FROM token_use", ()).fetchall()}
 
-    def keep_passkey(self, code: str, key: str, expires: str) -> None:
-        """Remember a passkey's line."""
-        self._run("INSERT OR REPLACE INTO passkey_waiting VALUES (?, ?, ?)", (code, key, expires))
+    def keep_passkey(self, row: PasskeyRow) -> None:
+        """Remember a waiting passkey."""
+        self._run("INSERT OR REPLACE INTO passkey_waiting VALUES (?, ?, ?, ?, ?)", row)
         # A crash here: it waits, and one too many with it; the next one clears up.
         self._run(
             "DELETE FROM passkey_waiting WHERE code IN"
@@ -108,11 +108,11 @@ class SqliteState:
             (PASSKEYS_WAITING_MAX,),
         )
 
-    def passkey(self, code: str, now: str) -> str | None:
-        """The line of a waiting passkey."""
-        statement = "SELECT key FROM passkey_waiting WHERE code = ? AND expires > ?"
+    def passkey(self, code: str, now: str) -> PasskeyRow | None:
+        """A waiting passkey."""
+        statement = "SELECT * FROM passkey_waiting WHERE code = ? AND expires > ?"
         row = self._run(statement, (code, now)).fetchone()
-        return str(row[0]) if row else None
+        return PasskeyRow(*row) if row else None
 
     def count_up(self, fingerprint: str, counter: int) -> bool:
         """Remember a counter, if it went up."""

@@ -48,6 +48,7 @@ async function makePasskey(form) {
     attestation: base64url(response.attestationObject), client_data: base64url(response.clientDataJSON) });
   for (const [id, text] of [["code", made.code], ["typed", made.code], ["fingerprint", made.fingerprint],
     ["bound", made.device_bound ? "yes" : "no: copies of it may exist"]]) $(`#${id}`).textContent = text;
+  $("#enrol").href = `/passkeys/${made.code}`;
   $("#made").hidden = false;
   form.hidden = true;
   $("#made-title").focus();
@@ -66,6 +67,7 @@ async function act(name, element) {
   } finally { element.disabled = false; }
 }
 const named = (element) => Object.keys(acts).find((name) => name in element.dataset);
+const hex = (bytes) => [...new Uint8Array(bytes)].map((one) => one.toString(16).padStart(2, "0")).join("");
 document.addEventListener("submit", (event) => { event.preventDefault(); act(named(event.target), event.target); });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-sign-out]");

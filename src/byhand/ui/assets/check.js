@@ -2,7 +2,6 @@
 // Recomputes the entry that a page shows: the record's bytes, their commitment, the leaf, its place under a root, and
 // that this root continues the one which this browser saw before. Then it shows those bytes, not what the server wrote.
 "use strict";
-const hex = (bytes) => [...new Uint8Array(bytes)].map((one) => one.toString(16).padStart(2, "0")).join("");
 const join = (...parts) => Uint8Array.from(parts.flatMap((part) => [...part]));
 const node = (left, right) => sha256(join([1], left, right));
 const equal = (one, other) => hex(one) === hex(other);
