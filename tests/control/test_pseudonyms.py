@@ -211,3 +211,27 @@ def test_names_within_a_text_are_replaced_and_nothing_else(
     ]
     assert not [one for one in hides if one in shown.casefold()], shown
     assert not [one for one in keeps if one not in shown], shown
+
+
+def test_a_view_without_pseudonyms_shows_nothing_to_whoever_may_see_no_names(archive: Any, desk: Any) -> None:
+    """Whatever asks the reading room itself, as pages do, is refused, and that is on record."""
+    archive.office.enrol("hal", "ada", roles=(ROLE,))
+    one, hal = archive.found("")[0], archive.office.caller("hal")
+    reading = archive.home.reading
+    for read in (
+        lambda: reading.show(hal, one),
+        lambda: reading.search(hal, ""),
+        lambda: reading.facets(hal, ""),
+        lambda: reading.timeline(hal, ""),
+        lambda: reading.export(hal, ""),
+        lambda: reading.diff(hal, one),
+    ):
+        before = len(archive.accesses())
+        with pytest.raises(Refused, match="pseudonyms only"):
+            read()
+        (access,) = archive.accesses()[before:]
+        assert (access.actor.person, access.count) == ("hal", 0)
+        assert access.refused is not None
+    archive.office.enrol("grace", "ada", roles=(statements.OFFICER,))
+    archive.home.people.revoke(archive.ada, archive.office.revocation("hal", "ada", "grace"))
+    assert not reading.pseudonyms.only(hal)

@@ -146,11 +146,6 @@ class People:
         """Everybody's display name that was given and not erased, by person."""
         return self._administration.current().names
 
-    def roles(self, person: str) -> frozenset[str]:
-        """The roles of all keys that speak for ``person`` now."""
-        keys = self.keyring().keys_of(person, self._journal.reader.size)
-        return frozenset(role for key in keys for role in key.roles)
-
     def display_name(self, person: str) -> str | None:
         """The person's display name, unless it was never given or has been erased."""
         return self._administration.current().names.get(person)

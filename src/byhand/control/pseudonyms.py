@@ -59,6 +59,7 @@ class Pseudonyms:
         self._people = people
         self._known: tuple[Keyring, Mapping[str, str], _Names] | None = None
         """Everybody's names, worked out once for each state of the home."""
+        self._only: tuple[Keyring, frozenset[str]] | None = None
 
     def of(self, person: str) -> str:
         """The pseudonym of a person, enrolled or only seen in a feed."""
@@ -67,7 +68,15 @@ class Pseudonyms:
 
     def only(self, caller: Caller) -> bool:
         """Whether ``caller`` sees pseudonyms only: by any of the person's keys, so a token is no way around."""
-        return ROLE in caller.roles or ROLE in self._people.roles(caller.person)
+        return ROLE in caller.roles or caller.person in self._with_role()
+
+    def _with_role(self) -> frozenset[str]:
+        """Everybody with the role by one of their keys; worked out once for each state of the keyring."""
+        keyring, known = self._people.keyring(), self._only
+        if known is None or known[0] is not keyring:
+            held = (key for key in keyring.keys.values() if ROLE in key.roles and key.revoked_at is None)
+            known = self._only = (keyring, frozenset(key.person for key in held))
+        return known[1]
 
     def understood(self, caller: Caller, conditions: list[Condition]) -> list[Condition]:
         """The conditions with persons for pseudonyms; raises Invalid for what would lead from one to the other."""

@@ -90,6 +90,9 @@ SEE_EVERYBODYS_READS = frozenset({statements.OFFICER, "auditor", "records-office
 """Roles whose work it is to know who read what."""
 
 
+NAMES_PERSONS = "this view names persons, and you see them under pseudonyms only"
+
+
 class Reading:
     """The reader's desk of one home."""
 
@@ -338,8 +341,13 @@ class Reading:
         reason: str | None = None,
         refused: str | None = None,
     ) -> None:
-        """Record that ``caller`` reads, or was ``refused``; nothing is shown when this fails."""
+        """Record that ``caller`` reads, or was ``refused``; nothing is shown when this fails.
+
+        Raises Refused for whoever sees pseudonyms only, where a view has none to show.
+        """
         because.check_length(reason)
+        named = refused is None and not caller.pseudonymous and self.pseudonyms.only(caller)
+        refused = NAMES_PERSONS if named else refused
         details = new_record_id()
         record = Access(
             id=new_record_id(),
@@ -349,12 +357,14 @@ class Reading:
             operation=operation,
             query=query,
             records=records,
-            count=count,
+            count=count if refused is None else 0,
             reason=reason,
             refused=refused,
             pseudonymous=caller.pseudonymous,
         )
         self._journal.append([Entry(record, people={details: caller.details()})])
+        if named:
+            raise Refused(NAMES_PERSONS, advice="Read it with: byhand show ID, or byhand search")
 
 
 def _shown(shown_id: str, entries: list[Stored]) -> Shown:

@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from byhand import clock, wiring
 from byhand.client.contract import Identity
 from byhand.control.identity import Caller
-from byhand.errors import ByhandError, Invalid, LoginRequired, NotFound
+from byhand.errors import ByhandError, Invalid, LoginRequired, NotFound, ReasonRequired
 from byhand.evidence import bundle as bundles, bundle_check, report as reports
 from byhand.evidence.policy import Policy
+from byhand.records.limits import NOTES_LENGTH_MAX, TEXT_LENGTH_MIN
 from byhand.signatures import dsse, public_keys, webauthn
 from byhand.trust import statements
 from byhand.ui import look, told
@@ -39,6 +40,16 @@ def page(show: Page) -> Page:
         except LoginRequired:
             after = quote(visit.request.url.path, safe="/")
             return RedirectResponse(f"{SIGN_IN}?after={after}", SEE_OTHER, look.NOT_KEPT)
+        except ReasonRequired as error:
+            return look.page(
+                "reason.html",
+                visit.origin,
+                visit.status_of(error),
+                error=str(error),
+                shortest=TEXT_LENGTH_MIN,
+                longest=NOTES_LENGTH_MAX,
+                identity=None,
+            )
         except ByhandError as error:
             return look.page(
                 "refused.html",
@@ -113,26 +124,28 @@ async def passkey(visit: Visit) -> Response:
 async def intervention(visit: Visit) -> Response:
     """GET /interventions/{id}: what is recorded of it, in its order."""
     identity, bearer = await _identity(visit), _bearer(visit)
-    text = str(visit.request.path_params["id"])
+    text, why = str(visit.request.path_params["id"]), visit.word("why") or None
 
     def read() -> told.Told:
         caller: Caller = bearer.caller("read")
-        shown = visit.home.reading.show(caller, text, reason=visit.word("why") or None)
+        shown = visit.home.reading.show(caller, text, reason=why)
         return told.told(visit.home.journal, shown)
 
     one = await visit.run(read)
-    return look.page("intervention.html", visit.origin, identity=identity, one=one, log=visit.home.origin)
+    return look.page(
+        "intervention.html", visit.origin, identity=identity, one=one, log=visit.home.origin, why=why
+    )
 
 
 @page
 async def verification(visit: Visit) -> Response:
     """GET /interventions/{id}/verification: its evidence bundle, made and checked now, by this server itself."""
     identity = await _identity(visit)
-    text = str(visit.request.path_params["id"])
+    text, why = str(visit.request.path_params["id"]), visit.word("why") or None
     desk = wiring.open_desk(visit.home, visit.token(), address=visit.address)
 
     def check() -> reports.Report:
-        bundle = bundles.read_bundle(desk.evidence(text))
+        bundle = bundles.read_bundle(desk.evidence(text, reason=why))
         policy = _own_policy(visit.home)
         return bundle_check.verify_bundle(bundle, "this server", policy=policy, now=clock.now())
 

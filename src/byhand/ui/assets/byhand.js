@@ -57,6 +57,7 @@ async function makePasskey(form) {
 const acts = {
   signIn, passkey: makePasskey,
   search: async (form) => location.assign(`/?q=${encodeURIComponent(form.q.value)}`),
+  because: async (form) => location.assign(`${location.pathname}?why=${encodeURIComponent(form.why.value)}`),
   signOut: async () => { await ask("DELETE", "/v1/login"); location.assign("/sign-in"); },
 };
 async function act(name, element) {
