@@ -45,7 +45,7 @@ def page(show: Page) -> Page:
                 "reason.html",
                 visit.origin,
                 visit.status_of(error),
-                error=str(error),
+                lazy=str(error) if visit.word("why") else "",
                 shortest=TEXT_LENGTH_MIN,
                 longest=NOTES_LENGTH_MAX,
                 identity=None,

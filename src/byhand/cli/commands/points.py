@@ -19,11 +19,13 @@ from byhand.cli.output import say, show, show_rows
 from byhand.cli.places import probe_from, split_target
 from byhand.errors import Fault, Invalid
 from byhand.ids import new_record_id
+from byhand.records.classification import CLASSES
 from byhand.records.intervention import Mode, Tier
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Point
 from byhand.trust import administration
 
 IMPORT_BYTES_MAX = 16 * 1024 * 1024  # thousands of points; more is no inventory that people keep
+KEPT_HELP = f"How carefully its records are kept: {', '.join(CLASSES)}. From confidential on, reading demands a reason."
 COLUMNS = ("name", "mode", "tier", "action", "target", "owner", "environment")
 
 
@@ -102,7 +104,7 @@ class Described:
         None
     )
     retention_class: Annotated[str, Parameter(help="How long its records are kept.")] = "default-7y"
-    classification: Annotated[str, Parameter(help="How carefully its records are kept.")] = "internal"
+    classification: Annotated[str, Parameter(help=KEPT_HELP)] = "internal"
 
     def point(self, name: str) -> Point:
         """The point of this name; raises Invalid when its target is not valid."""
@@ -113,6 +115,12 @@ class Described:
             probe=probe_from(self.probe), ignore=self.ignore, secrets=self.secret, circle=self.circle, mode=self.mode,
             review_by=self.review_by, retention_class=self.retention_class, classification=self.classification,
         )  # fmt: skip
+
+
+def _say_class(point: Point) -> None:
+    """Tell what a class means that is none of ours: whoever mistyped one should know it now."""
+    if point.classification not in CLASSES:
+        say(f"{point.classification!r} is none of {', '.join(CLASSES)}: it counts as confidential")
 
 
 def add(
@@ -142,7 +150,9 @@ def add(
         The file for the second officer.
     """
     with opened(common) as one:
-        settled = signing.settle(one, [signing.change(one, _record(described.point(name)))], proposal)
+        point = described.point(name)
+        _say_class(point)
+        settled = signing.settle(one, [signing.change(one, _record(point))], proposal)
         settled.show(common)
         say(f"{len(settled.recorded)} change(s) recorded")
         return settled.code
@@ -178,6 +188,8 @@ def import_points(file: Path, /, *, proposal: Path | None = None, common: Common
     with opened(common) as one:
         known = {point.name: point for point in one.home.points.all()}
         new = [point for point in points if known.get(point.name) != point]
+        for point in new:
+            _say_class(point)
         say(f"{len(points) - len(new)} of {len(points)} points are like this already")
         proposals = [signing.change(one, _record(point)) for point in new]
         settled = signing.settle(one, proposals, proposal)
