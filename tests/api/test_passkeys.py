@@ -226,7 +226,7 @@ def test_a_passkey_is_enrolled_through_the_server(server: Server, tmp_path: Any)
     server.byhand(*add, "--role", "trader", *grace, code=3)  # not what the first one has signed
     server.byhand(*add, *grace)
     listed = json.loads(server.byhand("key", "list", "dan", "--output", "json"))
-    assert [(row["kind"], row["fingerprint"]) for row in listed] == [("passkey", one.fingerprint)]
+    assert [(row["kind"], row["key"]) for row in listed] == [("passkey", one.fingerprint)]
 
 
 def test_who_is_not_signed_in_sees_no_passkey_that_waits(server: Server) -> None:

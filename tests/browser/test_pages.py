@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import axe
@@ -74,3 +75,67 @@ def test_the_browser_recomputes_what_it_shows(phone: Phone, server: Server, acte
     for _ in range(3):  # each look is an entry of its own
         page.reload()
         expect(page.locator("#checked")).to_contain_text("which continue the")
+
+
+def test_a_link_from_elsewhere_finds_who_is_signed_in(phone: Phone, acted: str) -> None:
+    """The cookie does not come along with it, and the page that asks to sign in goes on by itself."""
+    phone.enrol()
+    expect(phone.sign_in().get_by_role("heading", name="Interventions")).to_be_visible()
+    page = phone.page
+    page.route(
+        "https://chat.example/",
+        lambda route: route.fulfill(content_type="text/html", body=LINK % (phone.origin, acted)),
+    )
+    page.goto("https://chat.example/")
+    page.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="risk-gateway/circuit_breaker/MM-7")).to_be_visible()
+
+
+LINK = '<a href="%s/interventions/%s">somebody waits for you</a>'
+
+
+def test_everything_is_reached_by_keyboard(phone: Phone) -> None:
+    """From the link that skips to the content to signing in, without a pointer, and one sees where one is."""
+    phone.enrol()
+    page = phone.go("/sign-in")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to content")
+    expect(page.locator(":focus")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_attribute("name", "person")
+    outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.type("ada.lovelace")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Sign in with a passkey")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Interventions")).to_be_visible()
+
+
+def test_axe_finds_faults_where_there_are_some(phone: Phone, axe_core: str) -> None:
+    """A judge that finds nothing anywhere would be none."""
+    page = phone.go("/sign-in")
+    page.evaluate("() => document.documentElement.removeAttribute('lang')")
+    assert "html-has-lang" in [rule for rule, _ in axe.violations(page, axe_core)]
+
+
+def test_signing_out_ends_the_session(phone: Phone) -> None:
+    """The page asks for a passkey again, and the cookie is gone."""
+    phone.enrol()
+    page = phone.sign_in()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert phone.context.cookies() == []
+    phone.go("/")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_what_the_pages_recorded_verifies(phone: Phone, server: Server, acted: str) -> None:
+    """Enrolments and reads, all of it: the whole log is sound for the stranger's check."""
+    phone.enrol()
+    expect(phone.sign_in(path=f"/interventions/{acted}").locator("#checked")).to_contain_text("recomputed")
+    told = json.loads(server.byhand("verify", str(server.home), "--output", "json"))
+    assert told["sound"], told
+    found = server.byhand("search", f"id:{acted}", "--output", "ndjson")
+    assert acted in found

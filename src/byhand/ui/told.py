@@ -15,6 +15,7 @@ from byhand.records.kinds import AnyRecord, Approval, Finding, Intent, Outcome, 
 from byhand.records.values import CapturedValue
 from byhand.ui.seen import Seen, seen
 
+LINES_MAX = 200  # records on one page; findings and observations may be added without end
 KINDS = {
     "intent": "declared",
     "observation": "seen in the system's own feed",
@@ -67,6 +68,8 @@ class Told:
     """Before against what was read back."""
     outcome: Outcome | None
     lines: tuple[Line, ...]
+    left_out: int
+    """How many records between the first and the last ones are not shown."""
     seen: Seen | None
     """What the browser needs to recompute the intent's entry."""
 
@@ -84,9 +87,15 @@ def told(journal: Journal, shown: Shown) -> Told:
         declared=_declared(intent),
         found=_found(intent, outcome),
         outcome=outcome,
-        lines=tuple(_line(one) for one in shown.entries),
+        lines=tuple(_line(one) for one in _few(shown.entries)),
+        left_out=max(0, len(shown.entries) - LINES_MAX),
         seen=seen(journal, shown.entries[0]) if intent is not None else None,
     )
+
+
+def _few(entries: Sequence[Stored]) -> Sequence[Stored]:
+    """The first record, and as many of the last as a page holds."""
+    return entries if len(entries) <= LINES_MAX else (entries[0], *entries[1 - LINES_MAX :])
 
 
 def _declared(intent: Intent | None) -> tuple[Side, ...]:

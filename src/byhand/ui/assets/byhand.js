@@ -69,6 +69,11 @@ async function act(name, element) {
 }
 const named = (element) => Object.keys(acts).find((name) => name in element.dataset);
 const hex = (bytes) => [...new Uint8Array(bytes)].map((one) => one.toString(16).padStart(2, "0")).join("");
+// A link from elsewhere (a mail, a chat) brings no cookie along: whoever is signed in goes on from here.
+document.addEventListener("DOMContentLoaded", async () => {
+  const form = $("form[data-sign-in]");
+  if (form !== null && await fetch("/v1/identity").then((answer) => answer.ok)) location.replace(form.dataset.after);
+});
 document.addEventListener("submit", (event) => { event.preventDefault(); act(named(event.target), event.target); });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-sign-out]");
