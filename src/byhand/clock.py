@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+SECONDS_REMEMBERED = 4  # the one that is, and its neighbours
 
 
 def now() -> str:
@@ -15,8 +18,13 @@ def now() -> str:
 def from_nanoseconds(nanoseconds: int) -> str:
     """``nanoseconds`` since the Unix epoch as record time, cut (not rounded) to microseconds."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{stamp}.{rest // 1000:06d}Z"
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(SECONDS_REMEMBERED)
+def _second(seconds: int) -> str:
+    """The whole second: a record's trip asks for the time a dozen times within one."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def parse(text: str) -> datetime:

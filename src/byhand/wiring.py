@@ -54,6 +54,7 @@ from byhand.store.sqlite.index import SqliteIndex
 from byhand.store.sqlite.index_differences import differences
 from byhand.store.sqlite.state import SqliteState
 from byhand.watch.follower import Task, Watch
+from byhand.watch.process import WatchProcess
 
 SETTINGS_FILE = "byhand.toml"
 LOG_FILE = sqlite_entries.FILE_NAME
@@ -339,7 +340,7 @@ def _put_together(
         settling,
         reading,
         findings,
-        Observing(journal, credentials, people, points),
+        Observing(journal, administration, credentials, people, points),
     )
 
 
@@ -395,6 +396,11 @@ def open_passkeys(home: Home, credential: str) -> EmbeddedPasskeys:
 def open_log(home: Home) -> EmbeddedLog:
     """The public face of an opened home's log."""
     return EmbeddedLog(home.journal, home.people)
+
+
+def watch_process(home: Home) -> WatchProcess:
+    """The same in a process beside this one; not started yet."""
+    return WatchProcess(("--home", str(home.path)))
 
 
 def open_watch(home: Home) -> Watch:

@@ -15,6 +15,9 @@ from byhand.errors import Fault, Invalid, Overloaded, TooLarge, UnknownMedia
 
 BODY_SECONDS_MAX = 10.0  # a mebibyte over a slow line; whoever takes longer keeps others waiting
 JSON = "application/json"
+IN_FULL = "byhand.in_full"
+"""Set in a request's scope once all of it has come: then nothing is waited for, and nobody has to be patient."""
+GONE = "the client went before its body was here"
 WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
@@ -28,6 +31,11 @@ async def read(request: Request, *, bytes_max: int, patience: Patience, whose: s
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > bytes_max:
         raise _too_large(bytes_max)
+    if request.scope.get(IN_FULL):
+        message = await request.receive()
+        if message["type"] == "http.request" and not message["more_body"]:
+            return _bounded(message["body"], bytes_max)
+        raise Invalid(GONE)
     given_up = asyncio.timeout(BODY_SECONDS_MAX)
     gave_way = False
 
@@ -45,7 +53,7 @@ async def read(request: Request, *, bytes_max: int, patience: Patience, whose: s
             raise Overloaded("too many bodies are on their way, and this one took the longest") from error
         raise Invalid(f"the body did not come within {BODY_SECONDS_MAX:g} seconds") from error
     except ClientDisconnect as error:
-        raise Invalid("the client went before its body was here") from error
+        raise Invalid(GONE) from error
 
 
 async def _whole(request: Request, bytes_max: int) -> bytes:
@@ -55,6 +63,12 @@ async def _whole(request: Request, bytes_max: int) -> bytes:
         if len(data) > bytes_max:
             raise _too_large(bytes_max)
     return bytes(data)
+
+
+def _bounded(data: bytes, bytes_max: int) -> bytes:
+    if len(data) > bytes_max:
+        raise _too_large(bytes_max)
+    return data
 
 
 def _too_large(bytes_max: int) -> TooLarge:

@@ -14,7 +14,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from byhand import errors
-from byhand.api import problems
+from byhand.api import bodies, problems
 from byhand.api.door import STRANGER_PAUSE_SECONDS
 from byhand.api.patience import Patience
 from byhand.api.shares import NOWHERE, Network, Shares, among, site
@@ -108,6 +108,11 @@ class PatientConnection(HttpToolsProtocol):
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it came."""
+        super().on_message_complete()
+        self.scope[bodies.IN_FULL] = True  # type: ignore[literal-required]
 
     def on_response_complete(self) -> None:
         """The next request of this connection has as long; an idle one is ended sooner, by ``IDLE_SECONDS``."""

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from byhand import wiring
 from byhand.api.lanes import Lanes
-from byhand.watch.follower import Watch
+from byhand.watch.process import WatchProcess
 
 SECONDS = (
     0.001,
@@ -32,7 +32,7 @@ SECONDS = (
 class Metrics:
     """The figures of one server."""
 
-    def __init__(self, home: wiring.Home, lanes: Lanes, watch: Watch) -> None:
+    def __init__(self, home: wiring.Home, lanes: Lanes, watch: WatchProcess) -> None:
         self._registry = CollectorRegistry()
         self._answers = Counter(
             "byhand_http_answers", "Answers by door and status.", ["door", "status"], registry=self._registry
@@ -61,7 +61,7 @@ class Metrics:
 class _State(Collector):
     """What is read when somebody asks, instead of being counted along."""
 
-    def __init__(self, home: wiring.Home, lanes: Lanes, watch: Watch) -> None:
+    def __init__(self, home: wiring.Home, lanes: Lanes, watch: WatchProcess) -> None:
         self._home = home
         self._lanes = lanes
         self._watch = watch
@@ -86,6 +86,6 @@ class _State(Collector):
         failures = GaugeMetricFamily(
             "byhand_follower_failures", "Turns of a follower that failed in a row.", labels=["follower"]
         )
-        for name, standing in self._watch.standings.items():
+        for name, standing in list(self._watch.standings.items()):
             failures.add_metric([name], standing.failures)
         yield failures

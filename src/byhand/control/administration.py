@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -31,6 +32,7 @@ from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.trust import administration as trust
 from byhand.trust.keyring import Keyring
 
+LATELY_SECONDS = 0.05  # thousands of decisions a second need not each ask the disk whether byhand was changed
 RACES_MAX = 8  # officers changing byhand at the same moment; more means somebody is looping
 
 
@@ -60,6 +62,11 @@ class Administrated:
         """The head as an entry that was decided on this state names it."""
         return self.head if self.head >= 0 else None
 
+    @property
+    def position(self) -> int:
+        """The place in the log from which its keyring is looked at: what was valid there is valid now."""
+        return self.head + 1
+
 
 Answer = TypeVar("Answer")
 Held = TypeVar("Held")
@@ -78,6 +85,8 @@ class AdministrationFold:
         self._journal = journal
         self._lock = threading.Lock()
         self._now = Administrated()
+        self._read_at = -LATELY_SECONDS
+        self._enrolled: tuple[int, frozenset[str]] = (-1, frozenset())
         self._local = threading.local()
 
     def current(self) -> Administrated:
@@ -95,23 +104,52 @@ class AdministrationFold:
             return decide(self._local.held)  # part of a larger decision, which is repeated as a whole
         for _ in range(RACES_MAX - 1):
             try:
-                return self._holding(decide)
+                return self._holding(self._read(), decide)
             except ChainMoved as moved:
                 if moved.chain != ADMINISTRATION_CHAIN:
                     raise
-        return self._holding(decide)
+        return self._holding(self._read(), decide)
 
-    def _holding(self, decide: Callable[[Administrated], Answer]) -> Answer:
-        self._local.held = self._read()
+    def deciding_lately(self, decide: Callable[[Administrated], Answer]) -> Answer:
+        """Run ``decide`` once, on a state that may be LATELY_SECONDS old.
+
+        Only for what is appended with the state's head: it stands in the log if nothing had changed, and raises
+        ChainMoved otherwise. A refusal is to be judged again, by ``deciding``.
+        """
+        fresh = time.monotonic() - self._read_at >= LATELY_SECONDS
+        self._local.lately = True
         try:
-            return decide(self._local.held)
+            return self._holding(self._read() if fresh else self._now, decide)
+        finally:
+            self._local.lately = False
+
+    @property
+    def lately(self) -> bool:
+        """Whether this thread is in ``deciding_lately``."""
+        return bool(getattr(self._local, "lately", False))
+
+    def _holding(self, held: Administrated, decide: Callable[[Administrated], Answer]) -> Answer:
+        self._local.held = held
+        try:
+            return decide(held)
         finally:
             self._local.held = None
 
+    def enrolled(self) -> frozenset[str]:
+        """Everybody who has a key that speaks for them now."""
+        now = self.current()
+        head, persons = self._enrolled
+        if head != now.head:
+            persons = now.keyring.persons_at(now.position) if now.keyring is not None else frozenset()
+            self._enrolled = (now.head, persons)
+        return persons
+
     def _read(self) -> Administrated:
         """Reads only what is new in the chain."""
+        read_at = time.monotonic()
         head = self._journal.reader.administration()
         with self._lock:
+            self._read_at = max(self._read_at, read_at)
             if head is not None and head > self._now.head:
                 for stored in self._journal.reader.chain(ADMINISTRATION_CHAIN, after=self._now.head):
                     self._now = _after(

@@ -110,7 +110,7 @@ class Credentials:
             raise LoginRequired("this token is not known here, or was revoked", advice="byhand token create")
         if token.expires <= clock.now():
             raise LoginRequired(f"this token ended at {token.expires}", advice="byhand token create")
-        if token.owner not in self._people.keyring().persons_at(self._journal.reader.size):
+        if token.owner not in self._administration.enrolled():
             raise LoginRequired("the person behind this token is enrolled no more")
         if scope not in _in_force(token, now):
             raise Refused(
@@ -133,7 +133,7 @@ class Credentials:
                 f"{workload} speaks for accounts of {now.workloads[workload].issuer or 'nobody'} only"
             )
         person = now.links.get(on_behalf_of)
-        if person is None or person not in self._people.keyring().persons_at(self._journal.reader.size):
+        if person is None or person not in self._administration.enrolled():
             raise Refused(
                 f"no person stands behind the account {on_behalf_of}",
                 advice=f"An officer links it: byhand person link PERSON {on_behalf_of}",

@@ -93,23 +93,37 @@ class Gate:
     ) -> Declared:
         """As ``declare``, for a caller on an event loop: judged there, only the durable commit is waited for.
 
-        ``who`` is asked on the very state that the intent is judged on. Decided anew when that state, or the text's
-        first use, was overtaken meanwhile, as often as any decision is.
+        ``who`` is asked on the very state that the intent is judged on. At first its id and its text are taken to
+        be new, as they almost always are: the append finds out if they are not. Decided anew when that was wrong,
+        or when the state was overtaken meanwhile, as often as any decision is.
         """
+        entry = self._judged_as_new(who, declaration, statement)
         for last in (False,) * (RACES_MAX - 1) + (True,):
+            try:
+                if entry is not None:
+                    return self._declared(await self._chains.begin_async(entry), entry.record)
+            except ClaimTaken:
+                pass
+            except ChainMoved as moved:
+                if last or moved.chain not in (ADMINISTRATION_CHAIN, declaration.record):
+                    raise
             entry = self._administration.deciding(
                 lambda now: self._judged(who(), declaration, statement, now.expected)
             )
-            try:
-                if entry is None:
-                    return self._declared(*self._chains.get(declaration.record).intent)
-                return self._declared(await self._chains.begin_async(entry), entry.record)
-            except ClaimTaken:
-                continue
-            except ChainMoved as moved:
-                if last or moved.chain != ADMINISTRATION_CHAIN:
-                    raise
+            if entry is None:
+                return self._declared(*self._chains.get(declaration.record).intent)
         raise Refused("the same text is being declared over and over", advice="Declare again in a moment.")
+
+    def _judged_as_new(
+        self, who: Callable[[], Caller], declaration: Declaration, statement: str | None
+    ) -> Entry | None:
+        """What is to be appended, judged without a look into the log; ``None`` when that look is needed."""
+        try:
+            return self._administration.deciding_lately(
+                lambda now: self._judged(who(), declaration, statement, now.expected, new=True)
+            )
+        except ByhandError:  # whatever it is, it is judged again, and said, by what is in the log
+            return None
 
     def _declare(
         self, caller: Caller, declaration: Declaration, statement: str | None, administration: int | None
@@ -123,11 +137,20 @@ class Gate:
             return self._declare(caller, declaration, statement, administration)
 
     def _judged(
-        self, caller: Caller, declaration: Declaration, statement: str | None, administration: int | None
+        self,
+        caller: Caller,
+        declaration: Declaration,
+        statement: str | None,
+        administration: int | None,
+        *,
+        new: bool = False,
     ) -> Entry | None:
-        """What is to be appended; ``None`` when it is in the log already. Raises what is wrong with it."""
+        """What is to be appended; ``None`` when it is in the log already. Raises what is wrong with it.
+
+        ``new``: nobody looks whether id and text are in the log; the entry cannot be appended if they are.
+        """
         declared = parts.encode_part(declaration)
-        if self._journal.known(declaration.record, declared) is not None:  # 0
+        if not new and self._journal.known(declaration.record, declared) is not None:  # 0
             return None
         codec.validate(declaration)  # 1
         if declaration.person != caller.person:  # 2
@@ -135,7 +158,7 @@ class Gate:
         view = self._views.declared(declaration)
         self._check_form(declaration, view)  # 3
         claim = self._text_claim(declaration)
-        first = self._journal.reader.claimed(claim) if claim is not None else None
+        first = self._journal.reader.claimed(claim) if claim is not None and not new else None
         used = first.id if first is not None else None
         flags, objections = self._objections(
             caller, declaration, view, used, signed=statement is not None
@@ -155,6 +178,7 @@ class Gate:
             expected_administration=administration,
             before=declaration.expires,
             declaration=declared,
+            new=new,
         )
 
     def _text_claim(self, declaration: Declaration) -> str | None:
@@ -263,7 +287,7 @@ class Gate:
                 declaration_sha256=codec.declaration_digest(declaration),
                 person=caller.person,
                 keyring=self._people.keyring(),
-                at_index=self._journal.reader.size,
+                at_index=self._people.position(),
                 now=clock.now(),
             )
         except BadSignature as error:

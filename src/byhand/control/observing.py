@@ -13,6 +13,7 @@ import msgspec
 
 from byhand import clock
 from byhand.client.contract import Acknowledgement
+from byhand.control.administration import AdministrationFold
 from byhand.control.credentials import Credentials
 from byhand.control.people import People
 from byhand.control.points import Points
@@ -35,8 +36,16 @@ LOCAL = "local"
 class Observing:
     """The intake of one home. Thread-safe."""
 
-    def __init__(self, journal: Journal, credentials: Credentials, people: People, points: Points) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        administration: AdministrationFold,
+        credentials: Credentials,
+        people: People,
+        points: Points,
+    ) -> None:
         self._journal = journal
+        self._administration = administration
         self._credentials = credentials
         self._people = people
         self._points = points
@@ -56,7 +65,11 @@ class Observing:
         ]  # 2, 3
         if faults:
             raise Invalid("these observations are not valid", tuple(faults))
-        return self._journal.append([self._entry(one, token.workload) for one in observations])
+        return self._journal.append(self._entries(observations, token.workload))
+
+    def _entries(self, observations: Sequence[Observation], workload: str) -> list[Entry]:
+        """All of them judged on one state of byhand, which is read once."""
+        return self._administration.deciding(lambda _: [self._entry(one, workload) for one in observations])
 
     def _faults(self, place: int, observation: Observation) -> list[Fault]:
         found: list[Fault] = []
@@ -106,7 +119,7 @@ class Observing:
             check_not_shared(claimed.person)
         except SharedAccount:
             return UNATTRIBUTED, "shared"
-        enrolled = self._people.keyring().persons_at(self._journal.reader.size)
+        enrolled = self._people.enrolled()
         if claimed.issuer == LOCAL and claimed.person in enrolled:
             return claimed.person, "asserted"
         return UNATTRIBUTED, "unattributed"

@@ -48,9 +48,25 @@ class People:
         """The keyring as of now; raises NotFound in a home without officers."""
         return self._administration.keyring()
 
+    def key(self, fingerprint: str) -> EnrolledKey:
+        """The key with that fingerprint, if it speaks for its person now; raises BadSignature."""
+        return self.keyring().key(fingerprint, self.position())
+
+    def enrolled(self) -> frozenset[str]:
+        """Everybody who has a key that speaks for them now."""
+        return self._administration.enrolled()
+
+    def position(self) -> int:
+        """The place in the log from which the keyring is looked at now."""
+        return self._administration.current().position
+
+    def lately(self) -> bool:
+        """Whether this is asked within a decision on a state that may be LATELY_SECONDS old."""
+        return self._administration.lately
+
     def trial(self) -> bool:
         """Whether only one officer ever was: a trial home, marked in every receipt."""
-        return self.keyring().is_trial(self._journal.reader.size)
+        return self.keyring().is_trial(self.position())
 
     def submit(self, caller: Caller, envelope: str, display_name: str | None = None) -> Acknowledgement:
         """Record whatever keyring statement ``envelope`` holds; raises as the three methods below."""

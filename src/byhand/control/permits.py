@@ -93,7 +93,7 @@ class Permits:
             raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
         self._views.check_still(intent)
         facts = self._facts(acknowledgement, intent)
-        persons = self._people.keyring().persons_at(self._journal.reader.size)
+        persons = self._people.enrolled()
         proof.check_issue(
             facts,
             facts_of.approvals(intent),
@@ -219,7 +219,7 @@ class Permits:
                 acting=facts.bound,
                 attempt=attempt.attempt,
                 before_now_sha256=before,
-                persons=self._people.keyring().persons_at(self._journal.reader.size),
+                persons=self._people.enrolled(),
                 now=clock.now(),
             )
         except BeforeStateChanged as error:

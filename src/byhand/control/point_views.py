@@ -31,7 +31,7 @@ class PointViews:
         self._intent_seconds = intent_seconds
         self._lock = threading.Lock()
         self._head = -1
-        self._views: dict[tuple[Point, bool], PointView] = {}
+        self._views: dict[str | Point, PointView] = {}
 
     def registered(self, name: str) -> PointView:
         """The registered point ``name``; raises NotFound."""
@@ -81,7 +81,7 @@ class PointViews:
     def _view(self, point: Point, *, registered: bool) -> PointView:
         """Worked out once for each state of byhand and point: every declaration asks for it."""
         head = self._points.head()
-        key = (point, registered)
+        key = point.name if registered else point
         with self._lock:
             if head != self._head or len(self._views) >= VIEWS_REMEMBERED:
                 self._head, self._views = head, {}

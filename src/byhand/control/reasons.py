@@ -7,7 +7,6 @@ import difflib
 import fnmatch
 import hashlib
 import re
-import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -32,6 +31,8 @@ CODES_MAX = 500  # codes in one change; people choose from a list they can read
 REPEATED = "text_repeated"
 CATALOGUE = "reasons"
 """What an administration of the catalogue names as its subject."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Unicode's category Cc, but for line feed and tabulator."""
 _PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(?:\.[a-z0-9_*]+)*")
 
 SHIPPED: tuple[Reason, ...] = (
@@ -122,16 +123,18 @@ class Reasons:
 
     def _reason(self, code: str, point: Point, found: list[Fault]) -> Reason | None:
         _, reasons = self.catalogue()
-        known = {reason.code: reason for reason in reasons}
+        known = next((reason for reason in reasons if reason.code == code), None)
+        if known is not None and _allowed(known, point):
+            return known
         offered = [reason.code for reason in reasons if _allowed(reason, point)]
-        if code not in known:
+        if known is None:
             near = difflib.get_close_matches(code.upper(), offered, n=NEAREST)
             advice = f"did you mean {', '.join(near)}?" if near else f"use one of {', '.join(offered)}"
             found.append(Fault("/justification/code", "is not in the catalogue of reasons", advice))
-        elif code not in offered:
+        else:
             advice = f"use one of {', '.join(offered)}"
             found.append(Fault("/justification/code", f"{code} cannot justify {point.action} here", advice))
-        return known.get(code)
+        return known
 
 
 def first_catalogue() -> Administration:
@@ -221,9 +224,7 @@ def _check_text(justification: Justification, reason: Reason | None, found: list
         )
     if len(justification.text) > limits.NOTES_LENGTH_MAX:
         found.append(Fault(at, f"is longer than {limits.NOTES_LENGTH_MAX} characters", "use the ticket"))
-    if rules.hidden_in_text(justification.text) or any(
-        unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text
-    ):
+    if rules.hidden_in_text(justification.text) or _CONTROLS.search(text) is not None:
         found.append(Fault(at, "holds characters that cannot be seen"))
     complaint = _complaint(words(text), justification.code, reason)
     if complaint is not None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 
 from byhand import clock
 from byhand.client.contract import Identity
+from byhand.control.administration import LATELY_SECONDS
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.errors import BadSignature, Invalid, LoginRequired, Refused
@@ -27,6 +29,7 @@ CHALLENGE_BYTES = 32
 CHALLENGE_SECONDS = 120  # time to touch a key or type a passphrase, not to carry a challenge elsewhere
 TOKEN_BYTES = 32
 SESSION_SECONDS = 8 * 3_600  # one working day
+REMEMBERED_MAX = 1_024  # sessions that ask within such a moment; each is some hundred bytes
 SESSION_ID_LENGTH = 16  # hex digits of a token's digest that name the session in records
 METHODS: dict[public_keys.Kind, str] = {public_keys.SSH: "ssh-key", public_keys.WEBAUTHN: "passkey"}
 HARDWARE_KEY, SOFTWARE_KEY = "hwk", "swk"
@@ -45,6 +48,7 @@ class Sessions:
         self._journal = journal
         self._people = people
         self._state = state
+        self._remembered: dict[str, tuple[float, SessionRow]] = {}
 
     def challenge(self, *, now: str | None = None) -> tuple[str, str]:
         """A fresh challenge (64 hex digits) and when it expires; good for one answer."""
@@ -149,13 +153,26 @@ class Sessions:
 
         Looked up by digest, so that timing tells nothing about tokens.
         """
-        row = self._state.session(_digest(token))
+        row = self._row(_digest(token))
         if row is None or row.expires <= now:
             raise LoginRequired("nobody is signed in here, or the session has ended")
         try:
-            return row, self._people.keyring().key(row.credential, self._journal.reader.size)
+            return row, self._people.key(row.credential)
         except BadSignature as error:
             raise LoginRequired(f"the key of this session speaks for nobody any more: {error}") from error
+
+    def _row(self, digest: str) -> SessionRow | None:
+        """The session; in a decision on a state that may be a moment old, as it was a moment ago."""
+        moment = time.monotonic()
+        remembered = self._remembered.get(digest) if self._people.lately() else None
+        if remembered is not None and moment - remembered[0] < LATELY_SECONDS:
+            return remembered[1]
+        row = self._state.session(digest)
+        if row is not None:
+            if len(self._remembered) >= REMEMBERED_MAX:
+                self._remembered.clear()
+            self._remembered[digest] = (moment, row)
+        return row
 
     def identity(self, token: str, *, now: str | None = None) -> Identity:
         """Who the token stands for; raises LoginRequired when it ended or its key was revoked meanwhile."""
@@ -191,7 +208,9 @@ class Sessions:
 
     def logout(self, token: str) -> None:
         """End the session; ending one that has ended already is no error."""
-        self._state.end_sessions(token=_digest(token))
+        digest = _digest(token)
+        self._state.end_sessions(token=digest)
+        self._remembered.pop(digest, None)
 
     def close(self) -> None:
         """Give back files."""

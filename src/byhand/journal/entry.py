@@ -27,7 +27,7 @@ class Entry:
     with another head, ChainMoved. ``expected_administration`` is the same for the administration chain, for
     what was decided on the keyring and points in force. ``before`` is a time: recorded then or later, TooLate.
     ``declaration`` is what a retry under the same id must
-    equal (canonical bytes); by default the record itself.
+    equal (canonical bytes); by default the record itself. ``new``: a retry is not answered, but raises ChainMoved.
     """
 
     record: AnyRecord
@@ -38,6 +38,7 @@ class Entry:
     expected_administration: int | Anything | None = ANY
     before: str | None = None
     declaration: bytes | None = None
+    new: bool = False
 
 
 class Draft(NamedTuple):
@@ -56,6 +57,7 @@ class Draft(NamedTuple):
     expected_head: int | Anything | None
     expected_administration: int | Anything | None
     before: str | None = None
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,8 @@ class _Placing:
 
     def _again(self, draft: Draft) -> Placed:
         taken = self._taken.get(draft.record_id)
+        if taken is not None and draft.new:
+            raise ChainMoved(draft.chain or draft.record_id, None, taken.index)
         if taken is None or not hmac.compare_digest(taken.mac, draft.mac):
             raise Conflict(
                 f"the record id {draft.record_id} was used for another declaration",

@@ -73,6 +73,7 @@ class Vault:
             expected_head=entry.expected_head,
             expected_administration=entry.expected_administration,
             before=entry.before,
+            new=entry.new,
         )
 
     def _salt(self) -> bytes:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+
+TEXTS_REMEMBERED = 256  # the codes in use, and the texts being judged
 
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
@@ -35,7 +38,13 @@ def likeness(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text as a reader sees them: no case, marks or signs, foreign twins read as Latin letters."""
-    return _WORD.findall(likeness(text))
+    return list(_words(text))
+
+
+@lru_cache(TEXTS_REMEMBERED)
+def _words(text: str) -> tuple[str, ...]:
+    """Each text is looked at from several sides within one decision; codes and their summaries in every one."""
+    return tuple(_WORD.findall(likeness(text)))
 
 
 def plainly_written(text: str) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from byhand.errors import SharedAccount
 from byhand.records import rules
@@ -67,22 +68,29 @@ _SEPARATORS = re.compile(r"([._+:@ -])")
 _JOINED = frozenset(_SEPARATORS.sub("", name) for name in NAMES)
 _PARTS = (NAMES | _SETTINGS) - _GIVEN_NAMES
 _SKELETONS = frozenset(rules.skeleton(name) for name in NAMES if len(name) >= LOOKALIKE_LENGTH_MIN)
+NAMES_REMEMBERED = 4_096  # more than one feed's persons; each costs some hundred bytes
 BORROWED = ("SUDO_USER", "SUDO_UID", "DOAS_USER", "PKEXEC_UID")
 """Environment variables that say: this process runs with another account's rights."""
 
 
 def check_not_shared(name: str) -> None:
     """Raise SharedAccount when ``name`` is that of a shared, service or root account, or looks like one."""
+    if _looks_shared(name):
+        raise SharedAccount(
+            f"{name!r} is a shared, service or root account: nobody can answer for what it does",
+            advice="Name the person who acts, e.g. --person ada.lovelace, with that person's own key.",
+        )
+
+
+@lru_cache(NAMES_REMEMBERED)
+def _looks_shared(name: str) -> bool:
+    """A feed names the same few hundred persons all day, and most of this is regular expressions."""
     plain = likeness(name)
     account = re.split(r"[\\/]", plain)[-1]  # a domain says nothing about the account
     local = account.partition("@")[0]
     own = local.partition("+")[0]
     whole = (plain, account, own, own.strip("0123456789").strip("-_."))
-    if any(_is_shared(one) for one in whole) or _has_shared_word(local):
-        raise SharedAccount(
-            f"{name!r} is a shared, service or root account: nobody can answer for what it does",
-            advice="Name the person who acts, e.g. --person ada.lovelace, with that person's own key.",
-        )
+    return any(_is_shared(one) for one in whole) or _has_shared_word(local)
 
 
 def _is_shared(name: str) -> bool:

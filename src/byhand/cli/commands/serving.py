@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import sys
 import threading
 from typing import Any
 
 from byhand import wiring
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import settings_of
-from byhand.cli.output import say
+from byhand.cli.output import say, show_text
 from byhand.errors import Invalid
+from byhand.watch import process
+
+TOLD_SECONDS = 1.0  # as often as the followers take a turn
 
 
 def serve(
@@ -42,7 +46,7 @@ def serve(
     port
         Port to listen on; 0 is any free one. Default: server.port, 8420.
     watch
-        Follow the log in this process too; without, run `byhand watch` beside it.
+        Start `byhand watch` too, in a process beside this one, and end it with this one.
     """
     try:
         from byhand.api.server import check, serve as run
@@ -70,16 +74,22 @@ def serve(
         home.close()
 
 
-def watch(*, common: Common = NOTHING_CHOSEN) -> None:
+def watch(*, piped: bool = False, common: Common = NOTHING_CHOSEN) -> None:
     """Follow the log of this home: keep the index up, say what lapsed. Stops in order at Ctrl-C or SIGTERM.
 
-    `byhand serve` does it in its own process unless told `--no-watch`.
+    `byhand serve` starts it by itself unless told `--no-watch`.
 
     **Example**
 
     ```console
     $ byhand watch
     ```
+
+    Parameters
+    ----------
+    piped
+        Stop when standard input ends, and tell on standard output, in a line of JSON each second, how each
+        follower is getting on: so it is run by `byhand serve`.
     """
     home = wiring.open_home(settings_of(common).home, server=True)
     watching = wiring.open_watch(home)
@@ -87,10 +97,23 @@ def watch(*, common: Common = NOTHING_CHOSEN) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
     try:
-        home.keep()
+        if piped:
+            process.give_way()
+            threading.Thread(target=_end_with_input, args=(stop,), daemon=True).start()
+        else:
+            home.keep()
         watching.start()
-        say(f"byhand watches {home.origin}")
-        stop.wait()
+        if not piped:
+            say(f"byhand watches {home.origin}")
+        while not stop.wait(TOLD_SECONDS if piped else None):
+            show_text(process.tell(watching.standings))
     finally:
         watching.close()
         home.close()
+
+
+def _end_with_input(stop: threading.Event) -> None:
+    """Whoever started this keeps a pipe open; the system closes it, however they end."""
+    while sys.stdin.buffer.read(1):
+        pass
+    stop.set()

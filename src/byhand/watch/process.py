@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The followers of a server in a process of their own: what they compute keeps nobody waiting at the gate.
+
+They end with the server, however that ends: their standard input is a pipe which nobody writes to and which closes
+when the server is gone. A crash of theirs costs a repetition (see ``follower``), and they are started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from byhand.watch.follower import Standing
+
+COMMAND = ("-m", "byhand", "watch", "--piped")
+NICENESS = 5  # where processors are few, acts come first and the index after them
+RESTART_SECONDS = 1.0  # after the first end; twice as long after each further one
+RESTART_SECONDS_MAX = 60.0  # more often would only fill the log of a machine that something is wrong with
+STOP_SECONDS = 20.0  # the turns that began are ended; a batch takes far less
+logger = logging.getLogger("byhand.watch")
+
+
+class WatchProcess:
+    """Starts it, hears how it is getting on, starts it again when it ended. Same face as ``follower.Watch``."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        """``options``: which home, as ``byhand watch`` takes it."""
+        self._command = [sys.executable, *COMMAND, *options]
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._run, name="byhand-watch", daemon=True)
+        self.standings: dict[str, Standing] = {"watch": Standing()}
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let every turn that began end, then stop. Idempotent."""
+        self._stop.set()
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        own = self.standings["watch"]
+        while not self._stop.is_set():
+            own.turns += 1
+            try:
+                ended = self._once()
+            except OSError as error:
+                ended = str(error)
+            if self._stop.is_set():
+                return
+            own.failures += 1
+            own.error = f"the followers' process ended: {ended}"
+            logger.error("%s; it is started again", own.error)
+            self._stop.wait(min(RESTART_SECONDS * 2 ** (own.failures - 1), RESTART_SECONDS_MAX))
+
+    def _once(self) -> str:
+        """From start to end; how it ended."""
+        with self._lock:
+            if self._stop.is_set():
+                return "it was to stop"
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+            )
+        process = self._process
+        with process:
+            for line in process.stdout or ():
+                self._hear(line)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        return f"code {process.returncode}"
+
+    def _hear(self, line: str) -> None:
+        """One line of JSON: the standing of each follower."""
+        told = json.loads(line)
+        self.standings.update({str(name): Standing(**standing) for name, standing in told.items()})
+        self.standings["watch"].failures = 0
+
+
+def tell(standings: Mapping[str, Standing]) -> str:
+    """What ``WatchProcess`` hears, in one line."""
+    return json.dumps({name: asdict(standing) for name, standing in standings.items()}, separators=(",", ":"))
+
+
+def give_way() -> None:
+    """Let others compute first."""
+    with contextlib.suppress(OSError):  # a system that forbids it loses nothing but that
+        os.nice(NICENESS)
