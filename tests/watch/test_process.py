@@ -11,7 +11,6 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,42 +40,59 @@ def followers_of(home: Path) -> list[int]:
     return found
 
 
-def test_the_followers_work_are_heard_of_and_end_with_whoever_started_them(office: Any) -> None:
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with its first officer."""
+    command = [
+        sys.executable,
+        "-m",
+        "byhand",
+        "init",
+        "--home",
+        str(tmp_path / "home"),
+        "--person",
+        "ada.lovelace",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return tmp_path / "home"
+
+
+def test_the_followers_work_are_heard_of_and_end_with_whoever_started_them(home: Path) -> None:
     """Every follower tells how it is getting on; after the close nothing of them is left."""
-    watch = WatchProcess(("--home", str(office.home.path)))
+    watch = WatchProcess(("--home", str(home)))
     watch.start()
     try:
         until(lambda: "index" in watch.standings and watch.standings["index"].turns > 0)
-        assert len(followers_of(office.home.path)) == 1
+        assert len(followers_of(home)) == 1
         assert watch.standings["index"].failures == 0
     finally:
         watch.close()
     watch.close()
-    assert followers_of(office.home.path) == []
+    assert followers_of(home) == []
 
 
-def test_followers_that_were_killed_are_started_again(office: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_followers_that_were_killed_are_started_again(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     """That they ended is said and counted until they are heard of again."""
-    watch = WatchProcess(("--home", str(office.home.path)))
+    watch = WatchProcess(("--home", str(home)))
     watch.start()
     try:
         until(lambda: "index" in watch.standings)
-        (first,) = followers_of(office.home.path)
+        (first,) = followers_of(home)
         os.kill(first, signal.SIGKILL)
         until(lambda: watch.standings["watch"].turns > 1 and watch.standings["watch"].failures == 0)
-        assert followers_of(office.home.path) not in ([], [first])
+        assert followers_of(home) not in ([], [first])
     finally:
         watch.close()
     assert "the followers' process ended: code -9" in caplog.text
 
 
-def test_a_killed_server_leaves_no_followers_behind(office: Any) -> None:
+def test_a_killed_server_leaves_no_followers_behind(home: Path) -> None:
     """The pipe that they hold closes with whoever held its other end."""
     script = textwrap.dedent(
         f"""
         import time
         from byhand.watch.process import WatchProcess
-        watch = WatchProcess(("--home", {str(office.home.path)!r}))
+        watch = WatchProcess(("--home", {str(home)!r}))
         watch.start()
         while "index" not in watch.standings:
             time.sleep(0.05)
@@ -87,9 +103,9 @@ def test_a_killed_server_leaves_no_followers_behind(office: Any) -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         assert starter.stdout.readline() == "ready\n"
-        assert len(followers_of(office.home.path)) == 1
+        assert len(followers_of(home)) == 1
         starter.kill()
-    until(lambda: followers_of(office.home.path) == [])
+    until(lambda: followers_of(home) == [])
 
 
 def test_what_is_told_of_a_follower_is_heard_as_it_was_meant() -> None:
