@@ -148,13 +148,21 @@ class ReadConnections:
         try:
             yield from self.get().execute(query, parameters)
         except sqlite3.Error as error:
-            raise LogUnavailable(
-                f"{self._path} cannot be read: {error}", advice="Restore it from a copy."
-            ) from error
+            raise self._damaged(error) from error
+
+    def all(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """The rows of ``query`` at once, where they are few."""
+        try:
+            return self.get().execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
 
     def row(self, query: str, parameters: Sequence[object] = ()) -> Any:
         """The one row of ``query``, or ``None``."""
-        return next(iter(list(self.rows(query, parameters))), None)
+        return next(iter(self.all(query, parameters)), None)
+
+    def _damaged(self, error: sqlite3.Error) -> LogUnavailable:
+        return LogUnavailable(f"{self._path} cannot be read: {error}", advice="Restore it from a copy.")
 
     def close(self) -> None:
         """Close every connection that was opened."""

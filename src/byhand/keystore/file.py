@@ -136,12 +136,13 @@ class FileKeyStore:
     def data_keys(self, numbers: Sequence[int]) -> Mapping[int, bytes]:
         """The keys among ``numbers`` that still exist."""
         found: dict[int, bytes] = {}
+        periods = self._periods
         for start in range(0, len(numbers), PARAMETERS_MAX):
             part = numbers[start : start + PARAMETERS_MAX]
             places = ",".join("?" * len(part))
             query = f"SELECT number, period, wrapped FROM data_key WHERE number IN ({places})"  # noqa: S608 - places only
-            for number, period, wrapped in list(self._readers.rows(query, part)):
-                wrapping = self._periods.get(period) or self._open_period(period)
+            for number, period, wrapped in self._readers.all(query, part):
+                wrapping = periods.get(period) or self._open_period(period)
                 found[number] = _unwrap(wrapping, wrapped, number)
         return found
 

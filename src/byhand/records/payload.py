@@ -107,7 +107,7 @@ def check_list(payload: list[tuple[str, str]], commitment: str | None) -> None:
     Raises MalformedProof when no record has such a list: ``body`` comes first, and each name once.
     """
     count = len(payload)
-    if not 0 < count <= SECTIONS_MAX or payload[0][0] != BODY or len(dict(payload)) != count:
+    if not 0 < count <= SECTIONS_MAX or payload[0][0] != BODY or (count > 1 and len(dict(payload)) != count):
         raise MalformedProof(f"a record has 1 to {SECTIONS_MAX} sections, body first, each name once")
     if commitment is None or not hmac.compare_digest(list_commitment(payload), commitment):
         raise ProofMismatch("the list of sections is not the one the leaf commits to")
