@@ -64,5 +64,5 @@ class Patience:
 
     def end_all(self) -> None:
         """Wait for nobody any longer: the server stops."""
-        for number in list(self._whose):
-            self._taken_out(number)()
+        while self._whose:
+            self._taken_out(next(iter(self._whose)))()
