@@ -17,6 +17,7 @@ NOT_TYPED = {
     "byhand login": "keeps a session, which an account of several persons cannot: tests/cli/ordinary",
     "byhand logout": "as login",
     "byhand serve": "goes on until it is ended: tests/api",
+    "byhand timeline --follow": "goes on until it is ended: tests/cli/test_following.py",
     "byhand watch": "goes on until it is ended: tests/watch",
     "byhand doctor --url": "needs a server: tests/api",
     "byhand run mm7-breaker --url": "needs the server of the line before: tests/api",
