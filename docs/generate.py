@@ -85,15 +85,17 @@ def settings_page() -> str:
     parts = ["# Settings\n\nIn `HOME/byhand.toml`, then `BYHAND_SECTION__NAME` in the environment. "]
     parts.append("An unknown name is an error; all faults are named at once.\n")
     for section in dataclasses.fields(settings.Settings):
-        kind = type(getattr(settings.Settings(), section.name))
+        several = section.name == settings.ISSUERS
+        kind = settings.IssuerSettings if several else type(getattr(settings.Settings(), section.name))
         notes = attribute_docs(kind)
         rows = []
         for field in dataclasses.fields(kind):
             low, high = settings.BOUNDS.get(f"{section.name}.{field.name}", ("", ""))
             default = str(field.default).lower() if isinstance(field.default, bool) else repr(field.default)
+            default = "{}" if field.default is dataclasses.MISSING else default
             bounds = f"{low} to {high}" if high else ""
             rows.append((f"`{field.name}`", f"`{default}`", bounds, notes.get(field.name, "")))
-        parts.append(f"\n## `[{section.name}]`\n\n{sentence(kind)}\n\n")
+        parts.append(f"\n## `[{section.name}{'.NAME' if several else ''}]`\n\n{sentence(kind)}\n\n")
         parts.append(table(("setting", "default", "bounds", "meaning"), rows))
     return "".join(parts)
 

@@ -11,6 +11,8 @@
     │   ├── BeforeStateChanged the target no longer has the value the intent named
     │   └── SharedAccount      a shared or root account cannot act
     ├── LoginRequired          nobody is signed in
+    │   ├── LoginPending       the person has not signed in at the issuer yet: ask again
+    │   └── LoginTooWeak       signed in, but too long ago or too weakly for this act: sign in anew
     ├── NotFound               no such record, point, person
     ├── Conflict               the same name was already used for something else
     │   ├── ClaimTaken         a claim (e.g. a permit's redemption) was taken by another entry
@@ -21,6 +23,7 @@
     │   ├── HomeBusy           another process holds the home
     │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
     │   ├── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
+    │   ├── IssuerUnavailable  an issuer of tokens cannot be asked: nobody is taken at its word
     │   └── Overloaded         more is asked of a server at once than it takes: come back later
     ├── ProbeFailed            a target's value could not be read
     ├── NotAsDeclared          the act is done and recorded, and the value found is not the declared one
@@ -128,6 +131,40 @@ class LoginRequired(ByhandError):
     advice = "Sign in with: byhand login"
 
 
+class LoginPending(LoginRequired):
+    """The person has not signed in at the issuer yet; ask again after ``seconds``."""
+
+    advice = "Open the place that was named, type the code there, and wait."
+    seconds = 5
+
+    def __init__(self, message: str, *, seconds: int = 5) -> None:
+        self.seconds = seconds
+        super().__init__(message)
+
+
+class LoginTooWeak(LoginRequired):
+    """Somebody is signed in, but too long ago, or not strongly enough, for what is asked (RFC 9470).
+
+    ``max_age``: seconds since the login at most; ``acr_values``: what the issuer must say of it, any one of them.
+    """
+
+    advice = "Sign in once more: byhand login"
+    max_age: int | None = None
+    acr_values: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        max_age: int | None = None,
+        acr_values: tuple[str, ...] = (),
+        advice: str = "",
+    ) -> None:
+        self.max_age = max_age
+        self.acr_values = acr_values
+        super().__init__(message, advice=advice)
+
+
 class NotFound(ByhandError):
     """There is no such record, point, person or key."""
 
@@ -191,6 +228,14 @@ class OutcomeUnknown(LogUnavailable):
     """A commit was sent and no answer came back. It may or may not have happened."""
 
     advice = "Do not act. Read the record again with: byhand show ID"
+
+
+class IssuerUnavailable(LogUnavailable):
+    """An issuer of tokens could not be asked, and what was known of its keys is too old to go on with."""
+
+    advice = (
+        "Nothing was recorded and nothing may be done. Whoever signs in with their own key needs no issuer."
+    )
 
 
 class Overloaded(LogUnavailable):

@@ -7,8 +7,11 @@ Unknown names are errors, all of them at once; secrets are only ever named by fi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from byhand.errors import Fault, Invalid
 
@@ -86,6 +89,45 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuerSettings:
+    """An issuer of tokens, by the name that accounts carry (``[issuers.NAME]``): whose word is taken, and for what.
+
+    Whoever can write this can say who is signed in, as whoever can write the home's files can; neither can sign.
+    """
+
+    url: str = ""
+    """The issuer, letter for letter as its tokens name it (``iss``); its keys are found from there."""
+    kind: str = "person"
+    """Whom its tokens are about: ``person``, ``ci`` (a pipeline that a person started) or ``workload`` (nobody)."""
+    client_id: str = ""
+    """What byhand is called there; for persons."""
+    client_secret_file: str = ""
+    """File of byhand's secret there, where the issuer gave one."""
+    audience: str = ""
+    """For whom tokens must be made (``aud``); empty: ``client_id``."""
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+    """How its tokens may be signed; only with key pairs."""
+    account: str = "sub"
+    """The claim that is the account: one that is never given to somebody else later."""
+    workload: str = "sub"
+    """The claim that says which workload it is, for ``ci`` and ``workload``."""
+    names: tuple[str, ...] = ("preferred_username", "email")
+    """Claims that name the account for people: a shared account is recognised by them too."""
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Claims and values (``*`` for any text) of accounts that several people or none stand behind."""
+    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Claims that must be there, each with one of these values."""
+    scopes: tuple[str, ...] = ("openid",)
+    """What is asked for at a login."""
+    acr_values: tuple[str, ...] = ()
+    """What is asked for where a login must be strong (``acr``), the best first; a login must show one of them."""
+    keys_file: str = ""
+    """The issuer's public keys (JWKS) in a file, where it cannot be reached from here."""
+    ca_file: str = ""
+    """Certificates (PEM) of whoever vouches for the issuer's TLS, where the machine's own do not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a home."""
 
@@ -93,8 +135,29 @@ class Settings:
     anchor: AnchorSettings = field(default_factory=AnchorSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
 
 
+ISSUERS = "issuers"
+KINDS = ("person", "ci", "workload")
+ALGORITHMS = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+)
+"""Signed with key pairs. None is signed with a secret that the verifier knows too, and none is unsigned."""
+ISSUERS_MAX = 32  # a company has one for people and one for each system; each is asked for its keys
+ISSUER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?")
+RESERVED = "local"
+"""The issuer of a person's own id; no other may be called so."""
 ENVIRONMENT_ONLY = frozenset({"anchor.folder"})
 BOUNDS: dict[str, tuple[int, int]] = {
     "log.heartbeat_idle_minutes": (1, 1_440),  # more than a day of silence proves nothing about being alive
@@ -110,7 +173,11 @@ def parse(document: Mapping[str, object], environment: Mapping[str, str]) -> Set
     """Settings from a TOML document and the environment; raises Invalid naming every fault."""
     faults: list[Fault] = []
     chosen: dict[str, dict[str, object]] = {}
+    issuers: dict[str, dict[str, object]] = {}
     for section, values in document.items():
+        if section == ISSUERS:
+            _choose_issuers(issuers, faults, values)
+            continue
         for name, value in values.items() if isinstance(values, dict) else [("", values)]:
             if f"{section}.{name}" in ENVIRONMENT_ONLY:
                 variable = f"{PREFIX}{section}{SEPARATOR}{name}".upper()
@@ -120,11 +187,21 @@ def parse(document: Mapping[str, object], environment: Mapping[str, str]) -> Set
     for variable, text in environment.items():
         if variable.startswith(PREFIX) and SEPARATOR in variable and variable not in BESIDE_THE_SETTINGS:
             section, name = variable.removeprefix(PREFIX).lower().split(SEPARATOR, 1)
+            if section == ISSUERS:
+                whose, _, name = name.partition(SEPARATOR)
+                _choose_of_issuer(issuers.setdefault(whose, {}), faults, name, text, variable)
+                continue
             _choose(chosen, faults, section, name, text, variable)
+    table = {name: IssuerSettings(**values) for name, values in issuers.items()}  # type: ignore[arg-type]
+    for issuer_name, issuer in table.items():
+        faults += _issuer_faults(issuer_name, issuer)
+    if len(table) > ISSUERS_MAX:
+        faults.append(Fault(f"/{ISSUERS}", f"names more than {ISSUERS_MAX}"))
     if faults:
         raise Invalid("the settings are not valid", tuple(faults), advice="See docs/reference/settings.md")
     kinds = {part.name: part.default_factory for part in dataclasses.fields(Settings)}
-    return Settings(**{section: kinds[section](**values) for section, values in chosen.items()})  # type: ignore[operator]
+    sections = {section: kinds[section](**values) for section, values in chosen.items()}  # type: ignore[operator]
+    return Settings(**sections, issuers=table)
 
 
 def _choose(
@@ -136,7 +213,7 @@ def _choose(
     where: str,
 ) -> None:
     known = {part.name: part.default_factory for part in dataclasses.fields(Settings)}
-    kind = known.get(section)
+    kind = known.get(section) if section != ISSUERS else None
     parts = {part.name: part.default for part in dataclasses.fields(kind)} if kind else {}  # type: ignore[arg-type]
     if name not in parts:
         sections = ", ".join(sorted(known))
@@ -146,6 +223,100 @@ def _choose(
         chosen.setdefault(section, {})[name] = _typed(value, parts[name], f"{section}.{name}")
     except ValueError as error:
         faults.append(Fault(where, str(error)))
+
+
+def _choose_issuers(issuers: dict[str, dict[str, object]], faults: list[Fault], values: object) -> None:
+    for issuer, one in values.items() if isinstance(values, dict) else [("", values)]:
+        if not isinstance(one, dict):
+            place = f"/{ISSUERS}/{issuer}".rstrip("/")
+            faults.append(Fault(place, "is no table", f"write [{ISSUERS}.NAME]"))
+            continue
+        chosen = issuers.setdefault(issuer, {})
+        for name, value in one.items():
+            _choose_of_issuer(chosen, faults, name, value, f"/{ISSUERS}/{issuer}/{name}")
+
+
+def _choose_of_issuer(
+    chosen: dict[str, object], faults: list[Fault], name: str, value: object, where: str
+) -> None:
+    parts = {part.name: part for part in dataclasses.fields(IssuerSettings)}
+    if name not in parts:
+        faults.append(Fault(where, "there is no such setting", f"there are {', '.join(parts)}"))
+        return
+    try:
+        if name in ("shared", "required"):
+            chosen[name] = _claims(value)
+        elif isinstance(parts[name].default, tuple):
+            chosen[name] = _words(value)
+        else:
+            chosen[name] = _typed(value, parts[name].default, f"{ISSUERS}.{name}")
+    except ValueError as error:
+        faults.append(Fault(where, str(error)))
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """A list of words; in the environment with commas between."""
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words):
+        raise ValueError("must be a list of words")
+    return tuple(word.strip() for word in words)
+
+
+def _claims(value: object) -> dict[str, tuple[str, ...]]:
+    """Claims with the values that count; in the environment ``claim=value`` with commas between."""
+    if isinstance(value, str):
+        told: dict[str, list[str]] = {}
+        for claim, _, one in (pair.partition("=") for pair in value.split(",")):
+            told.setdefault(claim.strip(), []).append(one.strip())
+        value = told
+    if not isinstance(value, dict):
+        raise ValueError("must be a table of claims with their values")
+    claims = {claim: _words([one] if isinstance(one, str) else one) for claim, one in value.items()}
+    if "" in claims:
+        raise ValueError("names an empty claim")
+    return claims
+
+
+def _issuer_faults(name: str, issuer: IssuerSettings) -> Iterator[Fault]:
+    """What of an issuer cannot be relied on."""
+    place = f"/{ISSUERS}/{name}"
+    if ISSUER_NAME.fullmatch(name) is None or name == RESERVED:
+        yield Fault(place, "is no name of an issuer", "use a-z 0-9 . -, e.g. corp or github")
+    if not secured(issuer.url):
+        advice = "write https://..., letter for letter as its tokens name it"
+        yield Fault(f"{place}/url", "is no issuer that can be reached safely", advice)
+    if issuer.kind not in KINDS:
+        yield Fault(f"{place}/kind", f"is none of {', '.join(KINDS)}")
+    unfit = sorted(set(issuer.algorithms) - set(ALGORITHMS))
+    if unfit or not issuer.algorithms:
+        advice = f"use some of {', '.join(ALGORITHMS)}"
+        yield Fault(f"{place}/algorithms", "holds one without a key pair, or none", advice)
+    if issuer.kind == "person" and not issuer.client_id:
+        yield Fault(f"{place}/client_id", "is missing", "register byhand at the issuer")
+    if issuer.kind == "person" and "openid" not in issuer.scopes:
+        yield Fault(f"{place}/scopes", "lacks openid, without which there is no word on who signed in")
+    if issuer.kind != "person" and not issuer.audience:
+        yield Fault(f"{place}/audience", "is missing", "a name for this byhand that tokens are made for")
+
+
+def secured(url: str) -> bool:
+    """Whether what comes from ``url`` comes from there: over TLS, or from this machine."""
+    try:
+        split = urlsplit(url)
+        plain = not (split.username or split.password or split.query or split.fragment)
+        host = split.hostname or ""
+    except ValueError:
+        return False
+    if not host or not plain or split.scheme not in ("http", "https"):
+        return False
+    return split.scheme == "https" or _loopback(host)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _typed(value: object, default: object, name: str) -> object:

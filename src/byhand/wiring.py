@@ -16,6 +16,7 @@ from byhand import clock, settings as settings_room
 from byhand.anchor.file import FileAnchor
 from byhand.client.contract import Identity
 from byhand.client.executor import executor_alive
+from byhand.control.accounts import Accounts
 from byhand.control.administration import AdministrationFold
 from byhand.control.chains import Chains
 from byhand.control.credentials import Credentials
@@ -23,7 +24,9 @@ from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.indexing import Indexer
+from byhand.control.issuers import Issuers
 from byhand.control.lists import Lists
+from byhand.control.logins import Logins
 from byhand.control.observing import Observing
 from byhand.control.passkeys import Passkeys
 from byhand.control.people import People
@@ -78,6 +81,7 @@ class Home:
     points: Points
     reasons: Reasons
     sessions: Sessions
+    logins: Logins
     passkeys: Passkeys
     credentials: Credentials
     index: SqliteIndex
@@ -295,8 +299,10 @@ def _put_together(
     index = SqliteIndex(path)
     indexer = Indexer(journal, index)
     state = SqliteState(path)
-    sessions = Sessions(journal, people, state)
-    credentials = Credentials(journal, administration, people, sessions, state)
+    issuers = Issuers(settings.issuers)
+    accounts = Accounts(journal, administration, people, issuers)
+    sessions = Sessions(journal, people, state, accounts.holds)
+    credentials = Credentials(journal, administration, people, sessions, state, accounts)
     chains = Chains(journal)
     views = PointViews(
         journal.origin, points, reasons, keys.secret(REDACTION_MAC), settings.gate.intent_seconds
@@ -330,6 +336,7 @@ def _put_together(
         points,
         reasons,
         sessions,
+        Logins(issuers, accounts, sessions, state),
         Passkeys(journal, people, sessions, state),
         credentials,
         index,

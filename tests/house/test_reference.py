@@ -62,7 +62,11 @@ def test_every_setting_is_documented() -> None:
     fields = {
         field.name
         for section in dataclasses.fields(settings.Settings)
-        for field in dataclasses.fields(getattr(settings.Settings(), section.name))
+        for field in dataclasses.fields(
+            settings.IssuerSettings
+            if section.name == settings.ISSUERS
+            else getattr(settings.Settings(), section.name)
+        )
     }
     assert fields - names_in("settings.md") == set()
 

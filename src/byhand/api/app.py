@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from byhand import errors, wiring
 from byhand.api import (
+    elsewhere,
     health,
     interventions,
     log,
@@ -35,6 +36,11 @@ Door = tuple[str, str, str, Handler]
 DOORS: tuple[Door, ...] = (
     ("POST", "/v1/login/challenge", "entrance", signing_in.challenge),
     ("POST", "/v1/login", "entrance", signing_in.login),
+    ("GET", "/v1/login/issuers", "entrance", elsewhere.issuers),
+    ("POST", "/v1/login/device", "issuers", elsewhere.begin_device),
+    ("POST", "/v1/login/device/session", "issuers", elsewhere.finish_device),
+    ("GET", "/v1/login/at/{issuer}", "issuers", elsewhere.begin_browser),
+    ("GET", elsewhere.CALLBACK, "issuers", elsewhere.finish_browser),
     ("POST", "/v1/login/passkey", "entrance", passkeys.login),
     ("DELETE", "/v1/login", "entrance", signing_in.logout),
     ("POST", "/v1/passkeys", "entrance", passkeys.made),

@@ -18,6 +18,7 @@ from byhand.api import bodies, cookies, problems
 from byhand.api.lanes import Lane, Lanes
 from byhand.api.metrics import Metrics
 from byhand.api.shares import site
+from byhand.control import oidc
 from byhand.embedded import Embedded, EmbeddedDesk
 from byhand.errors import ByhandError, Fault, Invalid, LoginRequired
 from byhand.records import codec, parts
@@ -84,9 +85,22 @@ class Call:
             token = cookies.token_of(self.request, self.house.origin)
             if token is not None and len(token) <= TOKEN_LENGTH_MAX and not is_token(token):
                 return token
-        if header[: len(BEARER)].lower() != BEARER or len(header) > len(BEARER) + TOKEN_LENGTH_MAX:
+        if header[: len(BEARER)].lower() != BEARER:
             raise LoginRequired("this request carries no token", advice="byhand login --url URL")
-        return header[len(BEARER) :].strip()
+        token = header[len(BEARER) :].strip()
+        if len(token) > (oidc.TOKEN_LENGTH_MAX if oidc.looks_like_token(token) else TOKEN_LENGTH_MAX):
+            raise LoginRequired("what this request carries is no token", advice="byhand login --url URL")
+        return token
+
+    async def look_up(self) -> None:
+        """Have a token that an issuer signed verified, whoever must be asked for its keys: the loop never waits."""
+        header = self.request.headers.get("authorization", "")
+        if not header or not oidc.looks_like_token(header):
+            return
+        token = self.token()
+        issuers = self.house.lanes.issuers
+        with issuers.place(site(self.address)):
+            await issuers.run(lambda: self.home.credentials.identity(token))
 
     def backend(self) -> Embedded:
         """The gate, for whoever the token stands for; nobody is looked up yet."""
@@ -160,7 +174,9 @@ def door(lane: str, handler: Handler) -> Endpoint:
         try:
             body = await bodies.read(request, bytes_max=place.bytes_max, patience=place.bodies, whose=whose)
             with place.place(whose):
-                answer = await handler(Call(request, house, place, body))
+                call = Call(request, house, place, body)
+                await call.look_up()
+                answer = await handler(call)
         except ByhandError as error:
             answer = problems.problem(error)
             if body is None:

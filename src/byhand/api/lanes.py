@@ -84,7 +84,9 @@ class Lanes:
         self.api = Lane("api", places=64, threads=4, bytes_max=RECORD_BYTES_MAX)
         # Batches of up to a mebibyte each: 64 MiB at most.
         self.feeds = Lane("feeds", places=64, threads=2, bytes_max=BATCH_BYTES_MAX)
-        self.all = (self.gate, self.entrance, self.api, self.feeds)
+        # Whoever waits for an issuer's answer: it may take seconds, and keeps no other login waiting.
+        self.issuers = Lane("issuers", places=64, threads=4, bytes_max=LOGIN_BYTES_MAX)
+        self.all = (self.gate, self.entrance, self.api, self.feeds, self.issuers)
 
     def close(self) -> None:
         """End all of them."""

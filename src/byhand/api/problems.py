@@ -55,10 +55,23 @@ def problem(error: errors.ByhandError, status: int | None = None) -> Response:
         ]
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, errors.LoginRequired):
-        headers["WWW-Authenticate"] = 'Bearer realm="byhand"'
+        headers["WWW-Authenticate"] = 'Bearer realm="byhand"' + _step_up(error)
+    if isinstance(error, errors.LoginTooWeak):
+        body |= {"max_age": error.max_age} if error.max_age is not None else {}
+        body |= {"acr_values": list(error.acr_values)} if error.acr_values else {}
     if isinstance(error, errors.LogUnavailable):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def _step_up(error: errors.LoginRequired) -> str:
+    """RFC 9470, 3: what a login must be like for this."""
+    if not isinstance(error, errors.LoginTooWeak):
+        return ""
+    words = ', error="insufficient_user_authentication"'
+    if error.max_age is not None:
+        words += f", max_age={error.max_age}"
+    return words + (f', acr_values="{" ".join(error.acr_values)}"' if error.acr_values else "")
 
 
 def _detail(error: errors.ByhandError) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from byhand import clock, wiring
 from byhand.cli.common import Common
 from byhand.cli.output import say
 from byhand.client import http
-from byhand.client.contract import Backend, PasskeyDesk
+from byhand.client.contract import Backend, DeviceLogin, PasskeyDesk
 from byhand.client.desk import Desk, PublicLog
 from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.client.line import Line
@@ -29,7 +30,7 @@ from byhand.client.speaking import sign_login
 from byhand.client.unsent import OF_THIS_PROCESS
 from byhand.control.identity import Caller
 from byhand.embedded import Embedded
-from byhand.errors import Invalid, LoginRequired, NotFound, SharedAccount
+from byhand.errors import Invalid, LoginPending, LoginRequired, NotFound, SharedAccount
 from byhand.records.shared_accounts import os_account_is_shared
 
 
@@ -63,6 +64,14 @@ class Opened(ABC):
     @abstractmethod
     def _login(self, person: str, signer: Signer) -> str:
         """The token of a new session; raises Refused when the key does not speak for the person."""
+
+    @abstractmethod
+    def _begin_device(self, issuer: str, *, max_age: int | None, strong: bool) -> DeviceLogin:
+        """A login at an issuer begins."""
+
+    @abstractmethod
+    def _finish_device(self, handle: str) -> str:
+        """The token of the session; raises LoginPending until the person has signed in."""
 
     @abstractmethod
     def logout(self, token: str) -> None:
@@ -162,6 +171,25 @@ class Opened(ABC):
         """Sign in with the person and key of the settings; the token, kept nowhere else."""
         return self.sign_in_as(*self._who())
 
+    def sign_in_at(self, issuer: str, *, max_age: int | None = None, strong: bool = False) -> str:
+        """Sign in at an issuer: the person types a code there, and is waited for. Raises Refused, LoginRequired."""
+        asked = self._begin_device(issuer, max_age=max_age, strong=strong)
+        say(f"Open {asked.place_with_code or asked.place}")
+        say(
+            f"  and sign in there, if it shows this very code, which you began yourself just now: {asked.code}"
+        )
+        seconds = asked.interval
+        while clock.now() < asked.expires:
+            time.sleep(seconds)
+            try:
+                token = self._finish_device(asked.handle)
+            except LoginPending as waiting:
+                seconds = waiting.seconds
+                continue
+            self._entered = self._enter(token)
+            return token
+        raise LoginRequired(f"nobody signed in at {issuer} in time")
+
     def sign_in_as(self, person: str, signer: Signer) -> str:
         """Answer a challenge as ``person``; raises Refused when the key does not speak for them."""
         token = self._login(person, signer)
@@ -203,6 +231,12 @@ class AtHome(Opened):
         challenge, expires = self._home.sessions.challenge()
         envelope = sign_login(self._home.origin, person, challenge, expires, signer)
         return self._home.sessions.login(envelope, challenge)[0]
+
+    def _begin_device(self, issuer: str, *, max_age: int | None, strong: bool) -> DeviceLogin:
+        return self._home.logins.begin_device(issuer, max_age=max_age, strong=strong)
+
+    def _finish_device(self, handle: str) -> str:
+        return self._home.logins.finish_device(handle)[0]
 
     def logout(self, token: str) -> None:
         """End a session."""
@@ -259,6 +293,12 @@ class Remote(Opened):
         asked = http.challenge(self.line)
         statement = sign_login(asked.origin, person, asked.challenge, asked.expires, signer)
         return http.login(self.line, statement).token
+
+    def _begin_device(self, issuer: str, *, max_age: int | None, strong: bool) -> DeviceLogin:
+        return http.begin_device(self.line, issuer, max_age=max_age, strong=strong)
+
+    def _finish_device(self, handle: str) -> str:
+        return http.finish_device(self.line, handle).token
 
     def logout(self, token: str) -> None:
         """End a session."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
+from byhand.records.actor import Via
 from byhand.records.base import Part
 from byhand.records.intervention import Declaration, Mode, Tier
 from byhand.records.kinds import Observation, Outcome, Point, Reason
@@ -22,6 +23,8 @@ class Identity(Part, kw_only=True):
     """What people call them, as far as that was not erased."""
     roles: tuple[str, ...] = ()
     trial: bool = False
+    via: Via | None = None
+    """What carries requests for them: a pipeline, an agent; ``None``: they themselves."""
 
 
 class PointView(Part, kw_only=True):
@@ -258,6 +261,49 @@ class PasskeyDesk(Protocol):
     def enrol(self, code: str, enrolment: PasskeyEnrolment) -> PasskeyWaiting:
         """Record the enrolment, or keep it for another officer's signature; raises Refused, NotFound."""
         ...
+
+
+class IssuerNames(Part, kw_only=True):
+    """The issuers at which persons sign in."""
+
+    issuers: tuple[str, ...]
+
+
+class DeviceRequest(Part, kw_only=True):
+    """A login at an issuer, by a code that the person types on another device."""
+
+    issuer: str
+    max_age: int | None = None
+    """The person must have proved who they are within so many seconds."""
+    strong: bool = False
+    """As strongly as the issuer can."""
+
+
+class DeviceLogin(Part, kw_only=True):
+    """What the person does now, and what whoever waits asks with."""
+
+    handle: str
+    """Known to whoever began alone; the session is handed out for it, once."""
+    code: str
+    """What the person types."""
+    place: str
+    """Where: an address of the issuer's."""
+    place_with_code: str | None = None
+    interval: int = 5
+    """Seconds between two questions."""
+    expires: str
+
+
+class DeviceAsked(Part, kw_only=True):
+    """Asks whether the person has signed in."""
+
+    handle: str
+
+
+class DeviceWaits(Part, kw_only=True):
+    """Not yet: ask again after so many seconds."""
+
+    interval: int
 
 
 class SignedIn(Part, kw_only=True):

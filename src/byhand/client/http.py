@@ -14,8 +14,13 @@ from byhand.client.contract import (
     Concluded,
     Declared,
     DeclareRequest,
+    DeviceAsked,
+    DeviceLogin,
+    DeviceRequest,
+    DeviceWaits,
     FindingRequest,
     Identity,
+    IssuerNames,
     LoginRequest,
     PasskeyEnrolment,
     PasskeyWaiting,
@@ -36,12 +41,13 @@ from byhand.client.desk import (
     Shown,
     Timeline,
 )
-from byhand.client.line import Line
-from byhand.errors import Fault, Invalid
+from byhand.client.line import Line, decoded
+from byhand.errors import Fault, Invalid, LoginPending
 from byhand.records.base import Part
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Outcome
 
+WAITING = 202
 DECLARATION = "/declaration"
 
 
@@ -272,6 +278,28 @@ def challenge(line: Line) -> Challenge:
 def login(line: Line, statement: str) -> SignedIn:
     """Answer a challenge; the line carries the token from then on."""
     signed_in = line.post("/v1/login", LoginRequest(statement=statement), SignedIn)
+    line.token = signed_in.token
+    return signed_in
+
+
+def issuers(line: Line) -> tuple[str, ...]:
+    """Where persons sign in, beside with their keys."""
+    return line.get("/v1/login/issuers", IssuerNames).issuers
+
+
+def begin_device(line: Line, issuer: str, *, max_age: int | None = None, strong: bool = False) -> DeviceLogin:
+    """Begin a login whose person types a code at the issuer."""
+    wanted = DeviceRequest(issuer=issuer, max_age=max_age, strong=strong)
+    return line.post("/v1/login/device", wanted, DeviceLogin)
+
+
+def finish_device(line: Line, handle: str) -> SignedIn:
+    """The session, once the person has signed in; the line carries its token. Raises LoginPending until then."""
+    answer = line.ask("POST", "/v1/login/device/session", body=DeviceAsked(handle=handle))
+    if answer.status == WAITING:
+        seconds = decoded(answer.body, DeviceWaits).interval
+        raise LoginPending("nobody has signed in at the issuer yet", seconds=seconds)
+    signed_in = decoded(answer.body, SignedIn)
     line.token = signed_in.token
     return signed_in
 

@@ -22,6 +22,7 @@ from byhand.errors import (
     ByhandError,
     Fault,
     Invalid,
+    LoginTooWeak,
     LogUnavailable,
     OutcomeUnknown,
     Overloaded,
@@ -76,11 +77,11 @@ class Line:
 
     def get(self, path: str, kind: type[PartType], **words: str | int | None) -> PartType:
         """GET a part."""
-        return _decoded(self.ask("GET", path, words=words).body, kind)
+        return decoded(self.ask("GET", path, words=words).body, kind)
 
     def post(self, path: str, body: Part | None, kind: type[PartType]) -> PartType:
         """POST a part, again and again until an answer comes; returns the part answered."""
-        return _decoded(self.ask("POST", path, body=body).body, kind)
+        return decoded(self.ask("POST", path, body=body).body, kind)
 
     def ask(
         self,
@@ -218,10 +219,16 @@ def _problem(body: bytes) -> ByhandError:
             f"the server's answer is not of its form: {type(error).__name__}", advice=_REACH
         )
     listed = "".join(f"\n  - {fault}" for fault in faults)
-    return rebuilt(code, message + listed, advice=advice, faults=faults)
+    named = rebuilt(code, message + listed, advice=advice, faults=faults)
+    if isinstance(named, LoginTooWeak):
+        max_age, acr_values = document.get("max_age"), document.get("acr_values", ())
+        named.max_age = max_age if isinstance(max_age, int) else None
+        named.acr_values = tuple(str(one) for one in acr_values) if isinstance(acr_values, list) else ()
+    return named
 
 
-def _decoded(body: bytes, kind: type[PartType]) -> PartType:
+def decoded(body: bytes, kind: type[PartType]) -> PartType:
+    """The part in an answer; raises LogUnavailable when there is another thing in it."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:

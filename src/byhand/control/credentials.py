@@ -13,18 +13,22 @@ import msgspec
 
 from byhand import clock
 from byhand.client.contract import Acknowledgement, Identity
+from byhand.control.accounts import Accounts, looks_like_token
 from byhand.control.administration import Administrated, AdministrationFold
 from byhand.control.identity import Caller
+from byhand.control.oidc import Verified
 from byhand.control.people import People
 from byhand.control.sessions import Sessions
 from byhand.errors import Fault, Invalid, LoginRequired, NotFound, Refused
 from byhand.journal.journal import Journal
 from byhand.records.actor import Authentication, Via
 from byhand.records.credentials import (
+    SCOPES,
     TOKEN_DAYS_MAX,
     WORKLOAD_SCOPES,
     Scope,
     Token,
+    Workload,
     check_token,
     is_token,
     token_digest,
@@ -34,6 +38,9 @@ from byhand.store.state import State
 from byhand.trust import administration as trust
 
 METHOD = "token"
+OF_AN_ISSUER = "issuer-token"
+"""How a pipeline or workload proved itself that came with a token of its issuer."""
+AGENT = "agent"
 SECONDS_A_DAY = 86_400
 USE_NOTED_SECONDS = 60  # last use is kept to the minute: a busy token must not write at every request
 ACTIONS = (
@@ -55,12 +62,14 @@ class Credentials:
         people: People,
         sessions: Sessions,
         state: State,
+        accounts: Accounts,
     ) -> None:
         self._journal = journal
         self._administration = administration
         self._people = people
         self._sessions = sessions
         self._state = state
+        self._accounts = accounts
         self._noted: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -79,6 +88,8 @@ class Credentials:
         ``on_behalf_of``: ``issuer:account``, which a workload must name. Raises LoginRequired when the credential
         is unknown, ended or revoked; Refused when it is not for this, or no person stands behind the account.
         """
+        if looks_like_token(credential):
+            return self._from_issuer(credential, scope, on_behalf_of, address)
         if not is_token(credential):
             if on_behalf_of is not None:
                 raise Refused("a person acts in their own name", advice="Leave out on-behalf-of.")
@@ -101,6 +112,61 @@ class Credentials:
             display_name=self._people.display_name(person),
         )
 
+    def _from_issuer(
+        self, credential: str, scope: Scope, on_behalf_of: str | None, address: str | None
+    ) -> Caller:
+        """The person for whom a pipeline or workload acts that came with a token of its issuer.
+
+        Of a pipeline the issuer itself says who started it; a workload has nobody, and names an account.
+        """
+        workload, found = self._accounts.bearer(credential)
+        self._check_covers(workload, scope)
+        if workload.kind == AGENT or found.kind == "workload":
+            person, via = self._behind(workload.name, on_behalf_of)
+        else:
+            person, via = self._started(workload, found, on_behalf_of)
+        return Caller(
+            person=person,
+            credential=found.name,
+            authentication=Authentication(
+                method=OF_AN_ISSUER, when=found.issued, credential=found.name, acr=found.acr, amr=found.amr
+            ),
+            via=via,
+            address=address,
+            display_name=self._people.display_name(person),
+        )
+
+    def _started(self, workload: Workload, found: Verified, on_behalf_of: str | None) -> tuple[str, Via]:
+        """The person who started a pipeline, by its issuer's word."""
+        if on_behalf_of not in (None, found.name):
+            raise Refused(
+                f"{workload.name} was started by {found.name}, and acts for nobody else",
+                advice="Leave out on-behalf-of.",
+            )
+        if workload.issuer != found.issuer:
+            raise Refused(f"{workload.name} speaks for accounts of {workload.issuer or 'nobody'} only")
+        return self._accounts.person(found), Via(kind="pipeline", id=workload.name)
+
+    def _check_covers(self, workload: Workload, scope: Scope) -> None:
+        if workload.owner not in self._people.keyring().persons_at(self._journal.reader.size):
+            raise LoginRequired(f"the person who answers for {workload.name} is enrolled no more")
+        if scope not in _widened(frozenset(workload.scopes)):
+            raise Refused(
+                f"{workload.name} is not for that: it covers {', '.join(workload.scopes)}, not {scope}",
+                advice="Sign in, or have its scopes changed: byhand workload set",
+            )
+
+    def workload(self, credential: str, *, scope: Scope) -> str:
+        """The workload that the credential is of, for what ``scope`` covers; raises LoginRequired, Refused."""
+        if looks_like_token(credential):
+            workload, _ = self._accounts.bearer(credential)
+            self._check_covers(workload, scope)
+            return workload.name
+        token = self.token(credential, scope=scope)
+        if token.workload is None:
+            raise Refused("a person is no workload", advice="Use the token of a workload.")
+        return token.workload
+
     def token(self, credential: str, *, scope: Scope) -> Token:
         """The token in force, which covers ``scope``; raises LoginRequired, Refused."""
         _check_whole(credential)
@@ -122,6 +188,8 @@ class Credentials:
     def _behind(self, workload: str, on_behalf_of: str | None) -> tuple[str, Via]:
         """The person behind an account of the workload's own system."""
         now = self._administration.current()
+        if now.workloads[workload].kind == AGENT:
+            return self._principal(now.workloads[workload], on_behalf_of)
         if on_behalf_of is None:
             raise Refused(
                 f"{workload} is no person: it acts for somebody",
@@ -140,8 +208,19 @@ class Credentials:
             )
         return person, Via(kind="pipeline", id=workload)
 
+    def _principal(self, agent: Workload, on_behalf_of: str | None) -> tuple[str, Via]:
+        """The one person for whom an agent acts."""
+        if on_behalf_of is not None:
+            raise Refused(f"{agent.name} acts for its principal alone", advice="Leave out on-behalf-of.")
+        person = agent.principal
+        if person is None or person not in self._people.keyring().persons_at(self._journal.reader.size):
+            raise Refused(f"{agent.name} has no principal who is enrolled now")
+        return person, Via(kind="agent", id=agent.name, person=agent.owner)
+
     def identity(self, credential: str) -> Identity:
         """Who the credential stands for; raises LoginRequired. A workload is shown by its owner."""
+        if looks_like_token(credential):
+            return self._identity_from_issuer(credential)
         if not is_token(credential):
             return self._sessions.identity(credential)
         now = self._administration.current()
@@ -149,12 +228,28 @@ class Credentials:
         token = now.tokens.get(token_digest(credential))
         if token is None or token.expires <= clock.now():
             raise LoginRequired("this token is not known here, or has ended")
+        workload = now.workloads.get(token.workload) if token.workload is not None else None
+        person = token.owner if workload is None else workload.principal or token.owner
         return Identity(
-            person=token.owner,
+            person=person,
             credential=token.id,
             expires=token.expires,
-            name=self._people.display_name(token.owner),
+            name=self._people.display_name(person),
             trial=self._people.trial(),
+            via=_via(workload) if workload is not None else None,
+        )
+
+    def _identity_from_issuer(self, credential: str) -> Identity:
+        """The person who started it, where the issuer says so and one is linked; else whoever answers for it."""
+        workload, found = self._accounts.bearer(credential)
+        person = workload.principal or self._accounts.linked(found.name) or workload.owner
+        return Identity(
+            person=person,
+            credential=found.name,
+            expires=found.expires,
+            name=self._people.display_name(person),
+            trial=self._people.trial(),
+            via=_via(workload),
         )
 
     def _note_use(self, token: Token, address: str | None) -> None:
@@ -205,7 +300,7 @@ class Credentials:
         if record.link is not None and not record.link.issuer:
             faults.append(Fault("/link/issuer", "is missing", "name the account's system, e.g. buildbot"))
         if record.workload is not None:
-            faults += _workload_faults(record)
+            faults += _workload_faults(record.workload, now)
         if record.action == trust.TOKEN_ISSUE and record.token is not None:
             faults += _token_faults(record.token, now)
         revoked = record.token if record.action == trust.TOKEN_REVOKE else None
@@ -229,13 +324,31 @@ def _in_force(token: Token, now: Administrated) -> frozenset[Scope]:
     Whoever may act may use the permit as well.
     """
     if token.workload is None:
-        return frozenset(token.scopes) | (frozenset({"redeem"}) if "act" in token.scopes else frozenset())
+        return _widened(frozenset(token.scopes))
     workload = now.workloads.get(token.workload)
-    return frozenset(token.scopes) & frozenset(workload.scopes) if workload is not None else frozenset()
+    return _widened(frozenset(token.scopes) & _for_tokens(workload)) if workload is not None else frozenset()
+
+
+def _widened(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    return scopes | (frozenset({"redeem"}) if "act" in scopes else frozenset())
+
+
+def _for_tokens(workload: Workload) -> frozenset[Scope]:
+    """What byhand's own tokens of a workload may be for: to declare, a pipeline needs its issuer's word on who."""
+    return frozenset(workload.scopes) - (frozenset() if workload.kind == AGENT else frozenset({"act"}))
+
+
+def _via(workload: Workload) -> Via:
+    agent = workload.kind == AGENT
+    return Via(
+        kind="agent" if agent else "pipeline", id=workload.name, person=workload.owner if agent else None
+    )
 
 
 def _persons(record: Administration) -> list[tuple[str, str]]:
     found = [("/workload/owner", record.workload.owner)] if record.workload is not None else []
+    if record.workload is not None and record.workload.principal is not None:
+        found.append(("/workload/principal", record.workload.principal))
     if record.link is not None and record.action == trust.ACCOUNT_LINK:
         found.append(("/link/person", record.link.person))
     if record.token is not None and record.action == trust.TOKEN_ISSUE:
@@ -243,19 +356,37 @@ def _persons(record: Administration) -> list[tuple[str, str]]:
     return found
 
 
-def _workload_faults(record: Administration) -> list[Fault]:
-    workload = record.workload
-    if workload is None:
-        return []
+def _workload_faults(workload: Workload, now: Administrated) -> list[Fault]:
+    agent = workload.kind == AGENT
+    allowed = _workloads_may(workload)
     faults = [
-        Fault("/workload/scopes", f"{scope} is a person's, not a workload's", "use redeem, observe")
-        for scope in sorted(set(workload.scopes) - WORKLOAD_SCOPES)
+        Fault(
+            "/workload/scopes",
+            f"{scope} is a person's, not a workload's",
+            f"use {', '.join(sorted(allowed))}",
+        )
+        for scope in sorted(set(workload.scopes) - allowed)
     ]
-    if "redeem" in workload.scopes and not workload.issuer:
+    if "redeem" in workload.scopes and not workload.issuer and not agent:
         faults.append(
             Fault("/workload/issuer", "is missing", "say whose accounts it acts for, e.g. buildbot")
         )
+    if agent != (workload.principal is not None):
+        complaint = "is missing: an agent acts for one person" if agent else "is for agents alone"
+        faults.append(Fault("/workload/principal", complaint))
+    if workload.subject and not all(workload.subject.partition(":")):
+        faults.append(Fault("/workload/subject", "names no account", "write issuer:subject"))
+    others = (one for one in now.workloads.values() if one.name != workload.name)
+    if workload.subject and any(one.subject == workload.subject for one in others):
+        faults.append(Fault("/workload/subject", "is another workload's already"))
     return faults
+
+
+def _workloads_may(workload: Workload) -> frozenset[Scope]:
+    """An agent may what its principal may; a pipeline declares only where its issuer says who started it."""
+    if workload.kind == AGENT:
+        return frozenset(SCOPES)
+    return WORKLOAD_SCOPES | (frozenset({"act"}) if workload.subject else frozenset())
 
 
 def _token_faults(token: Token, now: Administrated) -> list[Fault]:
@@ -274,7 +405,7 @@ def _token_faults(token: Token, now: Administrated) -> list[Fault]:
             return [*faults, Fault("/token/workload", f"there is no workload {token.workload}")]
         if workload.owner != token.owner:
             faults.append(Fault("/token/owner", f"{workload.owner} answers for {token.workload}"))
-        allowed = frozenset(workload.scopes)
+        allowed = _for_tokens(workload)
     for scope in sorted(set(token.scopes) - allowed):
         advice = f"it may be for {', '.join(sorted(allowed))}"
         faults.append(Fault("/token/scopes", f"{scope} is not for this token", advice))

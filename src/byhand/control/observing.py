@@ -17,7 +17,7 @@ from byhand.control.administration import AdministrationFold
 from byhand.control.credentials import Credentials
 from byhand.control.people import People
 from byhand.control.points import Points
-from byhand.errors import Fault, Invalid, Refused, SharedAccount
+from byhand.errors import Fault, Invalid, SharedAccount
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
@@ -57,15 +57,13 @@ class Observing:
         3 one that belongs to an intervention names one that is here; 4 each act gets its person, or none; 5 each is
         kept as carefully as the points at its place say, whatever the feed says.
         """
-        token = self._credentials.token(credential, scope="observe")  # 1
-        if token.workload is None:
-            raise Refused("a person observes nothing for a system", advice="Use the token of a workload.")
+        workload = self._credentials.workload(credential, scope="observe")  # 1
         faults = [
             fault for place, one in enumerate(observations) for fault in self._faults(place, one)
         ]  # 2, 3
         if faults:
             raise Invalid("these observations are not valid", tuple(faults))
-        return self._journal.append(self._entries(observations, token.workload))
+        return self._journal.append(self._entries(observations, workload))
 
     def _entries(self, observations: Sequence[Observation], workload: str) -> list[Entry]:
         """All of them judged on one state of byhand, which is read once."""

@@ -10,6 +10,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
+
+import msgspec
 
 from byhand import clock
 from byhand.client.contract import Identity
@@ -41,13 +44,26 @@ SEVERAL_FACTORS = "mfa"
 """RFC 8176: a passkey is something one has, and it opens to a PIN, a finger or a face."""
 
 
+def nobodys(account: str, person: str) -> bool:  # noqa: ARG001 - a home that knows no issuers
+    """No account is anybody's."""
+    return False
+
+
 class Sessions:
     """Logins and sessions of one home. ``now`` is the time now unless a test says otherwise."""
 
-    def __init__(self, journal: Journal, people: People, state: State) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        state: State,
+        still: Callable[[str, str], bool] = nobodys,
+    ) -> None:
+        """``still``: whether an account (``issuer:account``) still is a person's."""
         self._journal = journal
         self._people = people
         self._state = state
+        self._still = still
         self._remembered: dict[str, tuple[float, SessionRow]] = {}
 
     def challenge(self, *, now: str | None = None) -> tuple[str, str]:
@@ -117,6 +133,23 @@ class Sessions:
         self._state.add_session(SessionRow(_digest(token), key.person, key.fingerprint, now, expires))
         return token, self.identity(token, now=now)
 
+    def begin_elsewhere(
+        self, person: str, authentication: Authentication, *, now: str | None = None
+    ) -> tuple[str, Identity]:
+        """A session for a person whom an issuer signed in; whoever calls has verified that."""
+        now = now or clock.now()
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        expires = clock.after(now, seconds=SESSION_SECONDS)
+        said = msgspec.json.encode(authentication).decode()
+        account = authentication.credential
+        self._state.add_session(SessionRow(_digest(token), person, account, now, expires, said))
+        return token, self.identity(token, now=now)
+
+    def end_all(self, person: str) -> None:
+        """End every session of a person."""
+        self._state.end_sessions(person=person)
+        self._remembered.clear()
+
     def _key(self, envelope: dsse.Envelope, challenge: str | None, now: str) -> EnrolledKey:
         origin = self._journal.origin
         answered = challenge or statements.read(envelope, statements.Login, origin=origin).challenge
@@ -148,14 +181,18 @@ class Sessions:
         if not self._state.use_challenge(challenge, clock.now()):
             raise Refused(NOT_OUR_CHALLENGE, advice="Ask for a new one.")
 
-    def _signed_in(self, token: str, now: str) -> tuple[SessionRow, EnrolledKey]:
-        """The session behind ``token`` and its key, valid now; raises LoginRequired.
+    def _signed_in(self, token: str, now: str) -> tuple[SessionRow, EnrolledKey | None]:
+        """The session behind ``token`` and its key, valid now, or its account still linked; raises LoginRequired.
 
         Looked up by digest, so that timing tells nothing about tokens.
         """
         row = self._row(_digest(token))
         if row is None or row.expires <= now:
             raise LoginRequired("nobody is signed in here, or the session has ended")
+        if row.authentication:
+            if not self._still(row.credential, row.person):
+                raise LoginRequired(f"the account of this session is not {row.person}'s any more")
+            return row, None
         try:
             return row, self._people.key(row.credential)
         except BadSignature as error:
@@ -182,26 +219,20 @@ class Sessions:
             credential=row.credential,
             expires=row.expires,
             name=self._people.display_name(row.person),
-            roles=key.roles,
+            roles=key.roles if key is not None else (),
             trial=self._people.trial(),
         )
 
     def caller(self, token: str, *, now: str | None = None) -> Caller:
         """The caller behind the token; raises LoginRequired."""
         row, key = self._signed_in(token, now or clock.now())
-        kind = HARDWARE_KEY if key.device_bound else SOFTWARE_KEY
-        several = key.kind == public_keys.WEBAUTHN
         return Caller(
             person=row.person,
             credential=row.credential,
-            authentication=Authentication(
-                method=METHODS[key.kind],
-                when=row.began,
-                credential=row.credential,
-                amr=(kind, SEVERAL_FACTORS) if several else (kind,),
-                mfa=several,
-            ),
-            roles=key.roles,
+            authentication=_by_key(row, key)
+            if key is not None
+            else msgspec.json.decode(row.authentication, type=Authentication),
+            roles=key.roles if key is not None else (),
             session=row.token[:SESSION_ID_LENGTH],
             display_name=self._people.display_name(row.person),
         )
@@ -215,6 +246,18 @@ class Sessions:
     def close(self) -> None:
         """Give back files."""
         self._state.close()
+
+
+def _by_key(row: SessionRow, key: EnrolledKey) -> Authentication:
+    kind = HARDWARE_KEY if key.device_bound else SOFTWARE_KEY
+    several = key.kind == public_keys.WEBAUTHN
+    return Authentication(
+        method=METHODS[key.kind],
+        when=row.began,
+        credential=row.credential,
+        amr=(kind, SEVERAL_FACTORS) if several else (kind,),
+        mfa=several,
+    )
 
 
 def _digest(token: str) -> str:

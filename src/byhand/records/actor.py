@@ -19,6 +19,8 @@ class Authentication(Part, kw_only=True):
     """When they proved it."""
     credential: str
     """Fingerprint of the key, or a token's id."""
+    acr: str | None = None
+    """How strongly an issuer says that it signed them in, in its own words."""
     amr: tuple[str, ...] = ()
     """Methods as RFC 8176 names them."""
     mfa: bool = False
@@ -32,6 +34,8 @@ class Via(Part, kw_only=True):
     """What kind of thing it is."""
     id: str
     """Its name."""
+    person: str | None = None
+    """Who answers for an agent: they cannot approve what it does, no more than its principal."""
 
 
 class Actor(Part, kw_only=True):

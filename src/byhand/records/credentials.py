@@ -62,6 +62,10 @@ class Workload(Part, kw_only=True):
     """What its tokens may be used for."""
     issuer: str = ""
     """Whose accounts it may speak of, e.g. ``buildbot``: only persons linked to accounts there."""
+    subject: str = ""
+    """What it is to an issuer whose tokens it comes with (``issuer:subject``); none: it has tokens of byhand's only."""
+    principal: str | None = None
+    """The one person for whom an agent acts; others act for whoever stands behind an account."""
 
 
 class AccountLink(Part, kw_only=True):

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from byhand.records import limits
-from byhand.records.actor import Authentication
+from byhand.records.actor import Authentication, Via
 from byhand.records.base import Part
 from byhand.records.credentials import AccountLink, Token, Workload
 from byhand.records.intervention import (
@@ -135,6 +135,7 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
     Automation: {"workflow": NAME},
     OverriddenDecision: {"rule": NAME, "made_at": TIME},
     Authentication: {"when": TIME},
+    Via: {"person": PERSON},
     Times: {"occurred": TIME, "observed": TIME, "received": TIME},
     Token: {
         "id": NAME,
@@ -144,7 +145,7 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
         "workload": NAME,
         "label": LABEL,
     },
-    Workload: {"name": WORKLOAD, "owner": PERSON, "issuer": ISSUER},
+    Workload: {"name": WORKLOAD, "owner": PERSON, "issuer": ISSUER, "subject": LABEL, "principal": PERSON},
     AccountLink: {"issuer": ISSUER, "account": NAME, "person": PERSON},
     CapturedValue: {"text": CAPTURED, "digest": DIGEST, "media_type": NAME},
     Masked: {"pointer": POINTER, "mac": DIGEST, "key": NAME},

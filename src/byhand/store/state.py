@@ -14,6 +14,8 @@ class SessionRow(NamedTuple):
     credential: str
     began: str
     expires: str
+    authentication: str = ""
+    """How an account's session began (JSON of ``Authentication``); empty: with the key in ``credential``."""
 
 
 class PasskeyRow(NamedTuple):
@@ -45,8 +47,10 @@ class State(Protocol):
         """The session with this token digest."""
         ...
 
-    def end_sessions(self, *, token: str | None = None, expired_at: str | None = None) -> None:
-        """Forget one session, or every session and challenge that has expired."""
+    def end_sessions(
+        self, *, token: str | None = None, expired_at: str | None = None, person: str | None = None
+    ) -> None:
+        """Forget one session, all of a person's, or whatever has expired."""
         ...
 
     def note_use(self, token: str, used: str, address: str) -> None:
@@ -67,6 +71,22 @@ class State(Protocol):
 
     def count_up(self, fingerprint: str, counter: int) -> bool:
         """Remember how often a passkey has signed; ``False`` when it had signed as often, or more often, before."""
+        ...
+
+    def add_login(self, handle: str, said: str, expires: str) -> None:
+        """Remember a login at an issuer; of too many the ones that end first are forgotten."""
+        ...
+
+    def login(self, handle: str, now: str) -> str | None:
+        """What is remembered of a login that is not over."""
+        ...
+
+    def change_login(self, handle: str, said: str) -> None:
+        """Remember something else of it, if it is still there."""
+        ...
+
+    def take_login(self, handle: str, now: str) -> str | None:
+        """Forget a login and return what was remembered, unless it was over. At most one caller gets it."""
         ...
 
     def close(self) -> None:

@@ -168,6 +168,8 @@ def set_workload(
     scope: Scopes = ("redeem",),
     issuer: str = "",
     kind: Literal["pipeline", "integration", "agent"] = "pipeline",
+    subject: str = "",
+    principal: str | None = None,
     owner: str | None = None,
     proposal: Path | None = None,
     common: Common = NOTHING_CHOSEN,
@@ -178,6 +180,8 @@ def set_workload(
 
     ```console
     $ byhand workload set buildbot-prod --issuer buildbot --scope redeem --scope observe
+    $ byhand workload set deploy --issuer github --subject github:repo:acme/shop:environment:production
+    $ byhand workload set assistant --kind agent --principal ada.lovelace --scope act
     ```
 
     Parameters
@@ -185,11 +189,15 @@ def set_workload(
     name
         How it is called in records.
     scope
-        What its tokens may be for: redeem, observe; may be repeated.
+        What it is for: redeem, observe; act where its issuer says who started it, or for an agent. May be repeated.
     issuer
         The system whose accounts it speaks for, e.g. buildbot.
     kind
         What it is.
+    subject
+        What it is to an issuer whose tokens it comes with: ISSUER:SUBJECT. None: it has tokens of byhand's only.
+    principal
+        The one person for whom an agent acts.
     owner
         The person who answers for it. Default: you.
     proposal
@@ -197,7 +205,13 @@ def set_workload(
     """
     with opened(common) as one:
         workload = Workload(
-            name=name, owner=owner or one.caller.person, kind=kind, scopes=tuple(scope), issuer=issuer
+            name=name,
+            owner=owner or one.caller.person,
+            kind=kind,
+            scopes=tuple(scope),
+            issuer=issuer,
+            subject=subject,
+            principal=principal,
         )
         record = _change(administration.WORKLOAD_SET, name, workload=workload)
         return _settle(one, record, proposal, f"{name} is registered", common)

@@ -19,6 +19,7 @@ from byhand.store.state import PasskeyRow, SessionRow
 
 FILE_NAME = "state.db"
 MIGRATIONS = "byhand.store.sqlite.migrations_state"
+LOGINS_MAX = 1_000  # begun and not over; anybody may begin one, and most take a minute
 PASSKEYS_WAITING_MAX = 1_000  # anybody may leave one; a company enrols a few dozen on its busiest day
 
 
@@ -69,7 +70,7 @@ class SqliteState:
 
     def add_session(self, row: SessionRow) -> None:
         """Remember a session."""
-        self._run("INSERT INTO session VALUES (?, ?, ?, ?, ?)", row)
+        self._run("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def session(self, token: str) -> SessionRow | None:
         """The session with this token digest."""
@@ -81,14 +82,46 @@ class SqliteState:
                 raise LogUnavailable(f"sessions cannot be read: {error}") from error
         return SessionRow(*row) if row else None
 
-    def end_sessions(self, *, token: str | None = None, expired_at: str | None = None) -> None:
+    def end_sessions(
+        self, *, token: str | None = None, expired_at: str | None = None, person: str | None = None
+    ) -> None:
         """Forget sessions."""
+        if person is not None:
+            self._run("DELETE FROM session WHERE person = ?", (person,))
         if token is not None:
             self._run("DELETE FROM session WHERE token = ?", (token,))
         if expired_at is not None:
             self._run("DELETE FROM session WHERE expires <= ?", (expired_at,))
             self._run("DELETE FROM challenge WHERE expires <= ?", (expired_at,))
+            self._run("DELETE FROM login WHERE expires <= ?", (expired_at,))
             self._run("DELETE FROM passkey_waiting WHERE expires <= ?", (expired_at,))
+
+    def add_login(self, handle: str, said: str, expires: str) -> None:
+        """Remember a login."""
+        self._run("INSERT INTO login VALUES (?, ?, ?)", (handle, said, expires), self._careless)
+        # A crash here: it is there, and one too many with it; the next one clears up.
+        self._run(
+            "DELETE FROM login WHERE handle IN"
+            " (SELECT handle FROM login ORDER BY expires DESC, handle LIMIT -1 OFFSET ?)",
+            (LOGINS_MAX,),
+            self._careless,
+        )
+
+    def login(self, handle: str, now: str) -> str | None:
+        """What is remembered of a login."""
+        statement = "SELECT said FROM login WHERE handle = ? AND expires > ?"
+        row = self._run(statement, (handle, now)).fetchone()
+        return str(row[0]) if row else None
+
+    def change_login(self, handle: str, said: str) -> None:
+        """Remember something else of it."""
+        self._run("UPDATE login SET said = ? WHERE handle = ?", (said, handle), self._careless)
+
+    def take_login(self, handle: str, now: str) -> str | None:
+        """Forget it, durably: it was used."""
+        statement = "DELETE FROM login WHERE handle = ? AND expires > ? RETURNING said"
+        rows = self._run(statement, (handle, now)).fetchall()
+        return str(rows[0][0]) if rows else None
 
     def note_use(self, token: str, used: str, address: str) -> None:
         """Remember a use."""

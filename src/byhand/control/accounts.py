@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who stands behind an account of an issuer: a person that an officer linked to it, or a workload registered for it."""
+
+from __future__ import annotations
+
+from byhand.control.administration import Administrated, AdministrationFold
+from byhand.control.issuers import Issuers
+from byhand.control.oidc import Verified, looks_like_token
+from byhand.control.people import People
+from byhand.errors import LoginRequired, Refused, SharedAccount
+from byhand.journal.journal import Journal
+from byhand.records.credentials import Workload
+from byhand.records.shared_accounts import check_not_shared
+
+__all__ = ["Accounts", "looks_like_token"]
+
+
+class Accounts:
+    """The accounts of issuers, as one home knows them. Thread-safe."""
+
+    def __init__(
+        self, journal: Journal, administration: AdministrationFold, people: People, issuers: Issuers
+    ) -> None:
+        self._journal = journal
+        self._administration = administration
+        self._people = people
+        self._issuers = issuers
+
+    def person(self, found: Verified) -> str:
+        """The person linked to a verified account, enrolled now; raises Refused, SharedAccount."""
+        person = self.linked(found.name)
+        if person is None:
+            raise Refused(
+                f"no person stands behind the account {found.name}",
+                advice=f"An officer links it: byhand person link PERSON {found.name}",
+            )
+        check_not_shared(person)
+        return person
+
+    def linked(self, account: str) -> str | None:
+        """The person linked to ``issuer:account``, if that person is enrolled now."""
+        person = self._administration.current().links.get(account)
+        enrolled = self._people.keyring().persons_at(self._journal.reader.size)
+        return person if person in enrolled else None
+
+    def holds(self, account: str, person: str) -> bool:
+        """Whether the account still is that person's, at an issuer that is still asked."""
+        return account.partition(":")[0] in self._issuers.table and self.linked(account) == person
+
+    def bearer(self, token: str) -> tuple[Workload, Verified]:
+        """The workload that a token of an issuer stands for; raises LoginRequired, Refused, IssuerUnavailable."""
+        try:
+            found = self._issuers.bearer(token)
+        except SharedAccount:
+            raise
+        except Refused as error:
+            raise LoginRequired(str(error), advice=error.advice) from error
+        return self._workload(found, self._administration.current()), found
+
+    @staticmethod
+    def _workload(found: Verified, now: Administrated) -> Workload:
+        subject = f"{found.issuer}:{found.workload}"
+        for workload in now.workloads.values():
+            if workload.subject == subject:
+                return workload
+        raise Refused(
+            f"no workload is registered for {subject}",
+            advice=f"Officers register it: byhand workload set NAME --subject {subject}",
+        )
