@@ -111,12 +111,16 @@ def configure(
     token: str | None = None,
     person: str | None = None,
     key: str | Path | None = None,
+    when_unreachable: str | None = None,
     keep: bool = False,
 ) -> None:
     """Say which home or server to use, as whom and with which key; what is left out comes from the environment.
 
     ``url``: a server, in place of a home; the same objects, decided there. ``token``: a personal token, for what
     needs no signature; without it the person signs in with their own key.
+
+    ``when_unreachable``: ``"refuse"`` (the default) or ``"spool"``: when nobody answers for the server, acts of low and
+    medium risk are signed into a spool on this machine, carried out, and brought to the log when it is back.
 
     ``keep``: for a process that runs long: a thread signs a checkpoint whenever the log has grown, and
     records a heartbeat when it has not (``log.checkpoint_seconds``, ``log.heartbeat_idle_minutes``).
@@ -125,7 +129,15 @@ def configure(
     ``/etc/byhand/client.toml``, then ``~/.byhand`` and the key in the ssh-agent or ``~/.ssh``. Opens nothing yet;
     closes what was open.
     """
-    _client.configure(home=home, url=url, token=token, person=person, key=key, keep=keep)
+    _client.configure(
+        home=home,
+        url=url,
+        token=token,
+        person=person,
+        key=key,
+        when_unreachable=when_unreachable,
+        keep=keep,
+    )
 
 
 def point(name: str) -> RegisteredPoint:
@@ -298,7 +310,7 @@ class _Client:
         if self._remote is None:
             self._remote = Remote(settings, token=self._token)
             atexit.register(self.close)
-        self._backend = self._remote.backend(renew_seconds=_RENEW_SECONDS)
+        self._backend = self._remote.acting(renew_seconds=_RENEW_SECONDS, signer=self.signer)
         self._signer = self._remote.signer or self._signer
         return self._backend
 

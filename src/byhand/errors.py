@@ -22,9 +22,11 @@
     ├── LogUnavailable         the log could not be written: the act must not happen (exit 6)
     │   ├── HomeBusy           another process holds the home
     │   ├── HomeRefused        tree, anchor or identity disagree: this home may not speak
+    │   ├── Unreachable        nobody answered for the log at all; what may be spooled is spooled now
     │   ├── OutcomeUnknown     a commit was sent and its answer never came: re-read, do not act
     │   ├── IssuerUnavailable  an issuer of tokens cannot be asked: nobody is taken at its word
     │   └── Overloaded         more is asked of a server at once than it takes: come back later
+    ├── StillSpooled           what was asked for is not in the log yet (exit 6)
     ├── ProbeFailed            a target's value could not be read
     ├── NotAsDeclared          the act is done and recorded, and the value found is not the declared one
     ├── CommandFailed          the command that was the act ended with another exit code than 0
@@ -224,6 +226,12 @@ class HomeRefused(LogUnavailable):
     """Tree, anchor and identity disagree: this home may not speak for its origin."""
 
 
+class Unreachable(LogUnavailable):
+    """Nobody answered for the log, and nothing can have been recorded. No server says this of itself."""
+
+    advice = "Nothing was recorded and nothing may be done. Check the URL, or ask whoever runs the server."
+
+
 class OutcomeUnknown(LogUnavailable):
     """A commit was sent and no answer came back. It may or may not have happened."""
 
@@ -242,6 +250,13 @@ class Overloaded(LogUnavailable):
     """A server's lane is full. Nothing was recorded, nothing may be done; the same request is welcome later."""
 
     advice = "Nothing was recorded. Try again in a moment."
+
+
+class StillSpooled(ByhandError):
+    """What was asked for is in the spool of this machine and not in the log yet."""
+
+    exit_code = 6
+    advice = "When the log is back: byhand spool send"
 
 
 class ProbeFailed(ByhandError):

@@ -38,6 +38,7 @@ from byhand.control.reading import Reading
 from byhand.control.reasons import Reasons
 from byhand.control.sessions import Sessions
 from byhand.control.settling import Settling
+from byhand.control.spooling import Spooling
 from byhand.control.turns import Turns
 from byhand.durable import sync_folder
 from byhand.embedded import Embedded, EmbeddedDesk, EmbeddedLog, EmbeddedPasskeys
@@ -93,6 +94,7 @@ class Home:
     reading: Reading
     findings: Findings
     observing: Observing
+    spooling: Spooling
     keeper: Keeper | None = None
     closed: bool = False
 
@@ -348,6 +350,7 @@ def _put_together(
         reading,
         findings,
         Observing(journal, administration, credentials, people, points),
+        Spooling(journal, administration, gate, chains, people, views, settings.gate),
     )
 
 

@@ -27,6 +27,7 @@ from byhand.api import (
     problems,
     reading,
     signing_in,
+    spool,
 )
 from byhand.api.door import Endpoint, Handler, House, door
 from byhand.api.lanes import Lanes
@@ -55,6 +56,7 @@ DOORS: tuple[Door, ...] = (
     ("POST", "/v1/interventions/{id}/redemption", "gate", interventions.redeem),
     ("POST", "/v1/interventions/{id}/outcome", "gate", interventions.conclude),
     ("POST", "/v1/observations", "feeds", observations.observe),
+    ("POST", "/v1/spool", "feeds", spool.spool),
     ("GET", "/v1/interventions", "api", reading.search),
     ("GET", "/v1/facets", "api", reading.facets),
     ("GET", "/v1/timeline", "api", reading.timeline),

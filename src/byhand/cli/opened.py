@@ -27,10 +27,20 @@ from byhand.client.session_file import SavedSession, SessionFile
 from byhand.client.settings_file import ClientSettings, client_settings, read_token
 from byhand.client.signing import Signer, find_signer, is_fingerprint
 from byhand.client.speaking import sign_login
+from byhand.client.spool_file import SpoolFile, spool_files, spool_folder
+from byhand.client.spooling import SpoolBackend, send, tell as tell_sent
 from byhand.client.unsent import OF_THIS_PROCESS
 from byhand.control.identity import Caller
 from byhand.embedded import Embedded
-from byhand.errors import Invalid, LoginPending, LoginRequired, NotFound, SharedAccount
+from byhand.errors import (
+    ByhandError,
+    Invalid,
+    LoginPending,
+    LoginRequired,
+    NotFound,
+    SharedAccount,
+    Unreachable,
+)
 from byhand.records.shared_accounts import os_account_is_shared
 
 
@@ -103,6 +113,13 @@ class Opened(ABC):
         """The reader's desk, likewise."""
         return self._signed_in()[1]
 
+    def acting(self) -> Backend:
+        """The gate to act through."""
+        return self.signed_in()
+
+    def _credential(self) -> str:
+        return self.backend.identity().credential
+
     def signed_in(self) -> Backend:
         """The gate, signed in to anew where the session has ended meanwhile."""
         try:
@@ -129,7 +146,7 @@ class Opened(ABC):
 
     def signer(self) -> Signer:
         """The key that the person signed in with; raises NotFound, Invalid when it is not at hand."""
-        credential = self.backend.identity().credential
+        credential = self._credential()
         # A token names no key: then it is the person's own that is at hand.
         fingerprint = credential if is_fingerprint(credential) else None
         if self._signer is None or fingerprint not in (None, self._signer.fingerprint):
@@ -263,6 +280,9 @@ class Remote(Opened):
 
     def __init__(self, url: str, settings: ClientSettings) -> None:
         super().__init__(settings)
+        self.met = False
+        self.away = False
+        self._spooling: SpoolBackend | None = None
         self.line = Line(url, on_behalf_of=settings.on_behalf_of)
         self.log = http.HttpLog(self.line)
 
@@ -285,7 +305,45 @@ class Remote(Opened):
         self._signed_in()
         return http.HttpPasskeys(self.line)
 
+    def acting(self) -> Backend:
+        """The gate, with the spool for when nobody answers, where the settings say so."""
+        if self.settings.when_unreachable != "spool":
+            return self.signed_in()
+        if self._spooling is None:
+            self._spooling = SpoolBackend(
+                self._server,
+                url=self.line.url,
+                folder=spool_folder(os.environ),
+                signer=self.signer,
+                say=say,
+                away=self.away,
+            )
+        return self._spooling
+
+    def _server(self) -> http.HttpBackend:
+        self.signed_in()
+        return http.HttpBackend(self.line)
+
+    def _credential(self) -> str:
+        return self.acting().identity().credential
+
+    def send_unsent(self) -> None:
+        """What did not get through before, and what was spooled, is sent once more, before the process ends."""
+        super().send_unsent()
+        if self._entered is not None and any(spool_files(os.environ)):
+            self._send_spool()
+
+    def _send_spool(self) -> None:
+        try:
+            backend = http.HttpBackend(self.line)
+            file = SpoolFile(spool_folder(os.environ), backend.origin, backend.identity().person)
+            tell_sent(send(backend, file), say)
+        except ByhandError as error:  # it stays in the spool; byhand doctor shows it
+            say(f"byhand: the spool could not be sent: {error}")
+
     def _enter(self, token: str) -> tuple[Backend, Desk]:
+        if not self.met:
+            remember(self)  # one that was away when this began is compared with memory before it is asked
         self.line.token = token
         return http.HttpBackend(self.line), http.HttpDesk(self.line)
 
@@ -346,13 +404,21 @@ def settings_of(common: Common) -> ClientSettings:
 
 
 @contextmanager
-def opened(common: Common) -> Iterator[Opened]:
-    """The home or server, its log no other than the one this person remembers; a home's due work is done."""
+def opened(common: Common, *, may_spool: bool = False) -> Iterator[Opened]:
+    """The home or server, its log no other than the one this person remembers; a home's due work is done.
+
+    ``may_spool``: the command acts, so a server that nobody answers for is no end of it where the settings say so.
+    """
     settings = settings_of(common)
     if settings.url is not None:
         remote = Remote(settings.url, settings)
         try:
-            remember(remote)
+            try:
+                remember(remote)
+            except Unreachable:
+                if not may_spool or settings.when_unreachable != "spool":
+                    raise
+                remote.away = True
             yield remote
         finally:
             remote.send_unsent()
@@ -377,6 +443,8 @@ def remember(one: Opened) -> None:
     A log met for the first time is trusted, and that is said.
     """
     origin = meet(one.log)
+    if isinstance(one, Remote):
+        one.met = True
     if origin is not None:
         say(f"met for the first time, and remembered: {origin}")
 

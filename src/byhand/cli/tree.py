@@ -86,6 +86,11 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         (("list", "reasons:list_reasons"), ("set", "reasons:set_reason")),
     ),
     (
+        "spool",
+        "What was done while the log could not be reached.",
+        (("show", "spool:show_spool"), ("send", "spool:send_spool")),
+    ),
+    (
         "log",
         "The log itself: keys, checkpoints, proofs.",
         (

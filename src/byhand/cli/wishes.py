@@ -188,7 +188,7 @@ def _about_words_only(error: Invalid) -> bool:
 
 
 def _asked(one: Opened, wish: Wish) -> Wish:
-    view = view_of(one.backend, wish.place, wish.action)
+    view = view_of(one.acting(), wish.place, wish.action)
     point = view.point
     say(f"{point.system}/{point.type}/{point.id}: {wish.action or point.action} ({view.tier}, {view.mode})")
     reason = wish.reason if wish.reason is not None else ask_reason(view.reasons)
@@ -213,7 +213,7 @@ def _request(one: Opened, wish: Wish, collected: Literal["prompt", "argument"]) 
 
 def new_value(one: Opened, wish: Wish, text: str) -> str | CapturedValue:
     """The new value as it was typed: where it replaces a JSON number, object or word, it is JSON itself."""
-    sight = look(one.backend, wish.place, wish.action, wish.probe)
+    sight = look(one.acting(), wish.place, wish.action, wish.probe)
     if sight.probe is None:
         return typed_value(text)
     if sight.probe.as_read(text) != captured.capture(text) or typed_value(text) == captured.capture(text):
@@ -233,5 +233,5 @@ def typed_value(text: str) -> CapturedValue:
 
 def _means(one: Opened, wish: Wish) -> Means:
     return Means(
-        backend=one.signed_in, signer=one.signer, read=wish.probe, revert=wish.revert, reverter=Reverter()
+        backend=one.acting, signer=one.signer, read=wish.probe, revert=wish.revert, reverter=Reverter()
     )

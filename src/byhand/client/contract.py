@@ -182,6 +182,34 @@ class Acknowledged(Part, kw_only=True):
     acknowledgements: tuple[Acknowledgement, ...]
 
 
+class SpoolBatch(Part, kw_only=True):
+    """Lines of one person's spool, in their order, each exactly as it stands in the file."""
+
+    lines: tuple[str, ...]
+
+
+class SpoolAnswer(Part, kw_only=True):
+    """What became of one line. It is in the log in any case, and need not be sent again."""
+
+    line: str
+    """SHA-256 (hex) of the line."""
+    result: Literal["recorded", "refused"]
+    """As the intervention that it tells of; or as a finding, because it cannot be one."""
+    acknowledgement: Acknowledgement
+    """Of the record it became."""
+    intervention: str | None = None
+    verdicts: tuple[str, ...] = ()
+    """What was found about the line, e.g. ``spool_gap``."""
+    cause: str | None = None
+    """Why it was refused."""
+
+
+class SpoolAnswers(Part, kw_only=True):
+    """What became of every line, in the order in which they came."""
+
+    answers: tuple[SpoolAnswer, ...]
+
+
 class Challenge(Part, kw_only=True):
     """What is to be signed at a login, and until when."""
 

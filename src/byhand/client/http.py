@@ -29,6 +29,8 @@ from byhand.client.contract import (
     PointView,
     Receipt,
     SignedIn,
+    SpoolAnswers,
+    SpoolBatch,
 )
 from byhand.client.desk import (
     Accesses,
@@ -97,6 +99,10 @@ class HttpBackend:
     def conclude(self, intervention: str, outcome: Outcome) -> Concluded:
         """Record how it ended."""
         return self._line.post(_place(intervention, "outcome"), outcome, Concluded)
+
+    def send_spool(self, lines: Sequence[str]) -> SpoolAnswers:
+        """Record what was spooled, line by line; may be sent again as it is."""
+        return self._line.post("/v1/spool", SpoolBatch(lines=tuple(lines)), SpoolAnswers)
 
     def receipt(self, record: str) -> Receipt:
         """The receipt of a record."""

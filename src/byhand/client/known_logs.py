@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from byhand.client.locked import locked
 from byhand.errors import Fault, Invalid, LogForked, NotFound, ProofMismatch, RolledBack, Unsound
 from byhand.log import checkpoint as checkpoints, merkle
 from byhand.log.checkpoint import Checkpoint
@@ -154,7 +155,7 @@ class KnownLogs:
         """The logs, to be changed; written back when the block ends well. One process at a time."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _locked(self._path.with_name(self._path.name + ".lock")):
+            with locked(self._path.with_name(self._path.name + ".lock")):
                 logs = self._read()
                 before = dict(logs)
                 yield logs
@@ -229,23 +230,5 @@ def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock file; ended by the operating system with the process, however it ends."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(handle)

@@ -26,6 +26,8 @@ from byhand.errors import (
     LogUnavailable,
     OutcomeUnknown,
     Overloaded,
+    Unreachable,
+    code_of,
     rebuilt,
 )
 from byhand.records import parts
@@ -125,7 +127,7 @@ class Line:
             with self.client().stream(method, path, content=content, params=words, headers=headers) as answer:
                 body = self._body(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise LogUnavailable(f"{self.url} cannot be reached: {error}", advice=_REACH) from error
+            raise Unreachable(f"{self.url} cannot be reached: {error}") from error
         except httpx.HTTPError as error:
             raise self._broken(method, error) from error
         return _checked(answer.status_code, answer.headers.get("content-type", ""), body, method)
@@ -149,7 +151,7 @@ class Line:
     def _broken(self, method: str, error: Exception) -> LogUnavailable:
         what = f"{self.url} did not answer: {type(error).__name__}"
         if method == "GET":
-            return LogUnavailable(what, advice=_REACH)
+            return Unreachable(what)
         return OutcomeUnknown(f"{what}. Whether it was recorded is not known")
 
     def stream(self, path: str, **words: str) -> Iterator[str]:
@@ -199,8 +201,10 @@ def _checked(status: int, media: str, body: bytes, method: str) -> Answer:
     if media.startswith(PROBLEM):
         raise _problem(body)
     what = f"the server, or something before it, answered {status}"
-    if status in NO_ANSWER and method != "GET":
-        raise OutcomeUnknown(f"{what}. Whether it was recorded is not known")
+    if status in NO_ANSWER:
+        if method != "GET":
+            raise OutcomeUnknown(f"{what}. Whether it was recorded is not known")
+        raise Unreachable(what)
     raise LogUnavailable(what, advice=_REACH)
 
 
@@ -218,6 +222,8 @@ def _problem(body: bytes) -> ByhandError:
         return LogUnavailable(
             f"the server's answer is not of its form: {type(error).__name__}", advice=_REACH
         )
+    if code == code_of(Unreachable):
+        code = code_of(LogUnavailable)  # somebody answered: nobody who answers is out of reach
     listed = "".join(f"\n  - {fault}" for fault in faults)
     named = rebuilt(code, message + listed, advice=advice, faults=faults)
     if isinstance(named, LoginTooWeak):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from byhand import clock
 from byhand.client import http
@@ -15,6 +16,8 @@ from byhand.client.session_file import SessionFile
 from byhand.client.settings_file import ClientSettings, read_token
 from byhand.client.signing import Signer, find_signer
 from byhand.client.speaking import sign_login
+from byhand.client.spool_file import spool_folder
+from byhand.client.spooling import SpoolBackend
 from byhand.errors import LoginRequired
 
 
@@ -28,10 +31,11 @@ class Remote:
         self._token = token
         self._ends = ""
         self._met = False
+        self._spooling: SpoolBackend | None = None
         self.signer: Signer | None = None
         """The key that signed in, if one did."""
 
-    def backend(self, *, renew_seconds: float) -> Backend:
+    def backend(self, *, renew_seconds: float) -> http.HttpBackend:
         """The gate, for a session or token that lasts for ``renew_seconds`` at least; raises LoginRequired."""
         if not self._met:
             meet(http.HttpLog(self._line))
@@ -39,6 +43,19 @@ class Remote:
         if self._line.token is None or self._ends < clock.after(clock.now(), seconds=renew_seconds):
             self._sign_in()
         return http.HttpBackend(self._line)
+
+    def acting(self, *, renew_seconds: float, signer: Callable[[], Signer]) -> Backend:
+        """As ``backend``; where the settings say so, with the spool for when nobody answers."""
+        if self._settings.when_unreachable != "spool":
+            return self.backend(renew_seconds=renew_seconds)
+        if self._spooling is None:
+            self._spooling = SpoolBackend(
+                lambda: self.backend(renew_seconds=renew_seconds),
+                url=self._line.url,
+                folder=spool_folder(os.environ),
+                signer=signer,
+            )
+        return self._spooling
 
     def _sign_in(self) -> None:
         token = self._token

@@ -16,7 +16,8 @@ from byhand.errors import Fault, Invalid
 
 SYSTEM_FILE = Path("/etc/byhand/client.toml")
 DEFAULT_HOME = "~/.byhand"
-KEYS = ("home", "key", "person", "token_file", "url")
+KEYS = ("home", "key", "person", "token_file", "url", "when_unreachable")
+WHEN_UNREACHABLE = ("refuse", "spool")
 TOKEN_BYTES_MAX = 512  # a token has 53 characters; anything longer is another file
 FILE_BYTES_MAX = 65_536  # three lines of settings; anything longer is another file
 
@@ -36,6 +37,8 @@ class ClientSettings:
     """Holds a token, for programs that nobody signs in to."""
     on_behalf_of: str | None = None
     """The account (``issuer:account``) for whose person a workload acts."""
+    when_unreachable: str = "refuse"
+    """What becomes of an act when nobody answers for the log: ``refuse`` it, or ``spool`` it (low and medium risk)."""
 
 
 def client_settings(
@@ -44,6 +47,7 @@ def client_settings(
     url: str | None = None,
     person: str | None = None,
     key: str | Path | None = None,
+    when_unreachable: str | None = None,
     environ: Mapping[str, str],
     file: Path = SYSTEM_FILE,
 ) -> ClientSettings:
@@ -67,7 +71,17 @@ def client_settings(
     if url is not None and home is not None:
         raise Invalid("both a server and a home are named", advice="Leave out --url or --home.")
     token_text, _ = _first((environ.get("BYHAND_TOKEN_FILE"), ""), (system.get("token_file"), ""))
+    unreachable, said_by = _first(
+        (when_unreachable, "when_unreachable"),
+        (environ.get("BYHAND_WHEN_UNREACHABLE"), "BYHAND_WHEN_UNREACHABLE"),
+        (system.get("when_unreachable"), str(file)),
+        ("refuse", "default"),
+    )
+    if unreachable not in WHEN_UNREACHABLE:
+        fault = Fault("/when_unreachable", "is neither refuse nor spool", f"said by {said_by}")
+        raise Invalid("the settings are not valid", (fault,))
     return ClientSettings(
+        when_unreachable=unreachable,
         url=url_text,
         token_file=_expanded(token_text, environ) if token_text else None,
         on_behalf_of=environ.get("BYHAND_ON_BEHALF_OF") or None,

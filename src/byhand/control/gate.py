@@ -41,9 +41,10 @@ from byhand.records import captured, codec, parts
 from byhand.records.intervention import Decision, Declaration, Governance, Target, Times
 from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Intent, Outcome
 from byhand.records.leaf import ADMINISTRATION_CHAIN
+from byhand.records.spool import SpooledAct
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
-from byhand.trust import checks
+from byhand.trust import checks, spool as spools
 from byhand.trust.requirement import requirement
 
 CLOCK_SKEW_SECONDS_MAX = 300  # claims further off than this are flagged, see docs/spec/log-profile.md
@@ -181,6 +182,47 @@ class Gate:
             new=new,
         )
 
+    def spooled_intent(
+        self,
+        caller: Caller,
+        act: SpooledAct,
+        statement: str,
+        claims: tuple[str, ...],
+        administration: int | None,
+    ) -> Entry | None:
+        """The intent of an act that was spooled, to be appended; ``None`` when its id is in the log already.
+
+        As for a declaration, 1 to 3 refuse; but the act has happened: its times may lie behind, and what breaks 4 or
+        5 is written down in every mode. Its signature, and whether it may be spooled, is for ``Spooling``.
+        """
+        declaration = act.declaration
+        declared = parts.encode_part(declaration)
+        if self._journal.known(declaration.record, declared) is not None:
+            return None
+        codec.validate(declaration)
+        view = self._views.declared(declaration)
+        self._check_form(declaration, view, spooled=True)
+        claim = self._text_claim(declaration)
+        first = self._journal.reader.claimed(claim) if claim is not None else None
+        used = first.id if first is not None else None
+        flags, objections = self._objections(caller, declaration, view, used, signed=True, spooled=True)
+        line = spools.statement_of(statement)
+        flags = (spools.SPOOLED, *((spools.LATE,) if spools.late(line, clock.now()) else ()), *flags)
+        details = new_record_id()
+        record = msgspec.structs.replace(
+            self._intent(caller, declaration, view, statement, flags, objections, details),
+            spooled=act.spooled,
+            decision=Decision(path="spool", would_refuse=tuple(_one_line(error) for error in objections)),
+        )
+        return Entry(
+            record,
+            people={details: caller.details()},
+            claims=(*claims, *((claim,) if claim is not None and first is None else ())),
+            expected_head=None,
+            expected_administration=administration,
+            declaration=declared,
+        )
+
     def _text_claim(self, declaration: Declaration) -> str | None:
         """The name that a person's text takes by its first use, in the append itself: no two can be first.
 
@@ -201,7 +243,7 @@ class Gate:
         given = intent.declaration.justification
         return text_digest(given.text) if given is not None else None
 
-    def _check_form(self, declaration: Declaration, view: PointView) -> None:
+    def _check_form(self, declaration: Declaration, view: PointView, *, spooled: bool = False) -> None:
         faults: list[Fault] = []
         point = view.point
         if view.registered and declaration.action != point.action:
@@ -209,7 +251,12 @@ class Gate:
         if view.registered and declaration.change.field != point.field:
             faults.append(Fault("/change/field", f"this point's field is {point.field!r}"))
         self._check_cause(declaration, faults)
-        now = clock.now()
+        if not spooled:
+            self._check_times(declaration, clock.now(), faults)
+        if faults:
+            raise Invalid("the declaration does not fit its point", tuple(faults))
+
+    def _check_times(self, declaration: Declaration, now: str, faults: list[Fault]) -> None:
         if declaration.expires <= now:
             faults.append(Fault("/expires", "lies in the past", "declare again"))
         if declaration.expires > clock.after(now, seconds=self._settings.intent_seconds):
@@ -217,8 +264,6 @@ class Gate:
         until = declaration.change.effective_until
         if until is not None and until <= now:
             faults.append(Fault("/change/effective_until", "lies in the past"))
-        if faults:
-            raise Invalid("the declaration does not fit its point", tuple(faults))
 
     def _check_cause(self, declaration: Declaration, faults: list[Fault]) -> None:
         """What led to this is in this log; a reason is inherited from there or not at all."""
@@ -239,6 +284,7 @@ class Gate:
         used: str | None,
         *,
         signed: bool,
+        spooled: bool = False,
     ) -> tuple[tuple[str, ...], list[ByhandError]]:
         """What ``enforce`` refuses; in ``observe`` and ``warn`` it is written down instead.
 
@@ -268,7 +314,7 @@ class Gate:
         if needs.readable and declaration.change.original.form == "unknown":
             cause = declaration.change.original.cause
             objections.append(Refused(f"{serious}: the value before the act could not be read: {cause}"))
-        return flags + self._time_flags(declaration), objections
+        return flags + (() if spooled else self._time_flags(declaration)), objections
 
     @staticmethod
     def _time_flags(declaration: Declaration) -> tuple[str, ...]:
@@ -362,10 +408,21 @@ class Gate:
 
     def conclude(self, caller: Caller, intervention: str, outcome: Outcome) -> Concluded:
         """Record how it ended, with the value found afterwards; asked again, answer what was recorded."""
+        if outcome.statement is not None:
+            fault = Fault("/statement", "belongs to a line of a spool", "send it with: byhand spool send")
+            raise Invalid("this outcome was spooled", (fault,))
+        return self.spooled_outcome(caller, intervention, outcome, ())
+
+    def spooled_outcome(
+        self, caller: Caller, intervention: str, outcome: Outcome, claims: tuple[str, ...]
+    ) -> Concluded:
+        """As ``conclude``, for an outcome from a line that ``Spooling`` has judged, which takes ``claims``."""
         if self._journal.known(outcome.id, codec.encode(outcome)) is not None:
             return self._concluded(outcome)
         codec.validate(outcome)
-        return self._chains.deciding(intervention, lambda chain: self._conclude(caller, chain, outcome))
+        return self._chains.deciding(
+            intervention, lambda chain: self._conclude(caller, chain, outcome, claims)
+        )
 
     def _concluded(self, outcome: Outcome) -> Concluded:
         chain = self._chains.get(str(outcome.intervention))
@@ -373,7 +430,7 @@ class Gate:
         recorded = link.record if isinstance(link.record, Outcome) else outcome
         return Concluded(acknowledgement=link.acknowledgement, outcome=recorded)
 
-    def _conclude(self, caller: Caller, chain: Chain, outcome: Outcome) -> Concluded:
+    def _conclude(self, caller: Caller, chain: Chain, outcome: Outcome, claims: tuple[str, ...]) -> Concluded:
         _, intent = chain.intent
         if caller.person != intent.declaration.person:
             raise Refused(f"only {intent.declaration.person} can conclude this intervention")
@@ -393,7 +450,7 @@ class Gate:
             via=caller.via,
             governance=intent.governance,
         )
-        entry = Entry(judged, expected_head=chain.head, declaration=codec.encode(outcome))
+        entry = Entry(judged, claims=claims, expected_head=chain.head, declaration=codec.encode(outcome))
         (acknowledgement,) = self._chains.extend(intent.id, chain, [entry])
         return Concluded(acknowledgement=acknowledgement, outcome=judged)
 

@@ -88,6 +88,8 @@ class Settling:
         """
         _, intent = chain.intent
         phase = chain.state.phase
+        if intent.spooled is not None and phase == "declared":
+            return None  # the act is done, and whoever sends its line again completes its records
         if phase == "declared" and intent.declaration.expires <= now:  # 1
             return self._outcome(chain, "lapsed", "no permit was asked for in time")
         issued = chain.permit("issued")

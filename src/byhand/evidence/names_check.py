@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from byhand.errors import Invalid, Unsound
 from byhand.evidence.report import Report, found
 from byhand.evidence.sources import KeptLookups
 from byhand.journal.vault import Vault
 from byhand.records import parts
-from byhand.records.kinds import Access, AnyRecord, Intent, Permit
+from byhand.records.kinds import Access, AnyRecord, Finding, Intent, Outcome, Permit
+from byhand.trust import spool as spools
 from byhand.trust.permit import redemption_claim
 
 TEXT_CLAIMS = "text:"  # the first use of a person's text; keyed, so only their number can be judged
@@ -36,12 +38,16 @@ class NamesCheck:
     _intents: int = 0
     _turns: dict[str, int] = field(default_factory=dict)
     _whole: bool = True
+    _lines: set[int] = field(default_factory=set)
+    """Places of lines, by hash: what was spooled is little beside the rest of a log."""
 
     def see(self, index: int, record: AnyRecord, body: bytes, target: str | None) -> None:
         """``target`` is the one whose turn a redemption took, ``None`` where nobody takes turns."""
         self._waiting.append((record.id, index, self._macs(record, body)))
         if isinstance(record, Intent):
             self._intents += 1
+        for name in self._line_claims(record):
+            self._claim(name, index)
         if isinstance(record, Permit) and record.phase == "redeemed":
             self._claim(redemption_claim(record.permit), index)
             if target is not None and self._whole:
@@ -56,6 +62,22 @@ class NamesCheck:
     def _claim(self, name: str, index: int) -> None:
         self._claims += 1
         self._waiting.append((name, index, ()))
+
+    def _line_claims(self, record: AnyRecord) -> tuple[str, ...]:
+        """What a line of a spool claimed; a second line for one place claims nothing."""
+        if isinstance(record, Finding):
+            names = spools.claims_of_finding(record)
+        elif isinstance(record, Intent | Outcome):
+            try:
+                claimed = spools.claim_of_record(record)
+            except (Invalid, Unsound):
+                return ()  # its signature does not hold either, which is said of it
+            names = (claimed,) if claimed is not None else ()
+        else:
+            return ()
+        fresh = tuple(name for name in names if hash(name) not in self._lines)
+        self._lines.update(hash(name) for name in names)
+        return fresh
 
     def _macs(self, record: AnyRecord, body: bytes) -> tuple[bytes, ...]:
         """What may stand beside the record's id; empty where the declaration was not the record."""

@@ -10,9 +10,11 @@ Fed in log order with every opened record, from a home or from a bundle:
     b  intent: by a person enrolled at that place in the log, made in the knowledge of all administration before
        it; it says of its target what the registered point says there (``trust.points``); the person's signature
        covers exactly the declaration, and there is one where that point demands it
+       one that was spooled: the signed line of the person's spool, and what ``trust.spool`` says of it
     c  permit: for an intent that stands where it says, made in the knowledge of all administration before it,
-       by the proof of ``trust.permit`` at the time of its entry, redeemed at most once
-    d  outcome and the rest: the lifecycle allows it
+       by the proof of ``trust.permit`` at the time of its entry, or for a spooled act at the time of the act, redeemed
+       at most once
+    d  outcome and the rest: the lifecycle allows it; one that was spooled is covered by its person's line
     e  access: with the reason that the class of what was shown demands; without one it is told, for the evidence
        itself is none the worse for it
 
@@ -29,12 +31,13 @@ from dataclasses import dataclass, field, replace
 from byhand import clock
 from byhand.errors import ByhandError, Invalid, ProofMismatch, Refused, Unsound
 from byhand.evidence.report import Report, found
-from byhand.records import codec, lifecycle
-from byhand.records.kinds import Administration, AnyRecord, Approval, Intent, Permit
+from byhand.records import codec, lifecycle, spool as lines
+from byhand.records.intervention import Spooled, Tier
+from byhand.records.kinds import Administration, AnyRecord, Approval, Intent, Outcome, Permit
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.lifecycle import State
 from byhand.signatures import dsse
-from byhand.trust import checks, facts as facts_of, permit as proof
+from byhand.trust import checks, facts as facts_of, permit as proof, spool as spools
 from byhand.trust.administration import check_record
 from byhand.trust.keyring import Keyring
 from byhand.trust.points import Register, check_says
@@ -100,6 +103,8 @@ class RecordsCheck:
                 self._see_administration(seen, record)
         elif isinstance(record, Intent):
             self._see_intent(seen, record)
+        elif isinstance(record, Outcome) and record.statement is not None:
+            self._see_spooled_outcome(seen, record, record.statement)
         if record.intervention is not None and not self._hole(record.intervention):
             if isinstance(record, Permit) and not self._hole(ADMINISTRATION_CHAIN):
                 self._see_permit(seen, record)
@@ -129,7 +134,9 @@ class RecordsCheck:
         if life is None or life.intent is None or not isinstance(life.intent.record, Intent):
             return None
         intent = life.intent.record
-        return self._facts(life, life.intent, intent).bound.target if intent.mode == "enforce" else None
+        if intent.mode != "enforce" or intent.spooled is not None:  # what is over takes no turn
+            return None
+        return self._facts(life, life.intent, intent).bound.target
 
     def _same_as_leaf(self, seen: Seen) -> None:
         record, leaf = seen.record, seen.leaf
@@ -198,10 +205,51 @@ class RecordsCheck:
                 what = f"{point.tier} risk under {point.mode}, but the actor did not sign the intent"
                 self._add("signature.broken", seen, what)
             check_says(record, point)
+            self._check_spooled(seen, record, point.tier)
         except ProofMismatch as error:
             self._add("point.contradicted", seen, str(error))
 
+    def _check_spooled(self, seen: Seen, record: Intent, tier: Tier) -> None:
+        """What was done without the log could be: by what counted where its records stand."""
+        spooled = record.spooled
+        if (spooled is not None) != (record.decision.path == spools.PATH):
+            self._add("spool.forbidden", seen, "its path and what it says of a spool contradict each other")
+        if spooled is None:
+            return
+        try:
+            spools.check_act(
+                spools.statement_of(record.statement or ""),
+                spooled,
+                expires=record.declaration.expires,
+                tier=tier,
+                approvals=facts_of.approvals(record).required,
+                recorded=seen.leaf.recorded,
+            )
+        except (Refused, Unsound, Invalid) as error:
+            self._add("spool.forbidden", seen, str(error))
+
+    def _see_spooled_outcome(self, seen: Seen, record: Outcome, statement: str) -> None:
+        if self._hole(ADMINISTRATION_CHAIN) or self.keyring is None:
+            return
+        try:
+            checks.check_spooled(
+                dsse.parse(statement.encode()),
+                origin=self.origin,
+                says="outcome",
+                intervention=str(record.intervention),
+                content_sha256=lines.content_digest(record),
+                person=record.concluded_by or "",
+                keyring=self.keyring,
+                at_index=seen.index,
+            )
+            self.signatures += 1
+        except (Unsound, Invalid) as error:
+            self._add("signature.broken", seen, str(error))
+
     def _check_statement(self, seen: Seen, record: Intent, statement: str, keyring: Keyring) -> None:
+        if record.spooled is not None:
+            self._check_line(seen, record, record.spooled, statement, keyring)
+            return
         try:
             checks.check_intent(
                 dsse.parse(statement.encode()),
@@ -212,6 +260,25 @@ class RecordsCheck:
                 keyring=keyring,
                 at_index=seen.index,
                 now=seen.leaf.recorded,
+            )
+            self.signatures += 1
+        except (Unsound, Invalid) as error:
+            self._add("signature.broken", seen, str(error))
+
+    def _check_line(
+        self, seen: Seen, record: Intent, spooled: Spooled, statement: str, keyring: Keyring
+    ) -> None:
+        act = lines.SpooledAct(declaration=record.declaration, spooled=spooled)
+        try:
+            checks.check_spooled(
+                dsse.parse(statement.encode()),
+                origin=self.origin,
+                says="act",
+                intervention=record.id,
+                content_sha256=lines.content_digest(act),
+                person=record.declaration.person,
+                keyring=keyring,
+                at_index=seen.index,
             )
             self.signatures += 1
         except (Unsound, Invalid) as error:
@@ -249,7 +316,10 @@ class RecordsCheck:
             facts.bound, person=record.person, change_sha256=record.change, before_sha256=record.before
         )
         recorded, expires = seen.leaf.recorded, record.expires or ""
-        if record.phase == "issued":
+        if intent.spooled is not None and record.phase in ("issued", "redeemed"):
+            acted = spools.statement_of(intent.statement or "").time
+            proof.check_spooled(facts, facts_of.approvals(intent), acted=acted, persons=persons, acting=bound)
+        elif record.phase == "issued":
             proof.check_issue(
                 facts,
                 facts_of.approvals(intent),
@@ -258,12 +328,18 @@ class RecordsCheck:
                 permit_seconds=proof.PERMIT_SECONDS_MAX,
             )
             proof.check_bound(facts, bound, facts.bound)
+        if record.phase == "issued":
             if expires > clock.after(recorded, seconds=proof.PERMIT_SECONDS_MAX):
                 raise ProofMismatch(f"it was good until {expires}, longer than a permit may be")
             life.issued = record
         elif record.phase == "redeemed":
             if life.issued is None or life.issued.id != record.permit or life.redeemed:
                 raise ProofMismatch("it was redeemed without being issued, or twice")
+            if intent.spooled is not None:
+                if (record.attempt, record.executor) != (intent.spooled.attempt, intent.spooled.executor):
+                    raise ProofMismatch("it was redeemed by another attempt than the one that was spooled")
+                life.redeemed = True
+                return
             proof.check_redeem(
                 facts,
                 facts_of.approvals(intent),

@@ -162,6 +162,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "an act was carried out on a permit that was not due",
         "Somebody wrote around the gate.",
     ),
+    "spool.forbidden": (
+        "an act is recorded as spooled that may not be: of high risk, on old knowledge, or at an impossible time",
+        "Somebody wrote around the gate: it records such a line as a finding, never as an intervention.",
+    ),
     "proof.broken": ("a proof does not lead to the signed root", "The record is not shown to be in the log."),
     "cosignature.broken": ("a witness signed another checkpoint", "The witness does not vouch for this log."),
     "bundle.malformed": ("the bundle is not of its form", "Ask for a fresh bundle."),

@@ -16,6 +16,7 @@ from byhand.records.intervention import (
     Declaration,
     Justification,
     OverriddenDecision,
+    Spooled,
     Target,
     Times,
 )
@@ -26,6 +27,7 @@ from byhand.records.kinds import (
     Finding,
     Intent,
     Observation,
+    Outcome,
     Permit,
     Record,
 )
@@ -110,6 +112,8 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
         "before": DIGEST,
         "expires": TIME,
     },
+    Outcome: {"statement": STATEMENT},
+    Spooled: {"viewed": TIME, "attempt": RECORD_ID, "executor": NAME},
     Observation: {"action": ACTION, "field": POINTER, "connector": NAME, "instance": NAME},
     Finding: {"about": NAME, "field": POINTER, "references": NAME},
     Access: {"records": RECORD_ID, "operation": NAME},

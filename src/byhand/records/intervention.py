@@ -156,9 +156,9 @@ class Governance(Part, kw_only=True):
 class Decision(Part, kw_only=True):
     """What let this pass or refused it, and by which path."""
 
-    path: Literal["automatic", "approved", "runbook", "session", "break-glass", "observe", "warn"] = (
-        "automatic"
-    )
+    path: Literal[
+        "automatic", "approved", "runbook", "session", "break-glass", "observe", "warn", "spool"
+    ] = "automatic"
     """By which path."""
     policy: str | None = None
     """Digest of the policy set in force."""
@@ -167,7 +167,28 @@ class Decision(Part, kw_only=True):
     approvals_needed: int = 0
     """How many distinct persons must approve before a permit may be issued."""
     would_refuse: tuple[str, ...] = ()
-    """What mode ``enforce`` would have refused, in ``observe`` and ``warn``."""
+    """What mode ``enforce`` would have refused, in ``observe``, in ``warn``, and of an act that was spooled."""
+
+
+class Spooled(Part, kw_only=True):
+    """How an act was carried out while the log could not be reached: on which knowledge, by which attempt."""
+
+    tier: Tier
+    """The risk that the client knew of."""
+    mode: Mode
+    """The gate's mode that the client knew of."""
+    viewed: str
+    """When the server told it so."""
+    attempt: str
+    """Id of the one attempt to act."""
+    executor: str
+    """What carried out the act, e.g. this machine's process."""
+    before: CapturedValue
+    """The value read again just before the act."""
+    comparison: Literal["atomic", "checked"] = "checked"
+    """How the before-state was compared."""
+    window_ms: int = 0
+    """Milliseconds between reading and acting."""
 
 
 class Declaration(Part, kw_only=True):

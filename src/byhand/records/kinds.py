@@ -14,6 +14,7 @@ from byhand.records.intervention import (
     Governance,
     Justification,
     Mode,
+    Spooled,
     Target,
     Tier,
     Times,
@@ -59,7 +60,9 @@ class Intent(Record, kw_only=True, tag="intent"):
     decision: Decision = Decision()
     """What the gate found: what is missing, and what ``enforce`` would refuse."""
     statement: str | None = None
-    """DSSE envelope (JSON text) of the actor's signed intent statement."""
+    """DSSE envelope (JSON text) of the actor's signed intent statement, or of the line of their spool."""
+    spooled: Spooled | None = None
+    """How it was carried out, when the log could not be reached: the records were made after the act."""
     flags: tuple[str, ...] = ()
     """Things worth a look, e.g. ``text_repeated``, ``clock_off``."""
 
@@ -137,6 +140,8 @@ class Outcome(Record, kw_only=True, tag="outcome"):
     """Person or ``byhand`` itself (lapse, killed process)."""
     version_after: str | None = None
     """The target's own version behind the act, where it has one."""
+    statement: str | None = None
+    """DSSE envelope (JSON text) of the line of the person's spool that said so, when it was spooled."""
     via: Via | None = None
     """What said so for the person, e.g. a pipeline; ``None``: the person's own session."""
 

@@ -40,6 +40,7 @@ __all__ = [
     "NAMESPACE_INTENT",
     "NAMESPACE_KEYRING",
     "NAMESPACE_LOGIN",
+    "NAMESPACE_SPOOL",
     "Verified",
     "allowed_signers_line",
     "armor",
@@ -62,6 +63,7 @@ NAMESPACE_INTENT: Final = "intent@byhand"
 NAMESPACE_APPROVAL: Final = "approval@byhand"
 NAMESPACE_KEYRING: Final = "keyring@byhand"
 NAMESPACE_ADMINISTRATION: Final = "administration@byhand"
+NAMESPACE_SPOOL: Final = "spool@byhand"
 
 ARMOR_LENGTH_MAX = 32_768  # an RSA 16384 signature with its key needs about 5,800 characters
 ARMOR_LINE_WIDTH = 70  # as ssh-keygen writes it

@@ -56,6 +56,32 @@ def check_intent(
     return _spoken_by(envelope, intent.namespace, person, keyring, at_index)  # 3, 4
 
 
+def check_spooled(
+    envelope: dsse.Envelope,
+    *,
+    origin: str,
+    says: str,
+    intervention: str,
+    content_sha256: str,
+    person: str,
+    keyring: Keyring,
+    at_index: int,
+) -> EnrolledKey:
+    """The key of ``person`` that signed this line of their spool, with this content (SHA-256, hex).
+
+    A line does not expire: it is bound to one record id, which the log takes once (so 2 is empty).
+
+    Raises:
+        BadSignature: naming which of the conditions above fails. Invalid: the envelope holds no line of a spool.
+    """
+    line = statements.read(envelope, statements.Spooled, origin=origin)  # 0
+    _check_same("line", "kind", line.says, says)  # 1
+    _check_same("line", "intervention", line.intervention, intervention)
+    _check_same("line", "content", line.content, content_sha256)
+    _check_same("line", "person", line.person, person)
+    return _spoken_by(envelope, line.namespace, person, keyring, at_index)  # 3, 4
+
+
 def check_approval(
     envelope: dsse.Envelope,
     *,

@@ -134,6 +134,23 @@ def check_redeem(
         )
 
 
+def check_spooled(
+    intent: Intent, approvals: Approvals, *, acted: str, persons: Collection[str], acting: Bound
+) -> None:
+    """Raises unless a permit may be recorded, as issued and as redeemed, for an act that was spooled (0, 1, 3 to 5).
+
+    The act came first, so 2 is asked of the time ``acted`` at which it began; 6 is the log's, as ever; what 7 finds
+    is noted and not refused. What may be spooled at all is said by ``trust.spool``.
+
+    Raises:
+        NotPermitted: conditions 0 to 3, 5. BadSignature: condition 4.
+    """
+    _check_intent(intent, approvals, persons, acted)  # 0 to 4
+    if intent.signed_declaration_sha256 is None:  # 4: of every spooled act, whatever its tier
+        raise errors.BadSignature("A spooled act needs the signature of its person; it has none.")
+    check_bound(intent, acting, acting)  # 5
+
+
 def _check_intent(intent: Intent, approvals: Approvals, persons: Collection[str], now: str) -> None:
     person = intent.bound.person
     if person not in persons:  # 0

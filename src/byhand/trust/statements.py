@@ -138,7 +138,26 @@ class Administration(_Statement, frozen=True, kw_only=True, tag=_URI.format("adm
     time: Time
 
 
-Statement: TypeAlias = Genesis | Enrolment | Revocation | Login | Intent | Approval | Administration
+class Spooled(_Statement, frozen=True, kw_only=True, tag=_URI.format("spooled")):
+    """One line of a spool: what its person did, or how it ended, while the log could not be reached.
+
+    A statement of its own: a signed intent that the gate refused cannot be turned into an act that was spooled.
+    """
+
+    kind: ClassVar[str] = "spooled"
+    namespace: ClassVar[str] = sshsig.NAMESPACE_SPOOL
+    spool: RecordId
+    machine: Digest
+    sequence: Index
+    previous: Digest
+    says: Literal["act", "outcome"]
+    intervention: RecordId
+    content: Digest
+    person: Person
+    time: Time
+
+
+Statement: TypeAlias = Genesis | Enrolment | Revocation | Login | Intent | Approval | Administration | Spooled
 StatementType = TypeVar("StatementType", bound=_Statement)
 
 

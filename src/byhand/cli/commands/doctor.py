@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from byhand.cli.output import say, show_rows
 from byhand.cli.progress import progress
 from byhand.client.contract import Diagnoses, Ready
 from byhand.client.remote import meet
+from byhand.client.spool_file import spool_files
 from byhand.doctor import Diagnosis, adopt as adopt_home, sound
 from byhand.errors import ByhandError, LoginRequired, NotFound, Refused, SharedAccount
 
@@ -83,6 +85,7 @@ def _look_from_here(common: Common, url: str) -> list[Diagnosis]:
     """What can be told of a server from this machine, then what it says of itself to an officer."""
     remote = Remote(url, settings_of(common))
     looks: tuple[tuple[str, Callable[[], Iterator[Diagnosis]]], ...] = (
+        ("spool", _spool),
         ("server", lambda: _reached(remote)),
         ("log", lambda: _met(remote)),
         ("session", lambda: _session(remote)),
@@ -100,6 +103,21 @@ def _look_from_here(common: Common, url: str) -> list[Diagnosis]:
     finally:
         remote.line.close()
     return found
+
+
+def _spool() -> Iterator[Diagnosis]:
+    """What was done here and is in no log yet."""
+    for file in spool_files(os.environ):
+        try:
+            waiting = file.unsent()
+        except ByhandError as error:
+            yield Diagnosis("spool", "wrong", str(error), error.advice)
+            continue
+        if waiting:
+            what = f"{len(waiting)} line(s) were not sent; the oldest is of {waiting[0].statement.time}"
+            yield Diagnosis("spool", "warning", f"{file.path.name[:12]}: {what}", "byhand spool send")
+            return
+    yield Diagnosis("spool", "ok", "nothing waits to be sent")
 
 
 def _reached(remote: Remote) -> Iterator[Diagnosis]:

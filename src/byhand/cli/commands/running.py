@@ -22,7 +22,7 @@ from byhand.client.commands import CommandResult, run_command
 from byhand.client.interventions import Means
 from byhand.client.reverting import Reverter
 from byhand.client.steps import Request
-from byhand.errors import ByhandError, Invalid
+from byhand.errors import ByhandError, Invalid, Unreachable
 from byhand.records import captured
 
 POLL_SECONDS = 0.5  # how late a revert may be
@@ -63,11 +63,15 @@ def run(
     if not command:
         raise Invalid("there is no command to run", advice="Write it behind -- : byhand run POINT -- COMMAND")
     wish = limited.of(intended.at(point))
-    with opened(common) as one:
+    with opened(common, may_spool=True) as one:
         exit_code = attempt(one, wish, lambda request, means: _carry_out(request, means, command))
         try:
             one.log.checkpoint()
             remember(one)
+        except Unreachable:
+            say(
+                "byhand: nobody answers for the log: no checkpoint was made"
+            )  # what was spooled was said before
         except ByhandError as error:  # the act is done and recorded: its own exit code is still the answer
             tell(error)
     return exit_code

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be spooled, and what a spooled act must show: the same for client, gate and verifier.
+
+    1  the line is its person's own: their statement covers exactly its content (``checks.check_spooled``)
+    2  the risk is low or medium: by what the client knew, and by the point registered where the records stand
+    3  what the client knew of the point was not older than ``VIEW_SECONDS_MAX`` when it acted, nor of the future
+    4  the act began before its declaration expired
+    5  nobody else had to approve it
+    6  it was not done in the future: the line's time is at most ``CLOCK_SKEW_SECONDS_MAX`` after its record's
+
+A line of a spool that breaks one of them becomes no intervention: it is recorded as a finding, since it happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+from byhand.errors import NotPermitted
+from byhand.records.intervention import Spooled, Tier
+from byhand.records.kinds import Finding, Intent, Outcome
+from byhand.signatures import dsse
+from byhand.trust.statements import Spooled as Statement, parse
+
+TIERS: frozenset[Tier] = frozenset({"low", "medium"})
+"""High and critical risk is never spooled: nobody else would have seen it before it happened."""
+VIEW_SECONDS_MAX = 8 * 3_600  # a shift: whoever has not met the server for longer may not know what changed
+CLOCK_SKEW_SECONDS_MAX = 300  # as at the gate: clocks of machines that were not synchronised in an outage
+LATE_SECONDS = (
+    86_400  # a day: an outage through which people work is shorter; later lines are marked for ever
+)
+SPOOLED, LATE = "spooled", "late"
+PATH = "spool"
+
+REFUSED, GAP, FORK, MACHINE, ORDER = (
+    "spool_refused",
+    "spool_gap",
+    "spool_fork",
+    "spool_machine",
+    "spool_order",
+)
+VERDICTS = frozenset({REFUSED, GAP, FORK, MACHINE, ORDER})
+"""What is found about lines; references: the line's hash, and the name of its place if the finding took it."""
+LINE_CLAIMS = "spool:"
+
+
+def line_claim(statement: Statement, *, before: int = 0) -> str:
+    """The name that a line takes in the log, or that the line ``before`` it took: one place, one line.
+
+    The person is part of it: nobody can take the places of another's spool.
+    """
+    spool = hashlib.sha256(f"{statement.person}\n{statement.spool}".encode()).hexdigest()
+    return f"{LINE_CLAIMS}{spool}:{statement.sequence - before}"
+
+
+def finding_claim(line: str, verdict: str) -> str:
+    """The name that a finding about a line takes in the log: a line sent again is found out once."""
+    return f"spool-finding:{line}:{verdict}"
+
+
+def claims_of_finding(finding: Finding) -> tuple[str, ...]:
+    """The names that ``finding`` took: none when it is not about a line of a spool."""
+    if finding.verdict not in VERDICTS or not finding.references:
+        return ()
+    line, *claimed = finding.references
+    return (finding_claim(line, finding.verdict), *claimed)
+
+
+def claim_of_record(record: Intent | Outcome) -> str | None:
+    """The name that a record made from a line took, if its place was free; ``None`` when it was not spooled."""
+    if record.statement is None or (isinstance(record, Intent) and record.spooled is None):
+        return None
+    return line_claim(statement_of(record.statement))
+
+
+def statement_of(envelope: str) -> Statement:
+    """The statement in a line's envelope; no signature is checked. Raises Invalid, MalformedProof."""
+    return parse(dsse.parse(envelope.encode()).payload, Statement)
+
+
+def check_act(
+    statement: Statement, spooled: Spooled, *, expires: str, tier: Tier, approvals: int, recorded: str
+) -> None:
+    """Raises NotPermitted unless the act could be spooled (2 to 6). ``tier``: of the registered point.
+
+    ``approvals``: how many it needs; ``recorded``: when its record was made, or is being made.
+    """
+    for known in (spooled.tier, tier):
+        if known not in TIERS:  # 2
+            raise NotPermitted(
+                f"an act of {known} risk is never spooled", advice="Wait until the log is back."
+            )
+    if not spooled.viewed <= statement.time < later(spooled.viewed, VIEW_SECONDS_MAX):  # 3
+        raise NotPermitted(
+            f"what was known of the point at {statement.time} was of {spooled.viewed}",
+            advice=f"The server must have been met within {VIEW_SECONDS_MAX // 3_600} hours; check the clock.",
+        )
+    if not statement.time < expires:  # 4
+        raise NotPermitted(f"the act began at {statement.time}, its declaration expired at {expires}")
+    if approvals:  # 5
+        raise NotPermitted("an act that others must approve is never spooled")
+    if statement.time > later(recorded, CLOCK_SKEW_SECONDS_MAX):  # 6
+        raise NotPermitted(
+            f"the act is said to be of {statement.time}, and it is {recorded}",
+            advice="Set this machine's clock, then send the spool again.",
+        )
+
+
+def late(statement: Statement, recorded: str) -> bool:
+    """Whether the line came so late that it is marked for ever."""
+    return recorded > later(statement.time, LATE_SECONDS)
+
+
+def later(time: str, seconds: float) -> str:
+    """The record time ``seconds`` after ``time``."""
+    moment = datetime.fromisoformat(time) + timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

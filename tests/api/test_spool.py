@@ -1,0 +1,441 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acts while the log cannot be reached, and their way back: a real server that goes away and returns."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from real_server import ADA, POINT, Client, Server, prepared, signed_in
+
+from byhand.client.contract import SpoolAnswer
+from byhand.client.http import HttpBackend
+from byhand.client.interventions import Intervention, Means
+from byhand.client.places import RegisteredPoint
+from byhand.client.reverting import Reverter
+from byhand.client.signing import find_signer
+from byhand.client.spool_file import SpoolFile, spool_files
+from byhand.client.spooling import SpoolBackend
+from byhand.client.steps import Request
+from byhand.errors import (
+    BeforeStateChanged,
+    Invalid,
+    LogUnavailable,
+    Overloaded,
+    Refused,
+    StillSpooled,
+    Unreachable,
+)
+from byhand.ids import new_record_id
+from byhand.verifying import Knowledge, verify_target
+
+LIMIT = "limit"
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Server]:
+    """A server with a point of high risk and one of medium risk, both in enforce."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    one = prepared(folder)
+    target = ("--action", "trading.limit.raise", "--target", "risk-gateway/limit/ACME")
+    more = ("--owner", ADA, "--tier", "medium", "--mode", "enforce")
+    one.byhand("point", "add", LIMIT, *target, *more, "--probe", f"file:{one.gateway}#/state")
+    one.start()
+    yield one
+    if one.process is not None:
+        assert one.stop() == 0, "".join(one.said)
+
+
+class Person:
+    """Ada with a spool of her own."""
+
+    def __init__(self, server: Server, folder: Path, *, person: str = ADA, key: str = "key") -> None:
+        self.server = server
+        self.folder = folder
+        self.person = person
+        self.client: Client | None = None
+        self.key_path = server.folder / key
+        self.said: list[str] = []
+        self.signer = find_signer(key_path=self.key_path, environ={})
+        self.backend = SpoolBackend(
+            self.connect, url=server.url, folder=folder, signer=lambda: self.signer, say=self.said.append
+        )
+
+    def connect(self) -> HttpBackend:
+        if self.client is None:
+            self.client = signed_in(self.server.url, self.key_path, self.person)
+        return self.client.backend
+
+    def back(self) -> None:
+        """The server is asked again at once, by a client that signs in anew."""
+        self.close()
+        self.backend._away_until = 0.0
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.line.close()
+        self.client = None
+
+    def act(self, new: str, place: str = LIMIT) -> Intervention:
+        request = Request(
+            place=RegisteredPoint(place),
+            reason="FALSE_POSITIVE",
+            notes=f"Stale quote from XLON, seen on two feeds ({new_record_id()}).",
+            new=new,
+        )
+        means = Means(backend=lambda: self.backend, signer=lambda: self.signer, reverter=Reverter())
+        return Intervention(request, means)
+
+    def done(self, new: str, place: str = LIMIT) -> Intervention:
+        """Carried out."""
+        with self.act(new, place) as one:
+            self.server.state(new)
+        return one
+
+    @property
+    def file(self) -> SpoolFile:
+        return SpoolFile(self.folder, self.backend.origin, self.person)
+
+    def send(self, rows: Sequence[str]) -> tuple[SpoolAnswer, ...]:
+        """Just these lines, as any HTTP client would send them."""
+        return self.connect().send_spool(rows).answers
+
+
+@pytest.fixture
+def ada(served: Server, tmp_path: Path) -> Iterator[Person]:
+    """Ada, who met the server before it goes away."""
+    person = Person(served, tmp_path / "spool")
+    person.backend.point(LIMIT)
+    person.backend.point(POINT)
+    yield person
+    person.close()
+
+
+def away(person: Person) -> None:
+    assert person.server.stop() == 0
+    person.backend._away_until = 0.0
+
+
+def back(person: Person) -> None:
+    person.server.start()
+    person.back()
+
+
+def verified(server: Server) -> list[str]:
+    state = {"XDG_STATE_HOME": str(server.folder / ".local" / "state")}
+    report = verify_target(str(server.home), Knowledge(environment=server.environment | state))
+    return [f"{one.code}: {one.what}" for one in report.findings]
+
+
+def records(server: Server, intervention: str) -> list[dict[str, object]]:
+    shown = json.loads(server.byhand("show", intervention, "--output", "json"))
+    return [one["record"] for one in shown["entries"]]
+
+
+def test_an_act_without_the_log_is_spooled_and_comes_back_whole(ada: Person) -> None:
+    """Intent, permit and outcome are in the log afterwards, marked as spooled, and the home verifies."""
+    away(ada)
+    act = ada.done("RAISED")
+    assert act.outcome.result == "applied"
+    with pytest.raises(StillSpooled):
+        _ = act.receipt
+    assert "spooled on this machine" in ada.said[0]
+    back(ada)
+    ada.backend.send_pending()
+    assert ada.file.unsent() == ()
+    assert act.receipt.acknowledgement.record == act.outcome.id
+    found = records(ada.server, act.id)
+    assert [(one["kind"], one.get("phase")) for one in found] == [
+        ("intent", None),
+        ("permit", "issued"),
+        ("permit", "redeemed"),
+        ("outcome", None),
+    ]
+    intent = found[0]
+    assert intent["decision"] == {"path": "spool"}
+    assert intent["flags"] == ["spooled"]
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_high_risk_is_never_spooled(ada: Person) -> None:
+    """While nobody answers, an act of high risk does not begin, and neither does one at an unknown point."""
+    away(ada)
+    with pytest.raises(Unreachable, match="never spooled"):
+        ada.done("ACTIVE", POINT)
+    with pytest.raises(Unreachable, match="never asked about"):
+        ada.done("ACTIVE", "unheard-of")
+    assert not list(spool_files({"XDG_STATE_HOME": str(ada.folder)}))
+    assert ada.server.state() == "HALTED"
+
+
+def test_what_the_server_refuses_is_never_turned_into_a_spool(ada: Person) -> None:
+    """A reason that the gate refuses stays refused: it answered."""
+    one = ada.act("RAISED")
+    object.__setattr__(one._request, "reason", "NO_SUCH_REASON")
+    with pytest.raises(Invalid), one:
+        ada.server.state("RAISED")
+    assert ada.file.unsent() == ()
+    assert ada.server.state() == "HALTED"
+
+
+@pytest.mark.parametrize("kind", [Overloaded, LogUnavailable])
+def test_a_server_that_has_no_room_is_not_out_of_reach(ada: Person, kind: type[LogUnavailable]) -> None:
+    """ "Come back later" is an answer: nothing is spooled on it."""
+
+    def full() -> HttpBackend:
+        raise kind("no room")
+
+    ada.backend._connect = full
+    with pytest.raises(kind):
+        ada.done("RAISED")
+    assert ada.file.unsent() == ()
+
+
+def test_an_old_view_counts_no_more_and_one_of_the_future_neither(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After eight hours without the server, or with the clock set back, the point's risk is not known."""
+    from byhand import clock
+
+    away(ada)
+    now = clock.now()
+    for seconds in (8 * 3_600 + 1, -60):
+        monkeypatch.setattr("byhand.client.spooling.clock.now", lambda s=seconds: clock.after(now, seconds=s))
+        with pytest.raises(Unreachable, match="what is known of limit"):
+            ada.done("RAISED")
+    assert ada.file.unsent() == ()
+
+
+def test_a_before_state_that_changed_is_refused_without_the_log_too(ada: Person) -> None:
+    """In enforce the value is read again before the line is written."""
+    away(ada)
+    one = ada.act("RAISED")
+    spool_act = ada.backend.permit
+
+    def moved(intervention: str, redeem: object = None) -> object:
+        ada.server.state("MOVED")
+        from byhand.client import steps
+
+        sight = steps.look(ada.backend, RegisteredPoint(LIMIT), None, None)
+        return spool_act(intervention, steps.make_attempt(sight))
+
+    ada.backend.permit = moved  # type: ignore[method-assign,assignment]
+    with pytest.raises(BeforeStateChanged), one:
+        pass
+    assert ada.file.unsent() == ()
+
+
+def two_acts(ada: Person) -> list[str]:
+    """Four lines that were never sent."""
+    away(ada)
+    ada.done("RAISED")
+    ada.done("LOWERED")
+    rows = list(ada.file.raw())
+    back(ada)
+    assert len(rows) == 4
+    return rows
+
+
+def verdicts(answers: Sequence[SpoolAnswer]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(one.result, one.verdicts) for one in answers]
+
+
+GOOD = ("recorded", ())
+
+
+def test_lines_sent_again_get_the_same_answers(ada: Person) -> None:
+    """A replay is the answer that was lost: the same records at the same places, and nothing more."""
+    rows = two_acts(ada)
+    first = ada.send(rows)
+    assert verdicts(first) == [GOOD] * 4
+    assert ada.send(rows) == first
+    assert ada.send(rows[2:]) == first[2:]
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_a_line_that_is_missing_is_found(ada: Person) -> None:
+    """What follows is recorded all the same; the gap is a finding that stays when the line comes after all."""
+    rows = two_acts(ada)
+    assert verdicts(ada.send(rows[2:])) == [("recorded", ("spool_gap",)), GOOD]
+    assert verdicts(ada.send(rows[:2])) == [GOOD, GOOD]
+    found = json.loads(ada.server.byhand("show", json.loads(rows[2])["act"]["declaration"]["record"]))
+    kinds = [(one["record"]["kind"], one["record"].get("verdict")) for one in found["entries"]]
+    assert ("finding", "spool_gap") in kinds
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_reordered_lines_are_recorded_and_found(ada: Person) -> None:
+    """An outcome before its act ends nothing, and is kept as a finding; nothing is dropped."""
+    rows = two_acts(ada)
+    answers = verdicts(ada.send([rows[1], rows[0], rows[3], rows[2]]))
+    refused = ("refused", ("spool_refused",))
+    assert answers == [refused, GOOD, refused, GOOD]
+    assert verdicts(ada.send(rows)) == [GOOD] * 4  # in their order they are what they always were
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [('"RAISED', '"BIGGER'), ("medium", "low"), ("FALSE_POSITIVE", "SYSTEM_ERROR_RECOVERY")],
+)
+def test_a_line_that_was_changed_is_recorded_as_such(ada: Person, was: str, becomes: str) -> None:
+    """The signature covers every value, the reason and the tier; the changed line stands in a finding."""
+    rows = two_acts(ada)
+    changed = rows[0].replace(was.replace('"', '\\"'), becomes.replace('"', '\\"'), 1)
+    assert changed != rows[0]
+    (answer,) = ada.send([changed])
+    assert (answer.result, answer.verdicts) == ("refused", ("spool_refused",))
+    assert "another content" in (answer.cause or "")
+    assert ada.send([changed]) == (answer,)
+    assert verdicts(ada.send(rows)) == [GOOD] * 4  # the true ones are none the worse for it
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+@pytest.mark.parametrize("line", ["", "{}", "nothing", "\x00\u202e", '{"statement":"x","act":null}'])
+def test_what_is_no_line_at_all_is_kept_as_a_finding(ada: Person, line: str) -> None:
+    """Whatever was sent as a line is in the log, and refuses nothing to the lines beside it."""
+    (answer,) = ada.send([line])
+    assert (answer.result, answer.verdicts) == ("refused", ("spool_refused",))
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_a_second_history_is_found(ada: Person) -> None:
+    """A spool put back from a copy and written on: both histories are recorded, and the fork is said."""
+    away(ada)
+    ada.done("RAISED")
+    kept = ada.file.path.read_bytes()
+    ada.done("LOWERED")
+    first = list(ada.file.raw())
+    ada.file.path.write_bytes(kept)
+    ada.done("OTHER")
+    second = list(ada.file.raw())
+    back(ada)
+    assert verdicts(ada.send(first)) == [GOOD] * 4
+    fork = ("recorded", ("spool_fork",))
+    assert verdicts(ada.send(second)) == [GOOD, GOOD, fork, fork]
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_a_spool_on_another_machine_takes_nothing_and_is_found(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copied, it is refused where it was not written; forced, the machine that changed is a finding."""
+    away(ada)
+    ada.done("RAISED")
+    other = hashlib.sha256(b"another machine").hexdigest()
+    monkeypatch.setattr("byhand.client.spool_file.machine_digest", lambda: other)
+    with pytest.raises(Refused, match="another machine"):
+        ada.done("LOWERED")
+    monkeypatch.setattr(SpoolFile, "_check", lambda *_: None)
+    ada.done("LOWERED")
+    rows = list(ada.file.raw())
+    back(ada)
+    assert verdicts(ada.send(rows)) == [GOOD, GOOD, ("recorded", ("spool_machine",)), GOOD]
+
+
+def test_a_clock_that_went_back_is_found(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line says an earlier time than the one before it: recorded, and found."""
+    from byhand import clock
+
+    now = clock.now()
+    away(ada)
+    ada.done("RAISED")
+    monkeypatch.setattr("byhand.client.spool_file.clock.now", lambda: clock.after(now, seconds=1e-3))
+    ada.done("LOWERED")
+    rows = list(ada.file.raw())
+    back(ada)
+    assert verdicts(ada.send(rows))[2:] == [("recorded", ("spool_order",)), GOOD]
+
+
+def test_an_act_of_the_future_is_refused(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock that runs hours ahead nothing becomes an intervention, and nothing is lost."""
+    from byhand import clock
+
+    away(ada)
+    now = clock.now()
+    monkeypatch.setattr("byhand.clock.now", lambda: clock.after(now, seconds=7_200))
+    ada.done("RAISED")
+    monkeypatch.undo()
+    rows = list(ada.file.raw())
+    back(ada)
+    assert [one.result for one in ada.send(rows)] == ["refused", "refused"]
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_anothers_lines_cannot_be_sent(ada: Person, tmp_path: Path) -> None:
+    """Bob hands in Ada's spool: it is on record that he did, and Ada's lines are still hers to send."""
+    rows = two_acts(ada)
+    bob = enrolled(ada.server, tmp_path, "bob.babbage")
+    answers = bob.send(rows)
+    assert [one.result for one in answers] == ["refused"] * 4
+    bob.close()
+    assert verdicts(ada.send(rows)) == [GOOD] * 4
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def enrolled(server: Server, folder: Path, person: str) -> Person:
+    """Somebody else, with a key of their own."""
+    import subprocess
+
+    key = server.folder / person
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    server.byhand("person", "add", person, "--public-key", f"{key}.pub")
+    one = Person(server, folder / person, person=person, key=person)
+    return one
+
+
+def test_a_point_whose_risk_was_raised_meanwhile_refuses_the_line(ada: Person) -> None:
+    """What counts is the registered point: the act becomes a finding that holds all of it, and verify agrees."""
+    away(ada)
+    ada.done("RAISED")
+    rows = list(ada.file.raw())
+    target = ("--action", "trading.limit.raise", "--target", "risk-gateway/limit/ACME")
+    more = ("--owner", ADA, "--tier", "high", "--mode", "enforce")
+    probe = ("--probe", f"file:{ada.server.gateway}#/state")
+    ada.server.byhand("point", "add", LIMIT, *target, *more, *probe)
+    back(ada)
+    answers = ada.send(rows)
+    assert verdicts(answers) == [("refused", ("spool_refused",))] * 2
+    assert "never spooled" in (answers[0].cause or "")
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_an_outcome_that_the_log_could_not_take_is_spooled(ada: Person) -> None:
+    """The log goes away in the middle of an act of high risk: its outcome waits on this machine, and comes back."""
+    with ada.act("ACTIVE", POINT) as act:
+        ada.server.state("ACTIVE")
+        away(ada)
+    assert act.outcome.result == "applied"
+    back(ada)
+    ada.backend.send_pending()
+    assert records(ada.server, act.id)[-1]["kind"] == "outcome"
+    assert act.receipt.acknowledgement.record == act.outcome.id
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_the_next_act_brings_the_spool_home(ada: Person) -> None:
+    """Nobody has to think of it: acting through the server again sends what waits first."""
+    away(ada)
+    first = ada.done("RAISED")
+    back(ada)
+    second = ada.done("LOWERED")
+    assert ada.file.unsent() == ()
+    assert second.receipt.acknowledgement.index > first.receipt.acknowledgement.index
+    with contextlib.suppress(StillSpooled):
+        assert first.receipt
