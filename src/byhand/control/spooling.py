@@ -155,7 +155,7 @@ class Spooling:
                 found.append((spools.GAP, f"{where} is the first one and names one before it"))
         else:
             found += self._follows(statement, self._at(spools.line_claim(statement, before=1)), where)
-        once = {verdict: summary for verdict, summary in reversed(found)}  # the first one says it best
+        once = dict(reversed(found))  # the first one says it best
         return [(verdict, once[verdict]) for verdict in sorted(once)], () if here is not None else (claim,)
 
     @staticmethod
