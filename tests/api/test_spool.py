@@ -186,7 +186,7 @@ def test_what_the_server_refuses_is_never_turned_into_a_spool(ada: Person) -> No
 
 @pytest.mark.parametrize("kind", [Overloaded, LogUnavailable])
 def test_a_server_that_has_no_room_is_not_out_of_reach(ada: Person, kind: type[LogUnavailable]) -> None:
-    """ "Come back later" is an answer: nothing is spooled on it."""
+    """To be told to come back later is an answer: nothing is spooled on it."""
 
     def full() -> HttpBackend:
         raise kind("no room")
@@ -394,8 +394,7 @@ def enrolled(server: Server, folder: Path, person: str) -> Person:
     key = server.folder / person
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     server.byhand("person", "add", person, "--public-key", f"{key}.pub")
-    one = Person(server, folder / person, person=person, key=person)
-    return one
+    return Person(server, folder / person, person=person, key=person)
 
 
 def test_a_point_whose_risk_was_raised_meanwhile_refuses_the_line(ada: Person) -> None:

@@ -34,6 +34,7 @@ NOT_TYPED = {
     "byhand token create --workload": "takes a workload with an owner of its own: tests/cli/credentials.txt",
     "byhand token revoke": "is about a token of somebody's: tests/cli/credentials.txt",
     "byhand redeem $ID": "is a pipeline's, with variables of its own: tests/peers",
+    "byhand spool send": "needs a server: tests/api",
     "byhand demo": "fetches an engine: tests/journeys",
 }
 WHY = '--reason FALSE_POSITIVE --notes "Stale quote from XLON."'
