@@ -25,6 +25,7 @@ from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
 from byhand.records import codec
 from byhand.records.actor import PersonDetails
+from byhand.records.circles import Circle
 from byhand.records.credentials import Token, Workload
 from byhand.records.intervention import Times
 from byhand.records.kinds import Administration, Point, Reason
@@ -52,6 +53,8 @@ class Administrated:
     """Persons by account (``issuer:account``)."""
     tokens: Mapping[str, Token] = field(default_factory=dict)
     """Tokens in force by digest; whether one has expired is asked when it is used."""
+    circles: Mapping[str, Circle] = field(default_factory=dict)
+    """Who is on call, by name."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Display names of persons, as far as they had not been erased when they were read."""
     rejected: tuple[tuple[int, str], ...] = ()
@@ -281,6 +284,10 @@ def _with_credential(now: Administrated, record: Administration) -> Administrate
         tokens = _but(now.tokens, token.digest)
         issued = {token.digest: token} if record.action == trust.TOKEN_ISSUE else {}
         return dataclasses.replace(now, tokens={**tokens, **issued})
+    if record.circle is not None:
+        return dataclasses.replace(now, circles={**now.circles, record.circle.name: record.circle})
+    if record.action == trust.CIRCLE_RETIRE:
+        return dataclasses.replace(now, circles=_but(now.circles, record.subject))
     return now
 
 

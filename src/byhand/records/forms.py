@@ -9,6 +9,7 @@ from typing import NamedTuple
 from byhand.records import limits
 from byhand.records.actor import Authentication, Via
 from byhand.records.base import Part
+from byhand.records.circles import Circle, Member
 from byhand.records.credentials import AccountLink, Token, Workload
 from byhand.records.intervention import (
     Automation,
@@ -89,6 +90,15 @@ ISSUER = Form(
     limits.ISSUER_FORM,
     advice="use a-z 0-9 . -, e.g. buildbot or git.example",
 )
+CIRCLE = Form(
+    "is no name of a circle",
+    64,
+    limits.CIRCLE_FORM,
+    advice="use at most 64 of a-z 0-9 . _ -, beginning with a letter or digit",
+)
+DESTINATION = Form(
+    "is no destination", 97, limits.DESTINATION_FORM, advice="write KIND:NAME, e.g. slack:risk-desk"
+)
 TEXT = Form(f"is longer than {limits.STRING_LENGTH_MAX} characters")
 PATCH = Form(
     f"is longer than {limits.PATCH_LENGTH_MAX} characters", limits.PATCH_LENGTH_MAX, advice="leave it out"
@@ -150,6 +160,8 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
         "label": LABEL,
     },
     Workload: {"name": WORKLOAD, "owner": PERSON, "issuer": ISSUER, "subject": LABEL, "principal": PERSON},
+    Circle: {"name": CIRCLE, "destinations": DESTINATION, "second": CIRCLE},
+    Member: {"person": PERSON, "destinations": DESTINATION},
     AccountLink: {"issuer": ISSUER, "account": NAME, "person": PERSON},
     CapturedValue: {"text": CAPTURED, "digest": DIGEST, "media_type": NAME},
     Masked: {"pointer": POINTER, "mac": DIGEST, "key": NAME},
@@ -159,6 +171,9 @@ ITEMS: dict[tuple[type[Part], str], int] = {
     (Justification, "tickets"): limits.TICKETS_MAX,
     (CapturedValue, "masked"): limits.MASKED_MAX,
     (Access, "records"): limits.RECORDS_NAMED_MAX,
+    (Circle, "members"): limits.MEMBERS_MAX,
+    (Circle, "destinations"): limits.DESTINATIONS_MAX,
+    (Member, "destinations"): limits.DESTINATIONS_MAX,
 }
 """How many items a list may hold, where it is not ITEMS_MAX."""
 

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from byhand.records.actor import Actor, Via
 from byhand.records.base import Part
+from byhand.records.circles import Circle
 from byhand.records.credentials import AccountLink, Token, Workload
 from byhand.records.intervention import (
     Decision,
@@ -300,6 +301,8 @@ class Administration(Record, kw_only=True, tag="administration"):
     """The account and its person."""
     token: Token | None = None
     """The token; its secret is never recorded."""
+    circle: Circle | None = None
+    """The circle as it is to be."""
     note: str | None = None
     """What else was said."""
     statements: tuple[str, ...] = ()

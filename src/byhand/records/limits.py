@@ -30,6 +30,8 @@ DIFFERENT_CHARACTERS_MIN = 4  # "aaaaaaaaaa" and "..........." are not reasons
 NOTES_LENGTH_MAX = 4_000  # one screen; longer belongs in the ticket
 TICKETS_MAX = 16  # more and none of them is the reason
 RECORDS_NAMED_MAX = 1_000  # ids in one access record; beyond it the query says which
+MEMBERS_MAX = 64  # persons on call together; asked are all of them, and of more nobody feels asked
+DESTINATIONS_MAX = 8  # ways to reach one circle or person; each of them is told the same
 UTC_OFFSET_MINUTES_MAX = 14 * 60  # Kiribati; nobody lives further from Greenwich
 
 # -- forms, as regular expressions over the whole text: the rules and the published schema share them
@@ -38,6 +40,8 @@ PERSON_FORM = r"[a-z0-9](?:[a-z0-9._@+-]*[a-z0-9])?"
 ISSUER_FORM = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)?"
 ACTION_FORM = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){2,7}"
 CODE_FORM = r"[A-Z][A-Z0-9_]*"
+CIRCLE_FORM = r"[a-z0-9][a-z0-9._-]*"
+DESTINATION_FORM = r"[a-z][a-z0-9-]{0,31}:[a-z0-9][a-z0-9._-]{0,63}"
 DIGEST_FORM = r"[0-9a-f]{64}"
 POINTER_FORM = r"(?:/(?:[^~/]|~[01])*)*"
 TIME_FORM = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"

@@ -52,6 +52,10 @@ TOKEN_ISSUE = "administration.token.issue"  # noqa: S105 - the name of an action
 """A token is good from here on."""
 TOKEN_REVOKE = "administration.token.revoke"  # noqa: S105 - the name of an action
 """A token is good for nothing from here on."""
+CIRCLE_SET = "administration.circle.set"
+"""A circle of persons on call is as said from here on."""
+CIRCLE_RETIRE = "administration.circle.retire"
+"""A circle is asked no more."""
 KEYRING_ACTIONS: dict[str, type[statements.Genesis | statements.Enrolment | statements.Revocation]] = {
     HOME_CREATE: statements.Genesis,
     PERSON_ENROL: statements.Enrolment,
@@ -70,6 +74,8 @@ ACTIONS = (
     ACCOUNT_LINK,
     ACCOUNT_UNLINK,
     *TOKEN_ACTIONS,
+    CIRCLE_SET,
+    CIRCLE_RETIRE,
 )
 _NEEDED: dict[str, frozenset[str]] = {
     POINT_SET: frozenset({"point"}),
@@ -80,8 +86,9 @@ _NEEDED: dict[str, frozenset[str]] = {
     ACCOUNT_UNLINK: frozenset({"link"}),
     TOKEN_ISSUE: frozenset({"token"}),
     TOKEN_REVOKE: frozenset({"token"}),
+    CIRCLE_SET: frozenset({"circle"}),
 }
-_ABOUT_A_CHANGE = ("point", "reasons", "catalogue", "workload", "link", "token")
+_ABOUT_A_CHANGE = ("point", "reasons", "catalogue", "workload", "link", "token", "circle")
 _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 
 
@@ -167,6 +174,8 @@ def _carried(record: Administration) -> Iterator[tuple[str, str]]:
         yield "account", account_name(record.link)
     if record.token is not None:
         yield "token", record.token.id
+    if record.circle is not None:
+        yield "circle", record.circle.name
 
 
 def account_name(link: AccountLink) -> str:

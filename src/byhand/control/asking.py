@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of the request for a decision, for whoever made it: nobody waits unknowingly."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from byhand.client.contract import Asked, Told
+from byhand.control.chains import Chains
+from byhand.control.identity import Caller
+from byhand.errors import Refused
+from byhand.store.outbox import Letter, Outbox, RequestBook
+
+DEAD_EVERYWHERE = "no destination could be reached"
+
+
+class Book(RequestBook, Outbox, Protocol):
+    """Requests with their letters."""
+
+
+class Asking:
+    """Looks at the requests of one home."""
+
+    def __init__(self, chains: Chains, book: Book) -> None:
+        self._chains = chains
+        self._book = book
+
+    def asked(self, caller: Caller, intervention: str) -> Asked:
+        """Who was told about ``intervention``; raises Refused unless it is the caller's own, NotFound."""
+        _, intent = self._chains.get(intervention).intent
+        if caller.person != intent.declaration.person:
+            raise Refused(
+                f"the intent is {intent.declaration.person}'s",
+                advice=f"Read it with: byhand show {intervention}",
+            )
+        rows = [row for row in self._book.requests() if row.intervention == intervention]
+        letters = self._book.letters(intervention)
+        unheard = rows[0].unheard if rows else ""
+        if not unheard and letters and all(letter.state == "dead" for letter in letters):
+            unheard = DEAD_EVERYWHERE
+        told = tuple(_told(letter) for letter in reversed(letters))
+        return Asked(intervention=intervention, open=bool(rows), told=told, unheard=unheard)
+
+
+def _told(letter: Letter) -> Told:
+    fields = {
+        "occasion": letter.id.removeprefix(f"{letter.about}-"),
+        "destination": letter.destination,
+        "state": letter.state,
+        "cause": letter.cause,
+    }
+    return msgspec.convert(fields, Told)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests: who is told when, when it stops, and that nothing is said twice or too much."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from byhand.errors import LogUnavailable
+from byhand.records.circles import Member
+from byhand.sinks.destinations import Destinations
+from byhand.store.outbox import RequestRow
+from byhand.watch.requests import due_stages
+
+FIRST = {("request", "slack:risk-desk"), ("request", "smtp:grace")}
+AGAIN = {("reminder", "slack:risk-desk"), ("reminder", "smtp:grace")}
+SECOND = {("second", "webhook:pager")}
+GLASS = {("break-glass", "smtp:ada")}
+
+
+@pytest.fixture
+def asked(desk: Any) -> Any:
+    """The desk with its point and both circles."""
+    desk.two_circles()
+    desk.point()
+    return desk
+
+
+def test_the_circle_is_told_at_once_then_reminded_then_others_are(asked: Any) -> None:
+    """At once, at 3, 5 and 10 minutes, to the second; the requester is told nothing but of the glass."""
+    intent, requests = asked.ask(), asked.requests()
+    for seconds, expected in (
+        (0, FIRST),
+        (179.9, FIRST),
+        (180, FIRST | AGAIN),
+        (299.9, FIRST | AGAIN),
+        (300, FIRST | AGAIN | SECOND),
+        (599.9, FIRST | AGAIN | SECOND),
+        (600, FIRST | AGAIN | SECOND | GLASS),
+        (3_000, FIRST | AGAIN | SECOND | GLASS),
+    ):
+        requests.turn(asked.at(intent, seconds))
+        assert asked.sent(intent) == expected, seconds
+
+
+@pytest.mark.parametrize("decision", ["approve", "refuse"])
+def test_it_stops_when_it_is_decided(asked: Any, decision: str) -> None:
+    """No reminder follows, and what still waits is dropped."""
+    intent, requests = asked.ask(), asked.requests()
+    requests.turn(asked.at(intent, 0))
+    asked.decide(intent, decision)
+    requests.turn(asked.at(intent, 700))
+    assert asked.sent(intent) == FIRST
+    assert {one.state for one in asked.home.outbox.letters(intent.id)} == {"dropped"}
+    assert asked.home.outbox.requests() == []
+
+
+def test_a_request_that_lacks_a_second_approval_goes_on(asked: Any) -> None:
+    """One of two is not enough: the reminder comes."""
+    intent, requests = asked.ask(needed=2), asked.requests()
+    requests.turn(asked.at(intent, 0))
+    asked.decide(intent)
+    requests.turn(asked.at(intent, 180))
+    assert asked.sent(intent) == FIRST | AGAIN
+
+
+def test_it_stops_when_the_intent_is_over(asked: Any) -> None:
+    """Nobody is called for what cannot happen any more; what expired before anybody looked is never sent."""
+    intent, requests = asked.ask(seconds=60), asked.requests()
+    requests.turn(asked.at(intent, 61))
+    assert asked.sent(intent) == set()
+    other = asked.ask(seconds=200)
+    requests.turn(asked.at(other, 0))
+    requests.turn(asked.at(other, 201))
+    assert asked.sent(other) == FIRST
+
+
+def test_an_intent_that_needs_nobody_asks_nobody(asked: Any) -> None:
+    """Without approvals needed there is no request."""
+    intent = asked.ask(needed=0)
+    asked.requests().turn(asked.at(intent, 700))
+    assert asked.sent(intent) == set()
+
+
+def test_what_was_slept_through_is_done_once(asked: Any) -> None:
+    """After eight minutes without a watch the request and the second circle are told, and nobody is reminded."""
+    intent = asked.ask()
+    asked.requests().turn(asked.at(intent, 480))
+    assert asked.sent(intent) == FIRST | SECOND
+    asked.requests().turn(asked.at(intent, 481))
+    assert asked.sent(intent) == FIRST | SECOND
+
+
+def test_two_watches_and_a_new_one_say_everything_once(asked: Any) -> None:
+    """Another process at the same moment, and one that begins anew, find done what was done."""
+    intent = asked.ask()
+    other = asked.office.open()
+    try:
+        turns = [asked.requests().turn(asked.at(intent, 0)), asked.requests(other).turn(asked.at(intent, 0))]
+        assert turns == [2, 0]
+        row = asked.home.outbox.requests()[0]
+        assert not other.outbox.advance(row._replace(stages=()), row, ())
+    finally:
+        other.close()
+
+
+def test_a_cursor_of_a_longer_log_is_set_back(asked: Any) -> None:
+    """An outbox that knows more entries than there are begins anew, and tells nobody twice."""
+    intent = asked.ask()
+    asked.requests().turn(asked.at(intent, 0))
+    before = asked.home.outbox.letters()
+    asked.home.outbox.follow(asked.home.outbox.cursor(), 1_000_000, ())
+    asked.requests().turn(asked.at(intent, 1))
+    assert asked.home.outbox.cursor() == asked.home.journal.reader.size
+    assert asked.home.outbox.letters() == before
+
+
+def test_a_message_says_where_and_until_when_and_no_more(asked: Any) -> None:
+    """Point, act, risk, person, time left and link; no value, no reason."""
+    intent = asked.ask()
+    asked.requests().turn(asked.at(intent, 0))
+    message = asked.message(intent)
+    facts = dict(message["facts"])
+    assert facts["Place"] == "mm7-breaker"
+    assert facts["Asked by"] == "ada"
+    assert facts["Decide before"].endswith("(59 minutes left)")
+    assert message["link"] == f"https://byhand.example/interventions/{intent.id}"
+    text = json.dumps(message)
+    assert "secret before" not in text
+    assert "private" not in text
+
+
+@pytest.mark.parametrize("class_", ["confidential", "secret", "a word of ours"])
+def test_of_a_careful_class_neither_act_nor_person_is_named(asked: Any, class_: str) -> None:
+    """What readers must give a reason for is told to no chat."""
+    intent = asked.ask(classification=class_)
+    asked.requests().turn(asked.at(intent, 0))
+    message = asked.message(intent)
+    assert {"Act", "Asked by"} & set(dict(message["facts"])) == set()
+    assert '"ada"' not in json.dumps(message)
+
+
+def test_what_nobody_hears_is_said(asked: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """No point, no circle, a circle that there is not, one that reaches the requester alone: each has its words."""
+    alone = Member(person="ada", destinations=("smtp:ada",))
+    asked.circle("alone", alone)
+    for name, circle, said in (
+        (None, None, "no registered point"),
+        ("mm7-breaker", None, "names no circle"),
+        ("mm7-breaker", "nowhere", "which there is not"),
+        ("mm7-breaker", "alone", "nobody but the requester"),
+    ):
+        if name is not None:
+            asked.point(circle=circle)
+        intent = asked.ask(point=name)
+        asked.requests().turn(asked.at(intent, 0))
+        (row,) = [one for one in asked.home.outbox.requests() if one.intervention == intent.id]
+        assert said in row.unheard
+        assert said in caplog.text
+    counts = asked.home.outbox.counts("")
+    assert (counts.requests, counts.unheard) == (4, 4)
+
+
+def test_a_member_who_cannot_decide_any_more_is_not_asked(asked: Any) -> None:
+    """Whose keys are all revoked is told nothing."""
+    asked.home.people.revoke(asked.office.caller("ada"), asked.office.revocation("grace", "ada"))
+    intent = asked.ask()
+    asked.requests().turn(asked.at(intent, 0))
+    assert asked.sent(intent) == {("request", "slack:risk-desk")}
+
+
+def test_an_outbox_that_cannot_be_written_stops_neither_log_nor_gate(asked: Any) -> None:
+    """The follower fails aloud; intents are recorded as before, and are told of later."""
+    asked.home.outbox._connection.execute("PRAGMA query_only = ON")
+    intent = asked.ask()
+    with pytest.raises(LogUnavailable):
+        asked.requests().turn(asked.at(intent, 0))
+    later = asked.ask()
+    asked.home.outbox._connection.execute("PRAGMA query_only = OFF")
+    asked.requests().turn(asked.at(later, 1))
+    assert asked.sent(intent) == FIRST
+    assert asked.sent(later) == FIRST
+
+
+def test_no_reminder_of_what_is_only_being_sent() -> None:
+    """The plan alone: at four minutes the first turn sends the request, not its reminder."""
+    row = RequestRow("i", "2026-11-25T10:00:00.000000Z", "2026-11-25T11:00:00.000000Z")
+    assert due_stages(row, "2026-11-25T10:04:00.000000Z") == ["request"]
+    assert due_stages(row._replace(stages=("request",)), "2026-11-25T10:04:00.000000Z") == ["reminder"]
+    assert due_stages(row, "2026-11-25T09:00:00.000000Z") == []
+
+
+def test_destinations_are_named_in_records_and_nowhere_shown(asked: Any, tmp_path: Any) -> None:
+    """The circle in the log has names; the link behind one is in no error about it."""
+    file = tmp_path / "d.toml"
+    file.write_text('[slack.risk-desk]\nlink = "http://hooks.example/SECRET"\n')
+    file.chmod(0o600)
+    error = Destinations(file).fault("slack:risk-desk")
+    assert error is not None
+    assert "SECRET" not in str(error)
