@@ -233,6 +233,22 @@ def probes_page() -> str:
     )
 
 
+def sinks_page() -> str:
+    """Every kind of destination."""
+    from byhand import sinks
+
+    rows = [
+        (f"`{kind.scheme}:`", sentence(kind), ", ".join(f"`{field}`" for field in kind.fields))
+        for kind in sinks.BUILT_IN
+    ]
+    return (
+        "# Destinations\n\nWhere people are told that they are asked to decide. A circle names them, e.g. "
+        "`slack:risk-desk`; the file that `notify.destinations_file` names has a table `[slack.risk-desk]` with the "
+        "fields below. [How to set them up](../how-to/tell-people-that-they-are-asked.md).\n\n"
+        + table(("kind", "is", "fields"), rows)
+    )
+
+
 def query_fields(fields: dict[str, Any]) -> str:
     """The table of the fields of one list; names of the same field stand together."""
     names: dict[int, list[str]] = {}
@@ -344,6 +360,7 @@ PAGES = {
     "kinds.md": kinds_page,
     "limits.md": limits_page,
     "probes.md": probes_page,
+    "sinks.md": sinks_page,
     "query.md": query_page,
     "reasons.md": reasons_page,
     "settings.md": settings_page,

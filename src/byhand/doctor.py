@@ -66,6 +66,8 @@ class Parts:
     recorded: str
     indexed: Callable[[], tuple[int, Sequence[str]]] | None
     """How many entries the index knows, and what it says otherwise than the log does."""
+    requests: Callable[[], Sequence[Diagnosis]] | None
+    """Whether those who must decide can be told of it."""
     known: KnownLogs
     account_is_shared: bool
 
@@ -87,6 +89,7 @@ class Doctor:
             ("anchor", self._anchor),
             ("checkpoint", lambda: self._checkpoint(moment)),
             ("index", self._index),
+            ("requests", self._requests),
             ("known logs", self._known_logs),
             ("account", self._account),
         )
@@ -190,6 +193,12 @@ class Doctor:
             yield Diagnosis(
                 "index", "ok", f"it knows {known} of {size} entries; the rest follows at next use"
             )
+
+    def _requests(self) -> Iterator[Diagnosis]:
+        if self._parts.requests is None:
+            yield Diagnosis("requests", "warning", "they were not looked at: the home cannot be opened")
+            return
+        yield from self._parts.requests()
 
     def _known_logs(self) -> Iterator[Diagnosis]:
         known = self._parts.known.get(self._parts.origin)

@@ -13,6 +13,7 @@ import msgspec
 
 from byhand.client.contract import (
     Acknowledgement,
+    Asked,
     Attempt,
     Concluded,
     Declared,
@@ -42,7 +43,9 @@ from byhand.client.desk import (
 )
 from byhand.control import reading, timeline as timelines
 from byhand.control.administration import AdministrationFold
+from byhand.control.asking import Asking
 from byhand.control.chains import Chains
+from byhand.control.circles import Circles
 from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
@@ -58,6 +61,7 @@ from byhand.journal.reader import Stored
 from byhand.records import standard
 from byhand.records.base import Part
 from byhand.records.captured import Difference
+from byhand.records.circles import Circle
 from byhand.records.credentials import Scope
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Outcome
@@ -370,6 +374,24 @@ class EmbeddedPasskeys:
     def enrol(self, code: str, enrolment: PasskeyEnrolment) -> PasskeyWaiting:
         """Record the enrolment, or keep it."""
         return self._passkeys.enrol(self._who.caller("act"), code, enrolment)
+
+
+class EmbeddedCircles:
+    """See ``byhand.client.contract.CircleDesk``."""
+
+    def __init__(self, circles: Circles, asking: Asking, who: Who) -> None:
+        self._circles = circles
+        self._asking = asking
+        self._who = who
+
+    def circles(self) -> tuple[Circle, ...]:
+        """Every circle."""
+        self._who.identity()
+        return tuple(self._circles.all())
+
+    def asked(self, intervention: str) -> Asked:
+        """Who was told about one's own intervention."""
+        return self._asking.asked(self._who.caller("redeem"), intervention)
 
 
 class EmbeddedLog:

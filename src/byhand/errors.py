@@ -27,6 +27,7 @@
     │   ├── IssuerUnavailable  an issuer of tokens cannot be asked: nobody is taken at its word
     │   └── Overloaded         more is asked of a server at once than it takes: come back later
     ├── StillSpooled           what was asked for is not in the log yet (exit 6)
+    ├── NotDelivered           a message did not reach its destination; it is tried again, or told as dead
     ├── ProbeFailed            a target's value could not be read
     ├── NotAsDeclared          the act is done and recorded, and the value found is not the declared one
     ├── CommandFailed          the command that was the act ended with another exit code than 0
@@ -257,6 +258,17 @@ class StillSpooled(ByhandError):
 
     exit_code = 6
     advice = "When the log is back: byhand spool send"
+
+
+class NotDelivered(ByhandError):
+    """A message did not reach its destination. ``for_good``: trying again cannot help."""
+
+    advice = "Look at the destination: byhand circle test NAME"
+
+    def __init__(self, message: str, *, for_good: bool = False, after_seconds: int = 0) -> None:
+        self.for_good = for_good
+        self.after_seconds = after_seconds
+        super().__init__(message)
 
 
 class ProbeFailed(ByhandError):

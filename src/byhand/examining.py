@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from byhand import wiring
+from byhand import clock, wiring
 from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.doctor import Diagnosis, Doctor, Parts
 from byhand.errors import ByhandError
 from byhand.journal.tree import StoredTree
+from byhand.trust.requirement import demanded
+
+DEAD_SECONDS = 86_400  # a day: whoever looks in the morning still sees what died at night
+DEAD_SHOWN_MAX = 5  # messages that were given up, one by one; more say the same once more
 
 
 def examine(path: Path, *, account_is_shared: bool) -> list[Diagnosis]:
@@ -52,6 +56,7 @@ def parts_of(path: Path, *, account_is_shared: bool) -> Iterator[Parts]:
             tree=StoredTree(home.entries, tree),
             recorded=tree.recorded,
             indexed=lambda: _indexed(path),
+            requests=lambda: _requests(path),
             known=KnownLogs(known_logs_path(os.environ)),
             account_is_shared=account_is_shared,
         )
@@ -63,3 +68,51 @@ def _indexed(path: Path) -> tuple[int, list[str]]:
         return home.index.cursor(), wiring.index_differences(home)
     finally:
         home.close()
+
+
+def _requests(path: Path) -> list[Diagnosis]:
+    """Whether those who must decide can be told: circles, destinations, and what did not get there."""
+    home = wiring.open_home(path, start=False)
+    try:
+        return [*_circles(home), *_undelivered(home)]
+    finally:
+        home.close()
+
+
+def _circles(home: wiring.Home) -> Iterator[Diagnosis]:
+    """Points whose circle is missing, and destinations that lead nowhere."""
+    for point in home.points.all():
+        if point.circle is not None and home.circles.find(point.circle) is None:
+            what = f"the point {point.name} asks the circle {point.circle}, which there is not"
+            yield Diagnosis("requests", "wrong", what, f"byhand circle set {point.circle} --member PERSON")
+        elif point.circle is None and demanded(point.tier, point.mode).approvals:
+            what = f"decisions are needed at the point {point.name}, and it names no circle: nobody is told"
+            yield Diagnosis("requests", "warning", what, f"byhand point add {point.name} --circle NAME")
+    places = wiring.destinations(home.settings.notify)
+    for circle in home.circles.all():
+        reached = home.circles.reached(circle)
+        if not reached:
+            what = f"the circle {circle.name} reaches nobody who can decide"
+            yield Diagnosis("requests", "wrong", what, f"byhand circle set {circle.name} --member PERSON")
+        for name in reached:
+            error = places.fault(name)
+            if error is not None:
+                told = " ".join(str(error).split())
+                yield Diagnosis("requests", "wrong", f"{name}: {told}", error.advice or "byhand circle test")
+
+
+def _undelivered(home: wiring.Home) -> Iterator[Diagnosis]:
+    """Requests that nobody heard of, and messages that were given up within a day."""
+    since = clock.after(clock.now(), seconds=-DEAD_SECONDS)
+    counts = home.outbox.counts(since)
+    if counts.unheard:
+        what = (
+            f"{counts.unheard} of {counts.requests} interventions wait for a decision, and nobody hears of it"
+        )
+        yield Diagnosis("requests", "wrong", what, "Tell somebody yourself; then mend circle or destination.")
+    dead = home.outbox.letters(state="dead", since=since)
+    for letter in dead[:DEAD_SHOWN_MAX]:
+        what = f"{letter.destination} was not told at {letter.written}: {letter.cause}"
+        yield Diagnosis("requests", "warning", what, "byhand circle test NAME")
+    if len(dead) > DEAD_SHOWN_MAX:
+        yield Diagnosis("requests", "warning", f"{len(dead)} messages were given up within a day")

@@ -128,6 +128,32 @@ class IssuerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """How people are told that they are asked to decide. The link in a message is made of `server.public_url`."""
+
+    destinations_file: str = ""
+    """File (TOML, for its owner only) that says where the destinations of circles are: links, mailboxes, secrets."""
+    certificates_file: str = ""
+    """Authorities (PEM) that destinations' certificates may come from; empty: the system's."""
+    smtp_host: str = ""
+    """Server that takes mail."""
+    smtp_port: int = 587
+    """Its port."""
+    smtp_security: str = "starttls"
+    """`starttls`, `tls`, or `none`, which is for a server on this machine only."""
+    smtp_sender: str = ""
+    """The address that mail comes from."""
+    smtp_account: str = ""
+    """The account to sign in with, where the server asks for one."""
+    smtp_password_file: str = ""
+    """File that holds that account's password."""
+    tries: int = 10
+    """How often a message is tried before it is given up and said to be dead."""
+    messages_a_minute: int = 30
+    """To one destination at most; what is more waits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a home."""
 
@@ -136,6 +162,7 @@ class Settings:
     gate: GateSettings = field(default_factory=GateSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
 
 ISSUERS = "issuers"
@@ -165,6 +192,9 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "gate.permit_seconds": (1, 600),  # a permit is for an act that is about to happen
     "server.port": (0, 65_535),  # 0: any free one, which is said when it is known
     "server.stop_seconds": (1, 300),  # longer and whoever stops it thinks it hangs
+    "notify.smtp_port": (1, 65_535),
+    "notify.tries": (1, 100),  # with their pauses a hundred tries last for a working day
+    "notify.messages_a_minute": (1, 6_000),  # a hundred a second is a machine's reading, not a person's
     "gate.intent_seconds": (10, 86_400),  # a reason given yesterday is no reason for today
 }
 

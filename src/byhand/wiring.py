@@ -18,7 +18,9 @@ from byhand.client.contract import Identity
 from byhand.client.executor import executor_alive
 from byhand.control.accounts import Accounts
 from byhand.control.administration import AdministrationFold
+from byhand.control.asking import Asking
 from byhand.control.chains import Chains
+from byhand.control.circles import Circles
 from byhand.control.credentials import Credentials
 from byhand.control.findings import Findings
 from byhand.control.gate import Gate
@@ -41,7 +43,7 @@ from byhand.control.settling import Settling
 from byhand.control.spooling import Spooling
 from byhand.control.turns import Turns
 from byhand.durable import sync_folder
-from byhand.embedded import Embedded, EmbeddedDesk, EmbeddedLog, EmbeddedPasskeys
+from byhand.embedded import Embedded, EmbeddedCircles, EmbeddedDesk, EmbeddedLog, EmbeddedPasskeys
 from byhand.errors import Conflict, HomeRefused, Invalid, LogUnavailable
 from byhand.journal.journal import Journal
 from byhand.journal.keeper import Keeper
@@ -51,14 +53,20 @@ from byhand.journal.vault import Vault
 from byhand.keystore import file as key_files
 from byhand.keystore.contract import DECLARATION_MAC, LOG_SIGNING, LOG_SIGNING_ML_DSA, REDACTION_MAC
 from byhand.records.credentials import Scope
-from byhand.settings import Settings
+from byhand.settings import NotifySettings, Settings
+from byhand.sinks import kinds as sink_kinds
+from byhand.sinks.contract import MailServer
+from byhand.sinks.destinations import Destinations
 from byhand.sqlite_file import check_layout
 from byhand.store.sqlite import entries as sqlite_entries
 from byhand.store.sqlite.index import SqliteIndex
 from byhand.store.sqlite.index_differences import differences
+from byhand.store.sqlite.outbox import SqliteOutbox
 from byhand.store.sqlite.state import SqliteState
+from byhand.watch.delivery import Delivery
 from byhand.watch.follower import Task, Watch
 from byhand.watch.process import WatchProcess
+from byhand.watch.requests import Requests
 
 SETTINGS_FILE = "byhand.toml"
 LOG_FILE = sqlite_entries.FILE_NAME
@@ -95,6 +103,8 @@ class Home:
     findings: Findings
     observing: Observing
     spooling: Spooling
+    circles: Circles
+    outbox: SqliteOutbox
     keeper: Keeper | None = None
     closed: bool = False
 
@@ -126,6 +136,7 @@ class Home:
             self.keeper = None
         self.journal.close()
         self.index.close()
+        self.outbox.close()
         self.sessions.close()
         self.keys.close()
 
@@ -351,6 +362,8 @@ def _put_together(
         findings,
         Observing(journal, administration, credentials, people, points),
         Spooling(journal, administration, gate, chains, people, views, settings.gate),
+        Circles(journal, administration, sink_kinds),
+        SqliteOutbox(path),
     )
 
 
@@ -403,6 +416,12 @@ def open_passkeys(home: Home, credential: str) -> EmbeddedPasskeys:
     return EmbeddedPasskeys(home.passkeys, Bearer(home.credentials, credential))
 
 
+def open_circles(home: Home, credential: str) -> EmbeddedCircles:
+    """Who is asked to decide at an opened home, for whoever ``credential`` stands for."""
+    asking = Asking(home.chains, home.outbox)
+    return EmbeddedCircles(home.circles, asking, Bearer(home.credentials, credential))
+
+
 def open_log(home: Home) -> EmbeddedLog:
     """The public face of an opened home's log."""
     return EmbeddedLog(home.journal, home.people)
@@ -413,11 +432,35 @@ def watch_process(home: Home) -> WatchProcess:
     return WatchProcess(("--home", str(home.path)))
 
 
+def destinations(settings: NotifySettings) -> Destinations:
+    """Where messages go."""
+    file = Path(settings.destinations_file).expanduser() if settings.destinations_file else None
+    mail = MailServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_security,
+        settings.smtp_sender,
+        settings.smtp_account,
+        settings.smtp_password_file,
+    )
+    return Destinations(file, mail, settings.certificates_file)
+
+
 def open_watch(home: Home) -> Watch:
     """What follows the log of an opened home; not started yet."""
+    notify = home.settings.notify
+    requests = Requests(home.journal, home.chains, home.circles, home.outbox, home.settings.server.public_url)
+    delivery = Delivery(
+        home.outbox,
+        destinations(notify).open,
+        tries_max=notify.tries,
+        rate=notify.messages_a_minute,
+    )
     return Watch(
         (
             Task("index", home.indexer.catch_up_by),
             Task("settling", lambda: home.settling.settle(clock.now())),
+            Task("requests", lambda: requests.turn(clock.now())),
+            Task("delivery", lambda: delivery.turn(clock.now()), delivery.close),
         )
     )

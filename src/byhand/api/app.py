@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from byhand import errors, wiring
 from byhand.api import (
+    circles,
     elsewhere,
     health,
     interventions,
@@ -51,6 +52,8 @@ DOORS: tuple[Door, ...] = (
     ("GET", "/v1/points", "gate", points.list_points),
     ("GET", "/v1/points/{name}", "gate", points.point),
     ("GET", "/v1/targets", "gate", points.target),
+    ("GET", "/v1/circles", "api", circles.list_circles),
+    ("GET", "/v1/interventions/{id}/request", "gate", circles.asked),
     ("POST", "/v1/interventions", "gate", interventions.declare),
     ("POST", "/v1/interventions/{id}/permit", "gate", interventions.permit),
     ("POST", "/v1/interventions/{id}/redemption", "gate", interventions.redeem),

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from byhand import wiring
+from byhand import clock, wiring
 from byhand.api.lanes import Lanes
 from byhand.watch.process import WatchProcess
 
@@ -27,6 +27,9 @@ SECONDS = (
     1.0,
     5.0,
 )  # an act waits milliseconds, a reader less
+
+
+DEAD_SECONDS = 86_400  # a day: whoever looks in the morning still sees what died at night
 
 
 class Metrics:
@@ -89,3 +92,16 @@ class _State(Collector):
         for name, standing in list(self._watch.standings.items()):
             failures.add_metric([name], standing.failures)
         yield failures
+        yield from _requests(self._home)
+
+
+def _requests(home: wiring.Home) -> Iterator[Metric]:
+    """Whether those who must decide hear of it."""
+    counts = home.outbox.counts(clock.after(clock.now(), seconds=-DEAD_SECONDS))
+    for name, meaning, value in (
+        ("byhand_requests_open", "Interventions that wait for a decision.", counts.requests),
+        ("byhand_requests_unheard", "Those of them of which nobody can have heard.", counts.unheard),
+        ("byhand_messages_waiting", "Messages that are on their way.", counts.waiting),
+        ("byhand_messages_dead", "Messages of the last day that were given up.", counts.dead),
+    ):
+        yield GaugeMetricFamily(name, meaning, value=value)

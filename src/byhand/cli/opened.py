@@ -18,7 +18,7 @@ from byhand import clock, wiring
 from byhand.cli.common import Common
 from byhand.cli.output import say
 from byhand.client import http
-from byhand.client.contract import Backend, DeviceLogin, PasskeyDesk
+from byhand.client.contract import Backend, CircleDesk, DeviceLogin, PasskeyDesk
 from byhand.client.desk import Desk, PublicLog
 from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.client.line import Line
@@ -90,6 +90,11 @@ class Opened(ABC):
     @abstractmethod
     def _who(self) -> tuple[str, Signer]:
         """The person and their key, as far as can be told here; raises LoginRequired, NotFound."""
+
+    @property
+    @abstractmethod
+    def circles(self) -> CircleDesk:
+        """Who is asked to decide, for the person signed in."""
 
     @property
     @abstractmethod
@@ -235,6 +240,12 @@ class AtHome(Opened):
         return self._home
 
     @property
+    def circles(self) -> CircleDesk:
+        """At the home."""
+        self._signed_in()
+        return wiring.open_circles(self._home, self._token)
+
+    @property
     def passkeys(self) -> PasskeyDesk:
         """At the home."""
         self._signed_in()
@@ -298,6 +309,12 @@ class Remote(Opened):
             f"this command works on a home itself, not through {self.line.url}",
             advice="Run it on the machine of the home, with --home or without BYHAND_URL.",
         )
+
+    @property
+    def circles(self) -> CircleDesk:
+        """Through the server."""
+        self._signed_in()
+        return http.HttpCircles(self.line)
 
     @property
     def passkeys(self) -> PasskeyDesk:

@@ -17,7 +17,7 @@ from byhand.cli.opened import Opened
 from byhand.cli.output import say, show_recorded, show_rows, wants_fields
 from byhand.client.contract import Acknowledgement
 from byhand.client.signing import Signer
-from byhand.control import credentials
+from byhand.control import circles, credentials
 from byhand.errors import BadSignature, Conflict, Invalid, Refused, Unsound
 from byhand.records import codec
 from byhand.records.kinds import Administration
@@ -28,6 +28,8 @@ PENDING = 5
 NONCE_BYTES = 32  # as every statement's: two of them never meet
 PROPOSAL_VERSION = 0
 PROPOSAL_BYTES_MAX = 16 * 1024 * 1024  # an import of a thousand points; more is another file
+CHANGES = ("point", "reasons", "workload", "link", "token", "circle", "note")
+"""What a change may carry: all of it is shown to whoever is asked to sign."""
 FIELDS = ("byhand_proposal", "changes", "origin")
 Signable = statements.Enrolment | statements.Revocation | statements.Administration | statements.Genesis
 
@@ -131,6 +133,8 @@ def _submit(one: Opened, proposal: Proposal) -> Acknowledgement:
     record = msgspec.structs.replace(record, statements=(text,))
     if record.action == administration.REASONS_SET:
         return one.home.reasons.submit(one.caller, record)
+    if record.action in circles.ACTIONS:
+        return one.home.circles.submit(one.caller, record)
     if record.action in credentials.ACTIONS:
         return one.home.credentials.submit(one.caller, record)
     return one.home.points.submit(one.caller, record)
@@ -209,7 +213,7 @@ def described(proposal: Proposal, origin: str) -> str:
     record = proposal.record
     if record is not None:
         what = json.loads(codec.encode(record))
-        fields = {name: what[name] for name in ("point", "reasons", "note") if what.get(name)}
+        fields = {name: what[name] for name in CHANGES if what.get(name)}
         return f"{record.action} {record.subject}: {json.dumps(fields, ensure_ascii=True)}"
     statement = statement_of(proposal.envelope, origin)
     if isinstance(statement, statements.Revocation):

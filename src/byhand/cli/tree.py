@@ -81,6 +81,18 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "circle",
+        "Who is asked to decide, and how they are reached.",
+        (
+            ("list", "circles:list_circles"),
+            ("set", "circles:set_circle"),
+            ("show", "circles:show_circle"),
+            ("test", "circles:try_out"),
+            ("asked", "circles:asked"),
+            ("retire", "circles:retire_circle"),
+        ),
+    ),
+    (
         "reason",
         "The catalogue of reason codes.",
         (("list", "reasons:list_reasons"), ("set", "reasons:set_reason")),

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from byhand.records.actor import Via
 from byhand.records.base import Part
+from byhand.records.circles import Circle
 from byhand.records.intervention import Declaration, Mode, Tier
 from byhand.records.kinds import Observation, Outcome, Point, Reason
 from byhand.records.values import CapturedValue
@@ -332,6 +333,47 @@ class DeviceWaits(Part, kw_only=True):
     """Not yet: ask again after so many seconds."""
 
     interval: int
+
+
+class Told(Part, kw_only=True):
+    """One message to one destination."""
+
+    occasion: Literal["request", "reminder", "second", "break-glass"]
+    """What it was about."""
+    destination: str
+    """``KIND:NAME``; the address behind it is shown to nobody."""
+    state: Literal["waiting", "delivered", "dead", "dropped"]
+    cause: str = ""
+    """Why the last try failed."""
+
+
+class Asked(Part, kw_only=True):
+    """Who was told that an intervention waits for a decision."""
+
+    intervention: str
+    open: bool
+    """Whether it still waits, as far as was looked."""
+    told: tuple[Told, ...] = ()
+    unheard: str = ""
+    """Why nobody can have heard of it; empty when somebody may have."""
+
+
+class Circles(Part, kw_only=True):
+    """Who is on call."""
+
+    circles: tuple[Circle, ...]
+
+
+class CircleDesk(Protocol):
+    """Who is asked to decide, and who was. May be retried."""
+
+    def circles(self) -> tuple[Circle, ...]:
+        """Every circle, by name."""
+        ...
+
+    def asked(self, intervention: str) -> Asked:
+        """Who was told about one's own intervention; raises Refused for another's, NotFound."""
+        ...
 
 
 class SignedIn(Part, kw_only=True):

@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 from byhand.client.contract import (
     Acknowledgement,
+    Asked,
     Attempt,
     Challenge,
+    Circles,
     Concluded,
     Declared,
     DeclareRequest,
@@ -46,6 +48,7 @@ from byhand.client.desk import (
 from byhand.client.line import Line, decoded
 from byhand.errors import Fault, Invalid, LoginPending
 from byhand.records.base import Part
+from byhand.records.circles import Circle
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Outcome
 
@@ -225,6 +228,21 @@ class HttpDesk:
     def prove(self, text: str) -> Receipt:
         """The receipt of a record, or of an intervention's latest."""
         return self._line.get(f"/v1/records/{quote(text, safe='')}/proof", Receipt)
+
+
+class HttpCircles:
+    """See ``byhand.client.contract.CircleDesk``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def circles(self) -> tuple[Circle, ...]:
+        """Every circle."""
+        return self._line.get("/v1/circles", Circles).circles
+
+    def asked(self, intervention: str) -> Asked:
+        """Who was told about one's own intervention."""
+        return self._line.get(_place(intervention, "request"), Asked)
 
 
 class HttpPasskeys:

@@ -2,7 +2,7 @@
 """Circles: who is on call for an intervention point, and by which destinations they are reached.
 
 A destination is ``KIND:NAME``, e.g. ``slack:risk-desk``. Addresses, links and secrets are no part of a record: they
-stand beside the settings (``notify.destinations_file``), where they can be changed and forgotten. See decision 10.
+stand beside the settings (``notify.destinations_file``), where they can be changed and forgotten. See decision 12.
 """
 
 from __future__ import annotations

@@ -33,6 +33,14 @@ class Follower(Protocol):
         """Do what is to be done now; returns how much that was. Raises ByhandError when it could not."""
         ...
 
+    def close(self) -> None:
+        """No turn comes any more: let what began beside the turns end."""
+        ...
+
+
+def nothing() -> None:
+    """What a follower does at the end that did everything within its turns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -40,10 +48,15 @@ class Task:
 
     name: str
     work: Callable[[], int]
+    end: Callable[[], None] = nothing
 
     def turn(self) -> int:
         """Do it."""
         return self.work()
+
+    def close(self) -> None:
+        """End it."""
+        self.end()
 
 
 @dataclass(slots=True)
@@ -62,6 +75,7 @@ class Watch:
 
     def __init__(self, followers: Sequence[Follower], *, pause_seconds: float = PAUSE_SECONDS) -> None:
         self._pause = pause_seconds
+        self._followers = tuple(followers)
         self._stop = threading.Event()
         self.standings = {follower.name: Standing() for follower in followers}
         self._threads = [
@@ -80,6 +94,8 @@ class Watch:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        for follower in self._followers:
+            follower.close()
 
     def _run(self, follower: Follower) -> None:
         standing = self.standings[follower.name]
