@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 from real_server import ADA, POINT, Client, Server, prepared, signed_in
 
+import byhand
+from byhand import wiring
 from byhand.client.contract import SpoolAnswer
 from byhand.client.http import HttpBackend
 from byhand.client.interventions import Intervention, Means
 from byhand.client.places import RegisteredPoint
 from byhand.client.reverting import Reverter
 from byhand.client.signing import find_signer
+from byhand.client.speaking import sign_login
 from byhand.client.spool_file import SpoolFile, spool_files
 from byhand.client.spooling import SpoolBackend
 from byhand.client.steps import Request
@@ -438,3 +441,60 @@ def test_the_next_act_brings_the_spool_home(ada: Person) -> None:
     assert second.receipt.acknowledgement.index > first.receipt.acknowledgement.index
     with contextlib.suppress(StillSpooled):
         assert first.receipt
+
+
+def test_what_the_gate_would_have_refused_is_written_down(ada: Person) -> None:
+    """A lazy text cannot be judged without the server: it is recorded with the act, and said to be one."""
+    away(ada)
+    one = ada.act("RAISED")
+    object.__setattr__(one._request, "notes", "asap")
+    with one:
+        ada.server.state("RAISED")
+    back(ada)
+    ada.backend.send_pending()
+    intent = records(ada.server, one.id)[0]
+    assert "shorter than 10 characters" in str(intent["decision"])
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_verify_names_a_spooled_act_of_high_risk(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written round the gate, such an act makes the log unsound; no honest gate records one."""
+    away(ada)
+    every = frozenset({"low", "medium", "high"})
+    with monkeypatch.context() as forged:
+        for place in ("byhand.client.spooling.TIERS", "byhand.trust.spool.TIERS"):
+            forged.setattr(place, every)
+        ada.done("ACTIVE", POINT)
+        environment = {"XDG_STATE_HOME": str(ada.server.folder / ".local" / "state")}
+        home = wiring.open_home(ada.server.home, environment=environment)
+        challenge, expires = home.sessions.challenge()
+        envelope = sign_login(home.origin, ADA, challenge, expires, ada.signer)
+        token, _ = home.sessions.login(envelope, challenge)
+        answers = home.spooling.accept(wiring.open_backend(home, token).caller(), ada.file.raw())
+        home.close()
+    assert verdicts(answers) == [GOOD, GOOD]
+    assert any("spool.forbidden: an act of high risk is never spooled" in one for one in verified(ada.server))
+
+
+def test_the_library_spools_where_it_is_told_to(
+    ada: Person, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """byhand.configure(when_unreachable="spool"): the same ``with`` block, told on standard error."""
+    byhand.configure(url=ada.server.url, person=ADA, key=ada.key_path, when_unreachable="spool")
+    words = {"reason": "FALSE_POSITIVE", "new": "RAISED"}
+    assert byhand.point(LIMIT).tier == "medium"
+    away(ada)
+    monkeypatch.setattr("byhand.client.line.PAUSES_SECONDS", ())
+    with byhand.intervention(LIMIT, notes="Stale quote, seen on two feeds.", **words) as act:  # type: ignore[arg-type]
+        ada.server.state("RAISED")
+    assert act.outcome.result == "applied"
+    assert "spooled on this machine" in capfd.readouterr().err
+    byhand.configure(url=ada.server.url, person=ADA, key=ada.key_path)
+    with (
+        pytest.raises(Unreachable),
+        byhand.intervention(LIMIT, notes="Stale quote again, by default.", **words),
+    ):  # type: ignore[arg-type]
+        ada.server.state("NEVER")
+    byhand.close()
+    assert ada.server.state() == "RAISED"

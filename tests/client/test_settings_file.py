@@ -60,3 +60,22 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """An unreadable file is not taken for one that is not there."""
     with pytest.raises(Invalid, match="cannot be read"):
         client_settings(environ={}, file=tmp_path)
+
+
+@pytest.mark.parametrize("said", ["refuse", "spool"])
+def test_what_becomes_of_an_act_without_the_log_is_said_in_three_places(tmp_path: Path, said: str) -> None:
+    """An argument goes before the environment, that before the file; by default it is refused."""
+    file = tmp_path / "client.toml"
+    assert client_settings(environ={}, file=file).when_unreachable == "refuse"
+    file.write_text(f'when_unreachable = "{said}"\n')
+    assert client_settings(environ={}, file=file).when_unreachable == said
+    environ = {"BYHAND_WHEN_UNREACHABLE": "spool"}
+    assert client_settings(environ=environ, file=file).when_unreachable == "spool"
+    assert client_settings(when_unreachable=said, environ=environ, file=file).when_unreachable == said
+
+
+def test_no_other_word_for_it_is_taken(tmp_path: Path) -> None:
+    """A word that is misspelt must not mean the one or the other."""
+    environ = {"BYHAND_WHEN_UNREACHABLE": "spol"}
+    with pytest.raises(Invalid, match="neither refuse nor spool"):
+        client_settings(environ=environ, file=tmp_path / "none")

@@ -59,8 +59,8 @@ class CachedView(Part, kw_only=True):
 class Sent(Part, kw_only=True):
     """How far a spool is in the log."""
 
-    sequence: int
-    """Sequence number of the last line that the log has."""
+    line: str
+    """Hash of the last line that the log has. Where the file has no such line, all of it is sent (again)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,39 +232,42 @@ class SpoolFile:
             return self._unsent()
 
     def _unsent(self) -> tuple[Line, ...]:
-        known = _read(self._sent, Sent)
         read, _ = self._read()
-        return tuple(one for one in read if known is None or one.statement.sequence > known.sequence)
+        return tuple(read[self._told([one.data for one in read]) :])
+
+    def _told(self, rows: Sequence[bytes]) -> int:
+        """How many of ``rows`` the log has."""
+        known = _read(self._sent, Sent)
+        digests = [lines.line_digest(row) for row in rows]
+        return digests.index(known.line) + 1 if known is not None and known.line in digests else 0
+
+    def _rows(self) -> list[bytes]:
+        """Lines as they stand there; behind the last end of a line is what a crash tore off."""
+        return [row for row in self._data().split(b"\n")[:-1] if row]
 
     def raw(self) -> tuple[str, ...]:
         """The lines that were not sent, exactly as they stand there, also those that nobody here can read."""
         if not self.path.exists():
             return ()
         with self._locked():
-            known = _read(self._sent, Sent)
-            rows = self._data().split(b"\n")[
-                :-1
-            ]  # behind the last end of a line stands what a crash tore off
-            return tuple(row.decode("utf-8", "replace") for row in rows if row and _later_than(row, known))
+            rows = self._rows()
+            return tuple(row.decode("utf-8", "replace") for row in rows[self._told(rows) :])
 
     def acknowledged(self, sent: Sequence[str]) -> None:
         """The log has these lines: they need not be sent again, and only the last one is still needed here.
 
         A crash leaves them in the file: they are sent again, and get the same answers.
         """
-        done = set(sent)
         with self._locked():
-            rows = [row for row in self._data().split(b"\n")[:-1] if row]
-            kept = [row for row in rows if row.decode("utf-8", "replace") not in done]
-            last = [row for row in rows if _sequence(row) is not None][-1:]
-            numbers = [number for row in rows if row not in kept and (number := _sequence(row)) is not None]
-            if numbers:
-                known = _read(self._sent, Sent)
-                highest = max(*numbers, known.sequence if known is not None else 0)
-                _write(self._sent, Sent(sequence=highest))
-                self._step("sent noted")
-            kept += [row for row in last if row not in kept]
-            self._replace(b"".join(row + b"\n" for row in kept))
+            rows = self._rows()
+            first = self._told(rows)
+            waiting = [row.decode("utf-8", "replace") for row in rows[first:]]
+            if not sent or waiting[: len(sent)] != list(sent):
+                return  # another process sent them meanwhile, or the file was changed: what is there is sent again
+            told = first + len(sent)
+            _write(self._sent, Sent(line=lines.line_digest(rows[told - 1])))
+            self._step("sent noted")
+            self._replace(b"".join(row + b"\n" for row in rows[told - 1 :]))
 
     def _replace(self, data: bytes) -> None:
         beside = self.path.with_suffix(".new")
@@ -325,19 +328,6 @@ def _check_follows(before: Line | None, one: Line) -> None:
     said, was = one.statement, before.statement
     if (said.sequence, said.previous) != (was.sequence + 1, lines.line_digest(before.data)):
         raise Invalid("it does not follow the line before it")
-
-
-def _sequence(row: bytes) -> int | None:
-    """The sequence number of a line, as far as it can be read."""
-    try:
-        return statement_of(lines.parse_line(row).statement).sequence
-    except Exception:  # noqa: BLE001 - a line that was changed has none; it is sent as it is
-        return None
-
-
-def _later_than(row: bytes, known: Sent | None) -> bool:
-    number = _sequence(row)
-    return known is None or number is None or number > known.sequence
 
 
 def _write_all(handle: int, data: bytes, at: int) -> None:
