@@ -6,6 +6,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -161,6 +164,16 @@ def test_an_act_without_the_log_is_spooled_and_comes_back_whole(ada: Person) -> 
     ]
     intent = found[0]
     assert intent["decision"] == {"path": "spool"}
+    bundle = ada.server.folder / "evidence.zip"
+    ada.server.byhand("evidence", act.id, "-o", str(bundle))
+    ada.server.byhand("verify", str(bundle))
+    unpacked = ada.server.folder / "unpacked"
+    shutil.unpack_archive(bundle, unpacked, "zip")
+    judge = next(unpacked.rglob("check.py"))
+    judged = subprocess.run(
+        [sys.executable, judge], cwd=judge.parent, capture_output=True, text=True, check=False
+    )
+    assert judged.returncode == 0, judged
     assert intent["flags"] == ["spooled"]
     assert ada.server.stop() == 0
     assert verified(ada.server) == []
@@ -392,8 +405,6 @@ def test_anothers_lines_cannot_be_sent(ada: Person, tmp_path: Path) -> None:
 
 def enrolled(server: Server, folder: Path, person: str) -> Person:
     """Somebody else, with a key of their own."""
-    import subprocess
-
     key = server.folder / person
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     server.byhand("person", "add", person, "--public-key", f"{key}.pub")

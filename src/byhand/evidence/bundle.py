@@ -24,7 +24,7 @@ from byhand.log import checkpoint as checkpoints
 from byhand.log.keys import check_name
 from byhand.log.proof import TlogProof
 from byhand.records import canonical
-from byhand.records.kinds import Administration, Intent
+from byhand.records.kinds import Administration, Intent, Outcome
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.payload import PERSON_PREFIX, decode_sealed
 from byhand.signatures import cose, dsse, primitives, sshsig, webauthn
@@ -207,7 +207,7 @@ def statement_files(index: int, record: object) -> dict[str, bytes]:
     texts: tuple[str, ...] = ()
     if isinstance(record, Administration):
         texts = record.statements
-    elif isinstance(record, Intent) and record.statement is not None:
+    elif isinstance(record, Intent | Outcome) and record.statement is not None:
         texts = (record.statement,)
     files: dict[str, bytes] = {}
     for number, text in enumerate(texts):
