@@ -320,3 +320,29 @@ def test_a_bent_member_of_a_passkeys_signature_is_named(
     report = _report(office, bent.read_bytes())
     assert [one.code for one in report.findings] == ["bundle.malformed"]
     assert _check(folder) == 1
+
+
+BARE = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("webauthn", "cbor2", "jinja2", "starlette", "uvicorn", "OpenSSL"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+from byhand import cli
+sys.exit(cli.main(["verify", sys.argv[1], "--policy", sys.argv[2]]))
+"""
+
+
+def test_the_core_alone_verifies_passkeys(office: Any, breaker: Any, tmp_path: Path) -> None:
+    """Without any library of the server: a bundle with a passkey's signature is sound."""
+    enrol(office, passkey := Authenticator("ada's phone"))
+    intervention = declare_with(office, passkey, breaker)
+    data = wiring.open_desk(office.home, sign_in(office, passkey)[0]).evidence(intervention)
+    keys = [key.encode() for key in office.home.journal.key.verifiers]
+    officers = office.home.people.keyring().officers_fingerprint
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f'[[log]]\norigin = "{office.home.origin}"\nkeys = {keys!r}\nofficers = "{officers}"\n')
+    command = [sys.executable, "-c", BARE, str(_written(tmp_path, data)), str(policy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "sound" in done.stdout) == (0, True), done.stdout + done.stderr
