@@ -30,6 +30,7 @@ NOT_TYPED = {
     "byhand person add alan.turing": "ends the trial: from then on nothing here is done by one officer",
     "byhand person add emmy.noether": "takes a passkey that somebody has just made: tests/browser",
     "byhand key add --passkey": "as person add",
+    "byhand person deactivate": "is about a person who is not there: tests/cli/officers.txt",
     "byhand key revoke": "is about a key of somebody's",
     "byhand token create --workload": "takes a workload with an owner of its own: tests/cli/credentials.txt",
     "byhand token revoke": "is about a token of somebody's: tests/cli/credentials.txt",

@@ -41,6 +41,14 @@ CHECKED_OTHERWISE = {
         "byhand login",
     ): "keeps a session, so not for root: tests/cli/ordinary plays it on an account of its own",
     (
+        "docs/how-to/sign-in-with-an-identity-provider.md",
+        "byhand login",
+    ): "needs a provider: tests/peers/oidc signs in at a real one",
+    (
+        "docs/how-to/let-a-pipeline-act-for-its-person.md",
+        "curl",
+    ): "runs at GitHub: tests/control/test_accounts.py judges such tokens",
+    (
         "docs/how-to/run-the-server.md",
         "[server]\nbehind_proxy",
     ): "needs a proxy: tests/api tells what the setting does",

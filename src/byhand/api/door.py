@@ -83,7 +83,7 @@ class Call:
         header = self.request.headers.get("authorization", "")
         if not header:
             token = cookies.token_of(self.request, self.house.origin)
-            if token is not None and len(token) <= TOKEN_LENGTH_MAX and not is_token(token):
+            if token is not None and len(token) <= TOKEN_LENGTH_MAX and _is_session(token):
                 return token
         if header[: len(BEARER)].lower() != BEARER:
             raise LoginRequired("this request carries no token", advice="byhand login --url URL")
@@ -155,6 +155,11 @@ class Call:
             fault = Fault(f"/{name}", f"is no whole number up to {high}")
             raise Invalid("the query is not understood", (fault,))
         return int(text)
+
+
+def _is_session(token: str) -> bool:
+    """Only a session comes in a cookie: other credentials are for programs, which no browser sends for others."""
+    return not is_token(token) and not oidc.looks_like_token(token)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -133,6 +133,18 @@ class Opened(ABC):
             self.sign_in()
         return self.backend
 
+    def signed_in_anew(self) -> Backend:
+        """The gate after one more login, in the way of the last: by the same key, or at the same issuer."""
+        identity = self.backend.identity()
+        say("this takes a fresh login")
+        if is_fingerprint(identity.credential):
+            self.sign_in_as(identity.person, self.signer())
+        elif ":" in identity.credential and identity.via is None:
+            self.sign_in_at(identity.credential.partition(":")[0], max_age=0)
+        else:
+            raise LoginRequired("a token cannot sign in anew", advice="Sign in yourself: byhand login")
+        return self.backend
+
     @property
     def caller(self) -> Caller:
         """The person signed in at a home; raises Invalid where there is only a server."""

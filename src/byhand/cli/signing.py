@@ -31,7 +31,13 @@ PROPOSAL_BYTES_MAX = 16 * 1024 * 1024  # an import of a thousand points; more is
 CHANGES = ("point", "reasons", "workload", "link", "token", "circle", "note")
 """What a change may carry: all of it is shown to whoever is asked to sign."""
 FIELDS = ("byhand_proposal", "changes", "origin")
-Signable = statements.Enrolment | statements.Revocation | statements.Administration | statements.Genesis
+Signable = (
+    statements.Enrolment
+    | statements.Revocation
+    | statements.Deactivation
+    | statements.Administration
+    | statements.Genesis
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +207,14 @@ def _proposal(document: dict[str, object], origin: str) -> Proposal:
     return Proposal(envelope, record, display_name)
 
 
-def statement_of(envelope: dsse.Envelope, origin: str) -> statements.Enrolment | statements.Revocation:
+def statement_of(
+    envelope: dsse.Envelope, origin: str
+) -> statements.Enrolment | statements.Revocation | statements.Deactivation:
     """The keyring statement in ``envelope``."""
     if envelope.payload_type == statements.payload_type(statements.Revocation):
         return statements.read(envelope, statements.Revocation, origin=origin)
+    if envelope.payload_type == statements.payload_type(statements.Deactivation):
+        return statements.read(envelope, statements.Deactivation, origin=origin)
     return statements.read(envelope, statements.Enrolment, origin=origin)
 
 
@@ -218,6 +228,10 @@ def described(proposal: Proposal, origin: str) -> str:
     statement = statement_of(proposal.envelope, origin)
     if isinstance(statement, statements.Revocation):
         return f"revoke the key {statement.key} of {statement.person}: {statement.reason}"
+    if isinstance(statement, statements.Deactivation):
+        return (
+            f"deactivate {statement.person}, with all keys, tokens, accounts and sessions: {statement.reason}"
+        )
     bound = ", device-bound" if statement.device_bound else ""
     roles = ", ".join(statement.roles) or "no role"
     name = proposal.display_name or "no name"

@@ -51,6 +51,7 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("list", "persons:list_persons"),
             ("add", "persons:add"),
+            ("deactivate", "persons:deactivate"),
             ("countersign", "persons:countersign"),
             ("link", "credentials:link_account"),
             ("unlink", "credentials:unlink_account"),

@@ -233,5 +233,10 @@ def typed_value(text: str) -> CapturedValue:
 
 def _means(one: Opened, wish: Wish) -> Means:
     return Means(
-        backend=one.acting, signer=one.signer, read=wish.probe, revert=wish.revert, reverter=Reverter()
+        backend=one.acting,
+        signer=one.signer,
+        read=wish.probe,
+        revert=wish.revert,
+        reverter=Reverter(),
+        renew=one.signed_in_anew,
     )

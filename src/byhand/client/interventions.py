@@ -63,6 +63,8 @@ class Means:
     expected: CapturedValue | None = None
     """What the value must be before anything is declared (used by reverts)."""
     unsent: Unsent = OF_THIS_PROCESS
+    renew: Callable[[], Backend] | None = None
+    """Signs in anew, where a person is there who can."""
 
 
 class Intervention:
@@ -211,6 +213,7 @@ class Intervention:
             read=self._means.read,
             signer=self._means.signer,
             expected=self._means.expected,
+            renew=self._means.renew,
         )
         # A crash exactly here leaves an intent that lapses: nothing was permitted, nothing was done.
         try:

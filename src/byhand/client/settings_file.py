@@ -18,7 +18,9 @@ SYSTEM_FILE = Path("/etc/byhand/client.toml")
 DEFAULT_HOME = "~/.byhand"
 KEYS = ("home", "key", "person", "token_file", "url", "when_unreachable")
 WHEN_UNREACHABLE = ("refuse", "spool")
-TOKEN_BYTES_MAX = 512  # a token has 53 characters; anything longer is another file
+TOKEN_BYTES_MAX = (
+    8_448  # ours have 53 characters, those of issuers up to 8,192; anything longer is another file
+)
 FILE_BYTES_MAX = 65_536  # three lines of settings; anything longer is another file
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -20,7 +20,7 @@ from byhand.client.executor import executor_name
 from byhand.client.looking import Read, Sight, look, read_or_unknown, read_value
 from byhand.client.places import Place, RegisteredPoint
 from byhand.client.speaking import sign_intent
-from byhand.errors import BeforeStateChanged, ByhandError, Fault, Invalid, Refused
+from byhand.errors import BeforeStateChanged, ByhandError, Fault, Invalid, LoginTooWeak, Refused
 from byhand.ids import new_record_id
 from byhand.records import captured, codec
 from byhand.records.actor import Via
@@ -94,23 +94,33 @@ def declare_only(
     read: Read = None,
     signer: SignerSource | None = None,
     expected: CapturedValue | None = None,
+    renew: Callable[[], Backend] | None = None,
 ) -> Prepared:
     """Put the intent in the log.
 
     1 look at the place; 2 read the value before (unknown is good enough only where the risk is low); 3 take
     the secrets out; 4 judge the form, every fault at once; 5 sign with the person's key; 6 hand it in.
-    ``expected``: the value (secrets taken out) it must have now, else BeforeStateChanged.
+    ``expected``: the value (secrets taken out) it must have now, else BeforeStateChanged. ``renew`` signs in anew
+    where the gate asks for a fresher login. An agent's words are marked as such.
     """
     sight = look(backend, request.place, request.action, read)  # 1
     original = read_value(sight) if sight.serious else read_or_unknown(sight)  # 2
     read_at = clock.now()
     if expected is not None:
         _check_expected(sight, original, expected)
-    person = backend.identity().person
-    declaration = build(request, sight, original, person=person, now=read_at)  # 3
+    who = backend.identity()
+    if who.via is not None and who.via.kind == "agent":
+        request = replace(request, written_by="agent")
+    declaration = build(request, sight, original, person=who.person, now=read_at)  # 3
     codec.validate(declaration)  # 4
     statement = _statement(backend.origin, declaration, sight, signer)  # 5
-    return Prepared(sight, declaration, original, backend.declare(declaration, statement))  # 6
+    try:
+        declared = backend.declare(declaration, statement)  # 6
+    except LoginTooWeak:
+        if renew is None:
+            raise
+        declared = renew().declare(declaration, statement)
+    return Prepared(sight, declaration, original, declared)
 
 
 def _check_expected(sight: Sight, found: CapturedValue, expected: CapturedValue) -> None:

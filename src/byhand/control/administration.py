@@ -23,6 +23,7 @@ from byhand.errors import ByhandError, ChainMoved, NotFound, Refused, Unsound
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
+from byhand.journal.reader import Stored
 from byhand.records import codec
 from byhand.records.actor import PersonDetails
 from byhand.records.circles import Circle
@@ -57,6 +58,8 @@ class Administrated:
     """Who is on call, by name."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Display names of persons, as far as they had not been erased when they were read."""
+    left: Mapping[str, str] = field(default_factory=dict)
+    """When persons were deactivated last: no session that began before is good, whatever follows."""
     rejected: tuple[tuple[int, str], ...] = ()
     """Index and reason of every record without effect."""
 
@@ -155,9 +158,7 @@ class AdministrationFold:
             self._read_at = max(self._read_at, read_at)
             if head is not None and head > self._now.head:
                 for stored in self._journal.reader.chain(ADMINISTRATION_CHAIN, after=self._now.head):
-                    self._now = _after(
-                        self._now, stored.index, stored.record, self._journal.origin, stored.people
-                    )
+                    self._now = _after(self._now, stored, self._journal.origin)
             return self._now
 
     def keyring(self) -> Keyring:
@@ -232,9 +233,8 @@ class AdministrationFold:
             raise Refused(f"the change is not authorised: {error}", advice=error.advice) from error
 
 
-def _after(
-    now: Administrated, index: int, record: object, origin: str, people: Mapping[str, PersonDetails]
-) -> Administrated:
+def _after(now: Administrated, stored: Stored, origin: str) -> Administrated:
+    index, record, people = stored.index, stored.record, stored.people
     if not isinstance(record, Administration):
         return _rejected(now, index, "cannot be read: erased, or written by a newer byhand")
     try:
@@ -244,6 +244,8 @@ def _after(
     except ByhandError as error:
         return _rejected(now, index, str(error))
     now = dataclasses.replace(now, head=index, keyring=keyring)
+    if record.action == trust.PERSON_DEACTIVATE:
+        now = dataclasses.replace(now, left={**now.left, record.subject: stored.leaf.recorded})
     return _with(dataclasses.replace(now, names={**now.names, **_names(record, people)}), record)
 
 
@@ -271,6 +273,8 @@ def _with(now: Administrated, record: Administration) -> Administrated:
 
 
 def _with_credential(now: Administrated, record: Administration) -> Administrated:
+    if record.action == trust.PERSON_DEACTIVATE:
+        return _without(now, record.subject)
     workload, link, token = record.workload, record.link, record.token
     if workload is not None:
         return dataclasses.replace(now, workloads={**now.workloads, workload.name: workload})
@@ -289,6 +293,15 @@ def _with_credential(now: Administrated, record: Administration) -> Administrate
     if record.action == trust.CIRCLE_RETIRE:
         return dataclasses.replace(now, circles=_but(now.circles, record.subject))
     return now
+
+
+def _without(now: Administrated, person: str) -> Administrated:
+    """Nothing is left that somebody could come with in that person's name, also if they are enrolled again."""
+    return dataclasses.replace(
+        now,
+        tokens={digest: token for digest, token in now.tokens.items() if token.owner != person},
+        links={account: whose for account, whose in now.links.items() if whose != person},
+    )
 
 
 def _but(held: Mapping[str, Held], name: str) -> Mapping[str, Held]:

@@ -30,6 +30,7 @@ from byhand.errors import (
     Fault,
     HomeRefused,
     Invalid,
+    LoginTooWeak,
     NotFound,
     NotPermitted,
     Refused,
@@ -45,6 +46,7 @@ from byhand.records.spool import SpooledAct
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
 from byhand.trust import checks, spool as spools
+from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
 from byhand.trust.requirement import requirement
 
 CLOCK_SKEW_SECONDS_MAX = 300  # claims further off than this are flagged, see docs/spec/log-profile.md
@@ -157,7 +159,7 @@ class Gate:
         if declaration.person != caller.person:  # 2
             raise Refused(f"{caller.person} cannot declare in the name of {declaration.person}")
         view = self._views.declared(declaration)
-        self._check_form(declaration, view)  # 3
+        self._check_form(caller, declaration, view)  # 3
         claim = self._text_claim(declaration)
         first = self._journal.reader.claimed(claim) if claim is not None and not new else None
         used = first.id if first is not None else None
@@ -177,7 +179,7 @@ class Gate:
             claims=(claim,) if claim is not None and first is None else (),
             expected_head=None,
             expected_administration=administration,
-            before=declaration.expires,
+            before=_deadline(caller, declaration, view),
             declaration=declared,
             new=new,
         )
@@ -201,7 +203,7 @@ class Gate:
             return None
         codec.validate(declaration)
         view = self._views.declared(declaration)
-        self._check_form(declaration, view, spooled=True)
+        self._check_form(caller, declaration, view, spooled=True)
         claim = self._text_claim(declaration)
         first = self._journal.reader.claimed(claim) if claim is not None else None
         used = first.id if first is not None else None
@@ -243,7 +245,9 @@ class Gate:
         given = intent.declaration.justification
         return text_digest(given.text) if given is not None else None
 
-    def _check_form(self, declaration: Declaration, view: PointView, *, spooled: bool = False) -> None:
+    def _check_form(
+        self, caller: Caller, declaration: Declaration, view: PointView, *, spooled: bool = False
+    ) -> None:
         faults: list[Fault] = []
         point = view.point
         if view.registered and declaration.action != point.action:
@@ -251,6 +255,7 @@ class Gate:
         if view.registered and declaration.change.field != point.field:
             faults.append(Fault("/change/field", f"this point's field is {point.field!r}"))
         self._check_cause(declaration, faults)
+        _check_author(caller, declaration, faults)
         if not spooled:
             self._check_times(declaration, clock.now(), faults)
         if faults:
@@ -303,6 +308,11 @@ class Gate:
         except Invalid as error:
             objections.append(error)
         needs = requirement(view.tier)
+        oldest = _since(clock.now(), needs.authenticated_seconds)
+        try:
+            check_fresh(caller.authentication, oldest, needs.authenticated_seconds)
+        except LoginTooWeak as error:
+            objections.append(error)
         serious = f"{view.tier} risk"
         if needs.signature != "none" and not signed:
             objections.append(
@@ -477,9 +487,32 @@ def _one_line(error: ByhandError) -> str:
     return "; ".join(str(error).split("\n"))
 
 
+def _check_author(caller: Caller, declaration: Declaration, faults: list[Fault]) -> None:
+    """What an agent writes says so, for whoever reads it years later."""
+    given, via = declaration.justification, caller.via
+    if given is not None and via is not None and via.kind == "agent" and given.written_by != "agent":
+        advice = 'write "agent": what an agent writes is no person\'s word'
+        faults.append(Fault("/justification/written_by", "is not the person, but an agent", advice))
+
+
+def _deadline(caller: Caller, declaration: Declaration, view: PointView) -> str:
+    """Before when it must be in the log: a login that was fresh here must be so for the verifier as well."""
+    seconds = requirement(view.tier).authenticated_seconds if view.mode == "enforce" else None
+    if seconds is None:
+        return declaration.expires
+    last = clock.after(caller.authentication.when, seconds=seconds + COMMIT_SECONDS_MAX)
+    return min(declaration.expires, last)
+
+
+def _since(now: str, seconds: int | None) -> str:
+    return clock.after(now, seconds=-seconds) if seconds is not None else now
+
+
 def _refuse(objections: list[ByhandError]) -> NoReturn:
     """Raise them all as one: every fault at once, usage before refusal."""
     faults = tuple(fault for error in objections if isinstance(error, Invalid) for fault in error.faults)
     if faults:
         raise Invalid("the declaration is refused", faults)
+    if all(isinstance(error, LoginTooWeak) for error in objections):
+        raise objections[0]  # everything else is as it must be: sign in anew, and declare the same once more
     raise Refused("; ".join(_one_line(error) for error in objections), advice=objections[0].advice)

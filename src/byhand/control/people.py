@@ -20,7 +20,7 @@ from byhand.trust import administration as trust, statements
 from byhand.trust.keyring import EnrolledKey, Keyring
 
 DISPLAY_NAME_LENGTH_MAX = 200  # the longest legal names fit; it is shown in one table column
-KeyringStatement = statements.Genesis | statements.Enrolment | statements.Revocation
+KeyringStatement = statements.Genesis | statements.Enrolment | statements.Revocation | statements.Deactivation
 
 
 class PersonRow(Part, kw_only=True):
@@ -75,6 +75,8 @@ class People:
             return self.begin(envelope, display_name)
         if kind == statements.payload_type(statements.Revocation):
             return self.revoke(caller, envelope)
+        if kind == statements.payload_type(statements.Deactivation):
+            return self.deactivate(caller, envelope)
         return self.enrol(caller, envelope, display_name)
 
     def begin(self, envelope: str, display_name: str | None = None) -> Acknowledgement:
@@ -121,6 +123,17 @@ class People:
             dsse.parse(envelope.encode()), statements.Revocation, origin=self._journal.origin
         )
         return self._submit(caller, trust.KEY_REVOKE, revocation, envelope, None, anything)
+
+    def deactivate(self, caller: Caller, envelope: str) -> Acknowledgement:
+        """End everything that a person could come with: keys, tokens, account links, sessions."""
+        deactivation = statements.read(
+            dsse.parse(envelope.encode()), statements.Deactivation, origin=self._journal.origin
+        )
+        return self._submit(caller, trust.PERSON_DEACTIVATE, deactivation, envelope, None, anything)
+
+    def left(self, person: str) -> str:
+        """When the person was deactivated last; empty: never."""
+        return self._administration.current().left.get(person, "")
 
     def _submit(
         self,

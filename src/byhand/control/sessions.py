@@ -189,6 +189,8 @@ class Sessions:
         row = self._row(_digest(token))
         if row is None or row.expires <= now:
             raise LoginRequired("nobody is signed in here, or the session has ended")
+        if row.began <= self._people.left(row.person):
+            raise LoginRequired(f"{row.person} was deactivated after this session began")
         if row.authentication:
             if not self._still(row.credential, row.person):
                 raise LoginRequired(f"the account of this session is not {row.person}'s any more")

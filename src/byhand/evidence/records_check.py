@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from byhand import clock
-from byhand.errors import ByhandError, Invalid, ProofMismatch, Refused, Unsound
+from byhand.errors import ByhandError, Invalid, LoginTooWeak, ProofMismatch, Refused, Unsound
 from byhand.evidence.report import Report, found
 from byhand.records import codec, lifecycle, spool as lines
 from byhand.records.intervention import Spooled, Tier
@@ -39,6 +39,7 @@ from byhand.records.lifecycle import State
 from byhand.signatures import dsse
 from byhand.trust import checks, facts as facts_of, permit as proof, spool as spools
 from byhand.trust.administration import check_record
+from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
 from byhand.trust.keyring import Keyring
 from byhand.trust.points import Register, check_says
 from byhand.trust.reading import Reads
@@ -204,8 +205,13 @@ class RecordsCheck:
             if demanded(point.tier, point.mode).signature != "none" and record.statement is None:
                 what = f"{point.tier} risk under {point.mode}, but the actor did not sign the intent"
                 self._add("signature.broken", seen, what)
+            seconds = demanded(point.tier, point.mode).authenticated_seconds
+            since = clock.after(seen.leaf.recorded, seconds=-(seconds or 0) - COMMIT_SECONDS_MAX)
+            check_fresh(record.actor.authentication, since, seconds)
             check_says(record, point)
             self._check_spooled(seen, record, point.tier)
+        except LoginTooWeak as error:
+            self._add("signature.broken", seen, f"{record.target.tier} risk: {error}")
         except ProofMismatch as error:
             self._add("point.contradicted", seen, str(error))
 

@@ -32,6 +32,8 @@ PERSON_ENROL = "administration.person.enrol"
 """A key speaks for a person from here on."""
 KEY_REVOKE = "administration.key.revoke"
 """A key speaks for nobody from here on."""
+PERSON_DEACTIVATE = "administration.person.deactivate"
+"""All keys, tokens, account links and sessions of a person end here."""
 POINT_SET = "administration.point.set"
 """An intervention point is registered, or all of it is said anew."""
 POINT_MODE = "administration.point.mode"
@@ -56,10 +58,14 @@ CIRCLE_SET = "administration.circle.set"
 """A circle of persons on call is as said from here on."""
 CIRCLE_RETIRE = "administration.circle.retire"
 """A circle is asked no more."""
-KEYRING_ACTIONS: dict[str, type[statements.Genesis | statements.Enrolment | statements.Revocation]] = {
+KEYRING_ACTIONS: dict[
+    str,
+    type[statements.Genesis | statements.Enrolment | statements.Revocation | statements.Deactivation],
+] = {
     HOME_CREATE: statements.Genesis,
     PERSON_ENROL: statements.Enrolment,
     KEY_REVOKE: statements.Revocation,
+    PERSON_DEACTIVATE: statements.Deactivation,
 }
 """Each keyring change, and the kind of statement that makes it."""
 TOKEN_ACTIONS = (TOKEN_ISSUE, TOKEN_REVOKE)

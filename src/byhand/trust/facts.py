@@ -51,6 +51,18 @@ def needs(intent: Intent) -> Requirement:
 
 def approvals(intent: Intent) -> proof.Approvals:
     """The seam where other persons' approvals enter."""
-    return proof.Approvals(
-        required=needs(intent).approvals, contributors=frozenset({intent.declaration.person})
-    )
+    return proof.Approvals(required=approvals_needed(intent), contributors=contributors(intent))
+
+
+def contributors(intent: Intent) -> frozenset[str]:
+    """Who had a part in it and cannot approve it: who declared it, and who answers for the agent that did."""
+    via = intent.actor.via
+    answers = via.person if via is not None else None
+    return frozenset({intent.declaration.person} | ({answers} if answers is not None else set()))
+
+
+def approvals_needed(intent: Intent) -> int:
+    """What the requirement says; where it asks for signatures an agent's act takes an independent person too."""
+    demands = needs(intent)
+    by_agent = intent.actor.via is not None and intent.actor.via.kind == "agent"
+    return max(demands.approvals, 1) if by_agent and demands.signature != "none" else demands.approvals

@@ -154,6 +154,8 @@ class Keyring:
             )
         if envelope.payload_type == statements.payload_type(statements.Revocation):
             return _revoke(self, index, envelope)
+        if envelope.payload_type == statements.payload_type(statements.Deactivation):
+            return _deactivate(self, index, envelope)
         return _enrol(self, index, envelope)
 
 
@@ -284,6 +286,25 @@ def _revoke(keyring: Keyring, index: int, envelope: dsse.Envelope) -> Keyring:
     after = replace(keyring, last_index=index, keys={**keyring.keys, key.fingerprint: revoked})
     if statements.OFFICER in key.roles:
         _check_enough_are_left(after, index + 1, key)  # 6
+    return after
+
+
+def _deactivate(keyring: Keyring, index: int, envelope: dsse.Envelope) -> Keyring:
+    """All of a person's keys are revoked at once; by whoever could revoke each of them."""
+    deactivation = statements.read(envelope, statements.Deactivation, origin=keyring.origin)
+    person = deactivation.person
+    keys = keyring.keys_of(person, index)
+    if not keys:  # 6
+        raise errors.Unsound(f"{person} has no key at index {index} that speaks for them.")
+    signers = _signers(keyring, index, envelope)  # 2
+    if not any(one.person == person for one in signers) and not _enough_officers(keyring, index, signers):
+        raise _too_few(keyring, index, signers, f"The deactivation of {person}")  # 3
+    ended = {
+        key.fingerprint: replace(key, revoked_at=index, revocation_reason=deactivation.reason) for key in keys
+    }
+    after = replace(keyring, last_index=index, keys={**keyring.keys, **ended})
+    if any(statements.OFFICER in key.roles for key in keys):
+        _check_enough_are_left(after, index + 1, keys[0])  # 6
     return after
 
 

@@ -16,7 +16,8 @@ class Requirement:
     """What must be there.
 
     ``approvals``: other persons' signatures; ``signature``: the actor's own; ``anchored``: a checkpoint that
-    covers the intent; ``new``: the new value declared, not only read back; ``readable``: the value before.
+    covers the intent; ``new``: the new value declared, not only read back; ``readable``: the value before;
+    ``authenticated_seconds``: since the actor's login at most.
     """
 
     approvals: int
@@ -24,8 +25,11 @@ class Requirement:
     anchored: bool
     new: bool
     readable: bool
+    authenticated_seconds: int | None = None
 
 
+FRESH_SECONDS: dict[Tier, int] = {"critical": 300}
+"""Since the login at most: whoever sits at somebody's open session gets no further."""
 NOTHING = Requirement(approvals=0, signature="none", anchored=False, new=False, readable=False)
 
 
@@ -33,7 +37,14 @@ def requirement(tier: Tier) -> Requirement:
     """What ``enforce`` demands of a tier. Policies with approvals build on this one place."""
     if tier not in SIGNED_TIERS:
         return NOTHING
-    return Requirement(approvals=0, signature="own-key", anchored=True, new=True, readable=True)
+    return Requirement(
+        approvals=0,
+        signature="own-key",
+        anchored=True,
+        new=True,
+        readable=True,
+        authenticated_seconds=FRESH_SECONDS.get(tier),
+    )
 
 
 def demanded(tier: Tier, mode: Mode) -> Requirement:

@@ -85,6 +85,17 @@ class Revocation(_Statement, frozen=True, kw_only=True, tag=_URI.format("revocat
     time: Time
 
 
+class Deactivation(_Statement, frozen=True, kw_only=True, tag=_URI.format("deactivation")):
+    """No key speaks for a person any more; what else they could sign in with ends too."""
+
+    kind: ClassVar[str] = "deactivation"
+    namespace: ClassVar[str] = sshsig.NAMESPACE_KEYRING
+    person: Person
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]
+    nonce: Digest
+    time: Time
+
+
 class Login(_Statement, frozen=True, kw_only=True, tag=_URI.format("login")):
     """The answer to a server's challenge."""
 
@@ -157,7 +168,9 @@ class Spooled(_Statement, frozen=True, kw_only=True, tag=_URI.format("spooled"))
     time: Time
 
 
-Statement: TypeAlias = Genesis | Enrolment | Revocation | Login | Intent | Approval | Administration | Spooled
+Statement: TypeAlias = (
+    Genesis | Enrolment | Revocation | Deactivation | Login | Intent | Approval | Administration | Spooled
+)
 StatementType = TypeVar("StatementType", bound=_Statement)
 
 

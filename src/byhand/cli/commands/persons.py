@@ -280,6 +280,45 @@ def add_key(
         return settled.code
 
 
+def deactivate(
+    person: str,
+    /,
+    *,
+    reason: str,
+    proposal: Path | None = None,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    """Deactivate a person: all their keys, tokens, account links and sessions end at once. Takes two officers.
+
+    What they signed before stays sound. Whoever comes back is enrolled with a new key.
+
+    **Example**
+
+    ```console
+    $ byhand person deactivate alan.turing --reason "left the company on 2026-11-20"
+    ```
+
+    Parameters
+    ----------
+    person
+        The person.
+    reason
+        Why, in one line.
+    proposal
+        The file for the second officer.
+    """
+    with opened(common) as one:
+        deactivation = statements.Deactivation(
+            origin=one.home.origin, person=person, reason=reason, nonce=signing.nonce(), time=clock.now()
+        )
+        envelope = signing.signed(deactivation, one.signer())
+        settled = signing.settle(one, [signing.Proposal(envelope)], proposal)
+        settled.show(common)
+        if settled.code == 0:
+            say(f"{person} is deactivated")
+        return settled.code
+
+
 def revoke_key(
     fingerprint: str,
     /,

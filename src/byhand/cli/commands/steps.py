@@ -67,7 +67,7 @@ def declare(
 
 
 def _declare(one: Opened, request: Request, means: Means) -> Prepared:
-    return steps.declare_only(one.backend, request, read=means.read, signer=means.signer)
+    return steps.declare_only(one.backend, request, read=means.read, signer=means.signer, renew=means.renew)
 
 
 def permit(id_: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> None:
