@@ -56,6 +56,16 @@ def test_times_are_said_to_the_second() -> None:
     assert "&#34;" in str(look.moment('"><script>'))
 
 
+def test_issuers_are_offered_where_there_are_some() -> None:
+    """Each by its name, with the way back."""
+    shows = {"identity": None, "log": "desk.example/log", "after": '/interventions/1?why=a b&c="'}
+    page = look.page("sign_in.html", "http://localhost:1", issuers=("corp/<b>",), **shows)
+    text = bytes(page.body).decode()
+    assert 'href="/v1/login/at/corp/%3Cb%3E?after=/interventions/1%3Fwhy%3Da%20b%26c%3D%22"' in text
+    assert "Sign in at corp/&lt;b&gt;" in text
+    assert "/v1/login/at/" not in bytes(look.page("sign_in.html", "", issuers=(), **shows).body).decode()
+
+
 def test_pages_load_nothing_from_elsewhere() -> None:
     """No address of another host, no inline script and no inline style stands in any template, style or script."""
     folder = look.resources.files("byhand.ui")

@@ -96,13 +96,14 @@ async def first(visit: Visit) -> Response:
 
 @page
 async def sign_in(visit: Visit) -> Response:
-    """GET /sign-in: with a passkey."""
+    """GET /sign-in: with a passkey, or at an issuer."""
     return look.page(
         "sign_in.html",
         visit.origin,
         identity=None,
         log=visit.home.origin,
         after=_own_path(visit.word("after")),
+        issuers=visit.home.logins.for_persons(),
     )
 
 
