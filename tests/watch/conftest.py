@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from byhand import clock, wiring
+from byhand.control.asking import Asking
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.records import captured
@@ -123,6 +124,9 @@ class Desk:
     def requests(self, home: wiring.Home | None = None) -> Requests:
         found = home or self.home
         return Requests(found.journal, found.chains, found.circles, found.outbox, URL)
+
+    def asking(self) -> Asking:
+        return Asking(self.home.chains, self.home.outbox)
 
     def at(self, intent: Intent, seconds: float) -> str:
         """The time ``seconds`` after the log recorded the intent."""

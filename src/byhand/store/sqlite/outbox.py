@@ -126,7 +126,9 @@ class SqliteOutbox:
             ).fetchall()
             letters = [Letter(*row[:-1]) for row in found]
             free = [
-                one for one in letters if one.destination not in busy and _tried(connection, one, now) < rate
+                one
+                for one in letters
+                if one.destination not in busy and not _is_crowded(connection, one, now, rate)
             ]
             claimed = [one._replace(tries=one.tries + 1, due=lease, tried=now) for one in free]
             for one in claimed:
@@ -182,13 +184,14 @@ def _post(connection: sqlite3.Connection, letter: Letter) -> None:
     connection.execute(f"INSERT OR IGNORE INTO letter ({_COLUMNS}) VALUES ({_MARKS})", letter)  # noqa: S608
 
 
-def _tried(connection: sqlite3.Connection, letter: Letter, now: str) -> int:
-    """How many letters to the same destination were tried in the last minute."""
+def _is_crowded(connection: sqlite3.Connection, letter: Letter, now: str, rate: int) -> bool:
+    """Whether so many letters to the same destination were tried in the last minute; counts no further."""
     since = clock.after(now, seconds=-MINUTE_SECONDS)
     (count,) = connection.execute(
-        "SELECT count(*) FROM letter WHERE destination = ? AND tried > ?", (letter.destination, since)
+        "SELECT count(*) FROM (SELECT 1 FROM letter WHERE destination = ? AND tried > ? LIMIT ?)",
+        (letter.destination, since, rate),
     ).fetchone()
-    return int(count)
+    return int(count) >= rate
 
 
 def _update(connection: sqlite3.Connection, letter: Letter) -> None:
