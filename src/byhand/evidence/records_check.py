@@ -38,6 +38,7 @@ from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.lifecycle import State
 from byhand.signatures import dsse
 from byhand.trust import checks, facts as facts_of, permit as proof, spool as spools
+from byhand.trust.accounts import Accounts
 from byhand.trust.administration import check_record
 from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
 from byhand.trust.keyring import Keyring
@@ -88,6 +89,7 @@ class RecordsCheck:
     """By hash of the intervention: how it ended, and the hash of its permit."""
     _administration: int | None = None
     _points: Register = field(default_factory=Register)
+    _accounts: Accounts = field(default_factory=Accounts)
     _holes: set[int] = field(default_factory=set)
     """Chains, by hash, of which a record could not be opened."""
 
@@ -171,6 +173,7 @@ class RecordsCheck:
             )
             self.signatures += len(record.statements)
             self._points = self._points.after(record)
+            self._accounts = self._accounts.after(record)
         except (Unsound, Invalid) as error:
             code = "officers.changed" if self.keyring is None else "keyring.broken"
             self._add(code, seen, str(error))
@@ -194,6 +197,10 @@ class RecordsCheck:
             self._add(
                 "signature.broken", seen, f"{person} had no valid key at this place: nobody speaks for them"
             )
+        try:
+            self._accounts.check(actor)
+        except ProofMismatch as error:
+            self._add("signature.broken", seen, str(error))
         self._check_point(seen, record)
         if record.statement is not None:
             self._check_statement(seen, record, record.statement, self.keyring)

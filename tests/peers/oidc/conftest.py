@@ -28,6 +28,11 @@ def company(tmp_path_factory: pytest.TempPathFactory, provider_modules: Path) ->
     provider = Provider(provider_modules, folder, redirect).start()
     server = prepared(folder)
     server.byhand("person", "link", ADA, "corp:ada")
+    target = ("--action", "deployment.gate.bypass", "--target", "ci/gate/release")
+    probe = ("--probe", f"file:{server.gateway}#/state")
+    server.byhand(
+        "point", "add", "open", *target, "--owner", ADA, "--tier", "low", "--mode", "enforce", *probe
+    )
     settings = provider.settings(folder, shared={"kind": ["shared"]}, acr_values=["strong"])
     (server.home / "byhand.toml").write_text(settings)
     server.start("--port", str(port))

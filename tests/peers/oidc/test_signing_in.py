@@ -29,7 +29,7 @@ from byhand.client.interventions import Intervention, Means
 from byhand.client.line import Line
 from byhand.client.places import RegisteredPoint
 from byhand.client.reverting import Reverter
-from byhand.client.steps import Request
+from byhand.client.steps import Request, declare_only
 from byhand.control.issuers import REFETCH_SECONDS, Issuers
 from byhand.errors import (
     ByhandError,
@@ -112,6 +112,20 @@ def test_such_a_session_signs_nothing(company: Company, line: Line) -> None:
         Intervention(request, Means(backend=lambda: HttpBackend(line), signer=no_key, reverter=Reverter())),
     ):
         raise AssertionError("the body must not run")
+
+
+def test_what_such_a_session_declares_is_verified_from_the_log_alone(company: Company, line: Line) -> None:
+    """Where the risk is low: the record names the account, and verify finds that it was that person's."""
+    by_device(company, line)
+    request = Request(
+        place=RegisteredPoint("open"),
+        reason="FALSE_POSITIVE",
+        notes="The runner lost its network twice.",
+        new="X",
+    )
+    declared = declare_only(HttpBackend(line), request)
+    assert '"corp:ada"' in company.server.byhand("show", declared.intervention, "--output", "json")
+    assert "sound" in company.server.byhand("verify", "--output", "table")
 
 
 def test_the_command_line_signs_in(company: Company, missing: Callable[[str, str], None]) -> None:
