@@ -13,12 +13,15 @@ import msgspec
 
 from byhand.client.contract import (
     Acknowledgement,
+    ApprovalRequest,
+    Approvals,
     Asked,
     Attempt,
     Concluded,
     Declared,
     FindingRequest,
     Identity,
+    Inbox,
     PasskeyEnrolment,
     PasskeyWaiting,
     Permitted,
@@ -49,6 +52,7 @@ from byhand.control.circles import Circles
 from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
+from byhand.control.inbox import Inbox as Waiting
 from byhand.control.lists import Lists
 from byhand.control.passkeys import Passkeys
 from byhand.control.people import People
@@ -136,6 +140,10 @@ class Embedded:
         self._check_open()
         return await self._gate.declare_async(self.caller, declaration, statement)
 
+    def decide(self, intervention: str, request: ApprovalRequest) -> Acknowledgement:
+        """Record a signed decision."""
+        return self._deciding("act", lambda caller: self._gate.decide(caller, intervention, request))
+
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit."""
         return self._deciding("redeem", lambda caller: self._gate.permit(caller, intervention, redeem))
@@ -181,6 +189,7 @@ class EmbeddedDesk:
         people: People,
         desk: Reading,
         lists: Lists,
+        inbox: Waiting,
         findings: Findings,
         chains: Chains,
         who: Who,
@@ -189,6 +198,7 @@ class EmbeddedDesk:
         self._people = people
         self._reading = desk
         self._lists = lists
+        self._inbox = inbox
         self._findings = findings
         self._chains = chains
         self._who = who
@@ -206,7 +216,14 @@ class EmbeddedDesk:
     def veiled(self) -> EmbeddedDesk:
         """The same desk, which shows persons under their pseudonyms."""
         other = EmbeddedDesk(
-            self._journal, self._people, self._reading, self._lists, self._findings, self._chains, self._who
+            self._journal,
+            self._people,
+            self._reading,
+            self._lists,
+            self._inbox,
+            self._findings,
+            self._chains,
+            self._who,
         )
         other._veiled = True
         return other
@@ -235,6 +252,14 @@ class EmbeddedDesk:
         return self._findings.review(
             caller, about, finding.verdict or "", finding.summary, led_to=finding.led_to, record=record
         )
+
+    def inbox(self) -> Inbox:
+        """What waits for one's approval."""
+        return self._inbox.waiting(self._caller())
+
+    def approvals(self, text: str) -> Approvals:
+        """What is to be signed, and who decided what."""
+        return self._inbox.approvals(self._caller(), text)
 
     def resolve(self, text: str) -> str:
         """The full id of a beginning."""

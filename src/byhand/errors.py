@@ -7,6 +7,7 @@
     │   └── UnknownMedia       a body in another form than JSON
     ├── Refused                byhand understood and says no; the act must not happen
     │   ├── NotPermitted       no permit, or it is used up, void, expired or for another change
+    │   │   └── ApprovalPending other persons have not approved it yet: wait, or ask them (exit 5)
     │   ├── ReasonRequired     the class of a record demands a reason from whoever reads it
     │   ├── BeforeStateChanged the target no longer has the value the intent named
     │   └── SharedAccount      a shared or root account cannot act
@@ -107,6 +108,12 @@ class Refused(ByhandError):
 
 class NotPermitted(Refused):
     """There is no permit for this act: never issued, used up, void, expired, or for another change."""
+
+
+class ApprovalPending(NotPermitted):
+    """Other persons have to approve this before it may happen, and not enough of them have."""
+
+    exit_code = 5
 
 
 class ReasonRequired(Refused):

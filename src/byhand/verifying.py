@@ -18,7 +18,7 @@ from pathlib import Path
 from byhand import clock, wiring
 from byhand.anchor.contract import Anchored
 from byhand.client.known_logs import KnownLogs, known_logs_path
-from byhand.errors import HomeRefused, Invalid, LogUnavailable, NotFound, Unsound
+from byhand.errors import ByhandError, HomeRefused, Invalid, LogUnavailable, NotFound, Unsound
 from byhand.evidence.bundle import BUNDLE_BYTES_MAX, read_bundle
 from byhand.evidence.bundle_check import verify_bundle
 from byhand.evidence.payload_check import check_payloads
@@ -27,6 +27,7 @@ from byhand.evidence.records_check import RecordsCheck
 from byhand.evidence.report import Found, Report, found
 from byhand.evidence.sources import CHECKPOINT_NAME, FilesSource, HomeSource, LogSource, Prover, UrlSource
 from byhand.evidence.verify import Remembered, verify_log
+from byhand.journal.tree import StoredTree
 from byhand.log import checkpoint as checkpoints, note as notes, proof as proofs, tiles
 from byhand.log.keys import VerifierKey
 
@@ -267,10 +268,23 @@ def _check_records(
         )
     except LogUnavailable as error:
         report.add(found("keys.unreadable", "the key store", str(error)))
+    _check_seen_trees(home, check, report)
     if check.keyring is not None and (policy is None or policy.officers is None):
         report.notes.append(
             f"officers' fingerprint, as the log claims it: {check.keyring.officers_fingerprint}"
         )
+
+
+def _check_seen_trees(home: wiring.ReadHome, check: RecordsCheck, report: Report) -> None:
+    """What each approver had seen of the log before signing is a beginning of it."""
+    for index, size, root in check.seen_trees:
+        try:
+            agrees = StoredTree(home.entries, home.entries.tree()).root(size).hex() == root
+        except ByhandError:  # a tile or the tree's row is gone: the tree check has named it
+            agrees = False
+        if not agrees:
+            what = f"the {size} entries that its signer had seen are not the first ones of this log"
+            report.add(found("log.forked", f"entry {index}", what))
 
 
 def _hold(home: wiring.ReadHome, knowledge: Knowledge) -> tuple[Anchored | None, list[Found]]:

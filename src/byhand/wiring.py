@@ -18,6 +18,7 @@ from byhand.client.contract import Identity
 from byhand.client.executor import executor_alive
 from byhand.control.accounts import Accounts
 from byhand.control.administration import AdministrationFold
+from byhand.control.approvals import Approvals
 from byhand.control.asking import Asking
 from byhand.control.chains import Chains
 from byhand.control.circles import Circles
@@ -25,6 +26,7 @@ from byhand.control.credentials import Credentials
 from byhand.control.findings import Findings
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
+from byhand.control.inbox import Inbox
 from byhand.control.indexing import Indexer
 from byhand.control.issuers import Issuers
 from byhand.control.lists import Lists
@@ -97,6 +99,7 @@ class Home:
     indexer: Indexer
     views: PointViews
     chains: Chains
+    approvals: Approvals
     gate: Gate
     settling: Settling
     reading: Reading
@@ -320,7 +323,8 @@ def _put_together(
     views = PointViews(
         journal.origin, points, reasons, keys.secret(REDACTION_MAC), settings.gate.intent_seconds
     )
-    permits = Permits(journal, chains, people, views, Turns(journal, chains), settings.gate)
+    approvals = Approvals(journal, chains, people)
+    permits = Permits(journal, chains, people, views, approvals, Turns(journal, chains), settings.gate)
     gate = Gate(
         journal,
         chains,
@@ -328,6 +332,7 @@ def _put_together(
         people,
         views,
         reasons,
+        approvals,
         permits,
         keys.secret(DECLARATION_MAC),
         settings.gate,
@@ -356,6 +361,7 @@ def _put_together(
         indexer,
         views,
         chains,
+        approvals,
         gate,
         settling,
         reading,
@@ -408,7 +414,10 @@ def open_desk(home: Home, credential: str, *, address: str | None = None) -> Emb
     """The reader's desk of an opened home, for whoever ``credential`` stands for."""
     bearer = Bearer(home.credentials, credential, address=address)
     lists = Lists(home.journal, home.indexer, home.index, home.reading)
-    return EmbeddedDesk(home.journal, home.people, home.reading, lists, home.findings, home.chains, bearer)
+    inbox = Inbox(home.journal, home.chains, home.approvals, home.reading, home.indexer, home.index)
+    return EmbeddedDesk(
+        home.journal, home.people, home.reading, lists, inbox, home.findings, home.chains, bearer
+    )
 
 
 def open_passkeys(home: Home, credential: str) -> EmbeddedPasskeys:

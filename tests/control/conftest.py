@@ -26,6 +26,8 @@ from byhand.records.kinds import SCHEMA_VERSION, Access, Administration, Outcome
 from byhand.signatures import dsse, sshsig
 from byhand.trust import administration as trust, statements
 
+from .four_eyes import FourEyes
+
 ORIGIN = "desk.example/log/1"
 
 
@@ -256,3 +258,15 @@ class Archive:
 def archive(office: Any) -> Archive:
     """An archive in an office of this test's own."""
     return Archive(office)
+
+
+@pytest.fixture
+def four_eyes(office: Any) -> FourEyes:
+    """A home with two officers, in an office of this test's own."""
+    return FourEyes(office)
+
+
+@pytest.fixture
+def alone(office: Any) -> FourEyes:
+    """The same on a trial home: ada is the only officer there ever was."""
+    return FourEyes(office, trial=True)

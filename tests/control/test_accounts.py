@@ -33,7 +33,7 @@ from byhand.records.credentials import (  # noqa: E402
 )
 from byhand.records.intervention import Change, Declaration, Justification, Target  # noqa: E402
 from byhand.records.kinds import SCHEMA_VERSION, Administration, Observation  # noqa: E402
-from byhand.trust import administration as trust, facts, statements  # noqa: E402
+from byhand.trust import administration as trust, quorum, statements  # noqa: E402
 from peers.oidc.mint import AUDIENCE, Mint, minting  # noqa: E402 - found through the line above
 
 SUBJECT = "github:repo:acme/shop:environment:production"
@@ -302,14 +302,14 @@ def test_an_agents_act_of_high_risk_takes_its_principal_and_somebody_else(desk: 
         desk.home.gate.declare(caller, declared)
     desk.home.gate.declare(caller, declared, signed(desk, declared, "grace"))
     stored: Any = desk.home.journal.reader.find(declared.record)
-    assert facts.contributors(stored.record) == {"grace", "ada"}
-    assert facts.approvals(stored.record).required == 1
+    assert quorum.contributors(stored.record) == {"grace", "ada"}
+    assert stored.record.decision.approvals_needed == 1
     attempt = Attempt(attempt="1", executor="t", before=captured.capture("HALTED"))
     with pytest.raises((NotPermitted, Refused)):
         desk.home.gate.permit(caller, declared.record, attempt)
 
 
-def signed(desk: Desk, declared: Declaration, person: str) -> str:
+def signed(desk: Desk, declared: Declaration, person: str, key: str = "") -> str:
     statement = statements.Intent(
         origin=desk.home.origin,
         record=declared.record,
@@ -318,7 +318,7 @@ def signed(desk: Desk, declared: Declaration, person: str) -> str:
         nonce=secrets.token_hex(32),
         expires=declared.expires,
     )
-    return str(desk.office.pens.sign(statement, person))
+    return str(desk.office.pens.sign(statement, key or person))
 
 
 # -- how fresh a login must be
@@ -342,6 +342,7 @@ def test_critical_risk_takes_a_login_of_the_last_five_minutes(
 ) -> None:
     """A person's own, not a token's; refused in the way that says how fresh it must be, and nothing is recorded."""
     desk.office.register(breaker(tier="critical", mode="enforce"))
+    desk.office.enrol("grace", "ada", key="grace-device", device_bound=True)
     words = declaration("grace")
     when = clock.after(clock.now(), seconds=-seconds)
     caller = msgspec.structs.replace(
@@ -349,10 +350,10 @@ def test_critical_risk_takes_a_login_of_the_last_five_minutes(
         authentication=Authentication(method=method, when=when, credential="one"),
     )
     if passes:
-        desk.home.gate.declare(caller, words, signed(desk, words, "grace"))
+        desk.home.gate.declare(caller, words, signed(desk, words, "grace", "grace-device"))
         return
     with pytest.raises(LoginTooWeak) as refused:
-        desk.home.gate.declare(caller, words, signed(desk, words, "grace"))
+        desk.home.gate.declare(caller, words, signed(desk, words, "grace", "grace-device"))
     assert refused.value.max_age == 300
     assert desk.home.journal.reader.find(words.record) is None
 

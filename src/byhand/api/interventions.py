@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from starlette.responses import Response
 
 from byhand.api.door import Call, shown
-from byhand.client.contract import Attempt, DeclareRequest, PermitRequest
+from byhand.client.contract import ApprovalRequest, Attempt, DeclareRequest, PermitRequest
 from byhand.errors import Fault, Invalid, NotFound
 from byhand.records import rules
 from byhand.records.kinds import Outcome
@@ -28,6 +28,13 @@ async def declare(call: Call) -> Response:
     with _within("/declaration"):
         declared = await backend.declare_async(wanted.declaration, wanted.statement)
     return shown(declared, CREATED, {"Location": f"/v1/interventions/{declared.intervention}"})
+
+
+async def decide(call: Call) -> Response:
+    """POST /v1/interventions/{id}/approvals: record a signed decision of another person."""
+    intervention, backend = _intervention(call), call.backend()
+    wanted = await call.parsed(ApprovalRequest)
+    return shown(await call.run(lambda: backend.decide(intervention, wanted)), CREATED)
 
 
 async def permit(call: Call) -> Response:

@@ -192,3 +192,15 @@ async def _rest(call: Call, first: str, lines: Iterator[str]) -> AsyncIterator[s
     while first:
         yield first
         first = await call.run(lambda: _some(lines))
+
+
+async def approvals(call: Call) -> Response:
+    """GET /v1/interventions/{id}/approvals: what is to be signed, and who decided what."""
+    desk, text = call.desk(), str(call.request.path_params["id"])
+    return shown(await call.run(lambda: desk.approvals(text)))
+
+
+async def inbox(call: Call) -> Response:
+    """GET /v1/inbox: what waits for the approval of whoever asks."""
+    desk = call.desk()
+    return shown(await call.run(desk.inbox))

@@ -239,4 +239,5 @@ def _means(one: Opened, wish: Wish) -> Means:
         revert=wish.revert,
         reverter=Reverter(),
         renew=one.signed_in_anew,
+        tell=lambda text: say(f"byhand: {text}"),
     )

@@ -137,6 +137,77 @@ class PermitRequest(Part, kw_only=True):
     redeem: Attempt | None = None
 
 
+class ApprovalRequest(Part, kw_only=True):
+    """What a client sends to approve, refuse or withdraw. ``record``: the new record's id, the idempotency key."""
+
+    record: str
+    statement: str
+    """The signed approval statement (DSSE, JSON text); it says what is decided."""
+
+
+class Decided(Part, kw_only=True):
+    """One person's decision over an intent."""
+
+    person: str
+    decision: Literal["approve", "refuse", "withdraw"]
+    meaning: str
+    """What the signature means, in the person's words."""
+    recorded: str
+    index: int
+    counts: bool
+    """Whether it is an approval that counts at this moment."""
+
+
+class Approvals(Part, kw_only=True):
+    """What an approver must know to sign, as the log has it, and who decided what so far."""
+
+    intervention: str
+    origin: str
+    state: str
+    intent_index: int
+    intent_leaf: str
+    """Leaf hash (hex), which covers everything that was declared."""
+    requirement: str
+    """Digest of what the intent needs; part of what is signed."""
+    policy: str
+    """Digest of the policy that it was declared under; part of what is signed."""
+    expires: str
+    approvals_needed: int
+    approvals_given: int
+    approvers: tuple[str, ...] = ()
+    """Roles, each to be filled by a different one of those who approve."""
+    unfilled: tuple[str, ...] = ()
+    """Those of them that nobody fills yet."""
+    contributors: tuple[str, ...] = ()
+    """Who took part and so cannot approve."""
+    decisions: tuple[Decided, ...] = ()
+
+
+class Waiting(Part, kw_only=True):
+    """One intent that waits for approval."""
+
+    id: str
+    person: str
+    action: str
+    target: str
+    environment: str
+    tier: Tier
+    declared: str
+    expires: str
+    approvals_needed: int
+    approvals_given: int
+    before: str = ""
+    after: str = ""
+    reason: str = ""
+    point: str | None = None
+
+
+class Inbox(Part, kw_only=True):
+    """What waits for the person who asks, most urgent first."""
+
+    waiting: tuple[Waiting, ...] = ()
+
+
 class Ready(Part, kw_only=True):
     """The server can record acts; its own time."""
 
@@ -412,6 +483,10 @@ class Gate(Protocol):
 
     def declare(self, declaration: Declaration, statement: str | None) -> Declared:
         """Record the intent. The same id with the same declaration is the same answer."""
+        ...
+
+    def decide(self, intervention: str, request: ApprovalRequest) -> Acknowledgement:
+        """Record another person's signed decision; a refusal ends the intervention."""
         ...
 
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:

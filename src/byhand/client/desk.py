@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from byhand.client.contract import Acknowledgement, FindingRequest, Receipt
+from byhand.client.contract import Acknowledgement, Approvals, FindingRequest, Inbox, Receipt
 from byhand.records.base import Part
 from byhand.records.kinds import Intent
 
@@ -217,6 +217,14 @@ class Desk(Protocol):
 
     def veiled(self) -> Desk:
         """The same desk, which shows persons under their pseudonyms, and finds them by these alone."""
+        ...
+
+    def inbox(self) -> Inbox:
+        """What waits for one's own approval, the one that lapses first on top."""
+        ...
+
+    def approvals(self, text: str) -> Approvals:
+        """What is to be signed to approve an intervention, and who decided what."""
         ...
 
     def resolve(self, text: str) -> str:

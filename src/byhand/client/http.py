@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from byhand.client.contract import (
     Acknowledgement,
+    ApprovalRequest,
+    Approvals,
     Asked,
     Attempt,
     Challenge,
@@ -22,6 +24,7 @@ from byhand.client.contract import (
     DeviceWaits,
     FindingRequest,
     Identity,
+    Inbox,
     IssuerNames,
     LoginRequest,
     PasskeyEnrolment,
@@ -91,6 +94,10 @@ class HttpBackend:
         except Invalid as error:
             raise _without(DECLARATION, error) from error
 
+    def decide(self, intervention: str, request: ApprovalRequest) -> Acknowledgement:
+        """Record a signed decision."""
+        return self._line.post(_place(intervention, "approvals"), request, Acknowledgement)
+
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit."""
         return self._line.post(_place(intervention, "permit"), PermitRequest(redeem=redeem), Permitted)
@@ -136,6 +143,14 @@ class HttpDesk:
     def veiled(self) -> HttpDesk:
         """The same desk, which shows persons under their pseudonyms."""
         return HttpDesk(self._line, veiled=True)
+
+    def inbox(self) -> Inbox:
+        """What waits for one's approval."""
+        return self._line.get("/v1/inbox", Inbox)
+
+    def approvals(self, text: str) -> Approvals:
+        """What is to be signed, and who decided what."""
+        return self._line.get(_place(text, "approvals"), Approvals)
 
     def resolve(self, text: str) -> str:
         """The full id of a beginning."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 import subprocess
 import threading
 import time
@@ -41,6 +42,7 @@ from byhand.records.actor import Via
 from byhand.records.kinds import Outcome
 from byhand.records.values import CapturedValue
 
+logger = logging.getLogger("byhand.approvals")
 READ_AGAIN_SECONDS = 1.0  # a permit that took longer than this to come is used only on a value read once more
 INTEGRATION = "byhand.client"
 REVERT_TIMEOUT_SECONDS = 300.0  # a revert command that takes longer hangs, and the change stays in effect
@@ -65,6 +67,10 @@ class Means:
     unsent: Unsent = OF_THIS_PROCESS
     renew: Callable[[], Backend] | None = None
     """Signs in anew, where a person is there who can."""
+    wait: bool = True
+    """Whether to wait for the approvals that are missing, as long as the intent is good; else ApprovalPending."""
+    tell: Callable[[str], None] = logger.warning
+    """Told that other persons are waited for, and how they approve."""
 
 
 class Intervention:
@@ -225,6 +231,8 @@ class Intervention:
             raise
 
     def _use_permit(self, backend: Backend, prepared: Prepared) -> None:
+        if self._means.wait and prepared.declared.approvals_missing:
+            steps.wait_for_approval(backend, prepared.declared, self._means.tell)
         began, clock_began = time.monotonic(), time.time()
         self._attempt = steps.make_attempt(prepared.sight, attempt=new_record_id())
         self._permitted = backend.permit(prepared.intervention, self._attempt)

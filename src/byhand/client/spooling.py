@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from byhand import clock
 from byhand.client.contract import (
     Acknowledgement,
+    ApprovalRequest,
     Attempt,
     Backend,
     Concluded,
@@ -166,6 +167,9 @@ class SpoolBackend:
             found = self._views.fresh(name, now=clock.now())
         except Refused as refusal:
             raise Unreachable(f"{away}; {refusal}", advice=refusal.advice) from away
+        point = found.view.point
+        if point.approvals or point.approvals_above is not None or point.approvers:
+            raise Unreachable(f"{away}. Acts at {name} may need approval: they are never spooled")
         if found.view.tier not in TIERS:
             raise Unreachable(
                 f"{away}. {name} is of {found.view.tier} risk: acts there are never spooled"
@@ -199,6 +203,10 @@ class SpoolBackend:
             tier=known.view.tier,
             expires=declaration.expires,
         )
+
+    def decide(self, intervention: str, request: ApprovalRequest) -> Acknowledgement:
+        """Record a signed decision; nobody approves what the log does not hold."""
+        return self._asked(lambda server: server.decide(intervention, request))
 
     def permit(self, intervention: str, redeem: Attempt | None = None) -> Permitted:
         """Issue the permit; for an act that goes into the spool its line is durable when this returns."""

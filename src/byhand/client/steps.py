@@ -20,7 +20,15 @@ from byhand.client.executor import executor_name
 from byhand.client.looking import Read, Sight, look, read_or_unknown, read_value
 from byhand.client.places import Place, RegisteredPoint
 from byhand.client.speaking import sign_intent
-from byhand.errors import BeforeStateChanged, ByhandError, Fault, Invalid, LoginTooWeak, Refused
+from byhand.errors import (
+    ApprovalPending,
+    BeforeStateChanged,
+    ByhandError,
+    Fault,
+    Invalid,
+    LoginTooWeak,
+    Refused,
+)
 from byhand.ids import new_record_id
 from byhand.records import captured, codec
 from byhand.records.actor import Via
@@ -31,6 +39,9 @@ if TYPE_CHECKING:
     from byhand.client.signing import Signer
 
 UNTIL_SECONDS_MAX = 366 * 86_400  # a change that is to last longer than a year does not end by itself
+APPROVAL_POLL_SECONDS = (
+    1.0  # a person who has just approved is not kept waiting; a permit costs the gate 50 µs
+)
 INTENT_SECONDS = 600.0  # as long as a permit may live: what is declared now is done now
 Until: TypeAlias = datetime | timedelta | float | None
 """When the change is to end: an aware ``datetime``, or a duration (``timedelta``, or seconds)."""
@@ -257,6 +268,25 @@ def _statement(
 def permit_only(backend: Backend, intervention: str) -> Permitted:
     """Ask for the permit, without using it."""
     return backend.permit(intervention)
+
+
+def wait_for_approval(backend: Backend, declared: Declared, tell: Callable[[str], None]) -> Permitted:
+    """Wait until other persons have approved, and the permit is issued; raises when the intent lapses or is refused.
+
+    Asked again and again rather than told: so it works the same at a home and behind any proxy.
+    """
+    said = False
+    while True:
+        try:
+            return backend.permit(declared.intervention)
+        except ApprovalPending as pending:
+            if not said:
+                tell(
+                    f"waiting until {declared.expires} for approval: {pending}"
+                    f" Somebody else: byhand approve {declared.intervention}"
+                )
+                said = True
+        time.sleep(APPROVAL_POLL_SECONDS)
 
 
 def make_attempt(

@@ -13,8 +13,17 @@ from typing import NoReturn
 import msgspec
 
 from byhand import clock
-from byhand.client.contract import Acknowledgement, Attempt, Concluded, Declared, Permitted, PointView
+from byhand.client.contract import (
+    Acknowledgement,
+    ApprovalRequest,
+    Attempt,
+    Concluded,
+    Declared,
+    Permitted,
+    PointView,
+)
 from byhand.control.administration import RACES_MAX, AdministrationFold
+from byhand.control.approvals import Approvals
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -45,9 +54,10 @@ from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.spool import SpooledAct
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
-from byhand.trust import checks, spool as spools
+from byhand.trust import checks, facts as facts_of, spool as spools
 from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
-from byhand.trust.requirement import requirement
+from byhand.trust.keyring import EnrolledKey
+from byhand.trust.requirement import Requirement, requirement
 
 CLOCK_SKEW_SECONDS_MAX = 300  # claims further off than this are flagged, see docs/spec/log-profile.md
 
@@ -63,6 +73,7 @@ class Gate:
         people: People,
         views: PointViews,
         reasons: Reasons,
+        approvals: Approvals,
         permits: Permits,
         text_secret: bytes,
         settings: GateSettings,
@@ -73,6 +84,7 @@ class Gate:
         self._people = people
         self._views = views
         self._reasons = reasons
+        self._approvals = approvals
         self._permits = permits
         self._text_secret = text_secret
         self._settings = settings
@@ -163,15 +175,14 @@ class Gate:
         claim = self._text_claim(declaration)
         first = self._journal.reader.claimed(claim) if claim is not None and not new else None
         used = first.id if first is not None else None
-        flags, objections = self._objections(
-            caller, declaration, view, used, signed=statement is not None
-        )  # 4, 5
-        if statement is not None:
-            self._check_statement(caller, declaration, statement)  # 6
+        needs = self._needs(caller, declaration, view)
+        key = self._check_statement(caller, declaration, statement) if statement is not None else None  # 6
+        flags, objections = self._objections(caller, declaration, view, used, needs, key)  # 4, 5
         if objections and view.mode == "enforce":
             _refuse(objections)
         details = new_record_id()
-        record = self._intent(caller, declaration, view, statement, flags, objections, details)
+        decision = self._decision(view.mode, needs, tuple(_one_line(error) for error in objections))
+        record = self._intent(caller, declaration, view, statement, flags, decision, details)
         people = {details: caller.details()}
         return Entry(
             record,
@@ -207,14 +218,21 @@ class Gate:
         claim = self._text_claim(declaration)
         first = self._journal.reader.claimed(claim) if claim is not None else None
         used = first.id if first is not None else None
-        flags, objections = self._objections(caller, declaration, view, used, signed=True, spooled=True)
+        needs = self._needs(caller, declaration, view)
+        signing = dsse.parse(statement.encode()).signatures
+        key = self._people.keyring().keys.get(signing[0].keyid) if signing else None
+        flags, objections = self._objections(caller, declaration, view, used, needs, key, spooled=True)
         line = spools.statement_of(statement)
         flags = (spools.SPOOLED, *((spools.LATE,) if spools.late(line, clock.now()) else ()), *flags)
         details = new_record_id()
+        decision = msgspec.structs.replace(
+            self._decision(view.mode, needs, ()),
+            path="spool",
+            would_refuse=tuple(_one_line(error) for error in objections),
+        )
         record = msgspec.structs.replace(
-            self._intent(caller, declaration, view, statement, flags, objections, details),
+            self._intent(caller, declaration, view, statement, flags, decision, details),
             spooled=act.spooled,
-            decision=Decision(path="spool", would_refuse=tuple(_one_line(error) for error in objections)),
         )
         return Entry(
             record,
@@ -287,8 +305,9 @@ class Gate:
         declaration: Declaration,
         view: PointView,
         used: str | None,
+        needs: Requirement,
+        key: EnrolledKey | None,
         *,
-        signed: bool,
         spooled: bool = False,
     ) -> tuple[tuple[str, ...], list[ByhandError]]:
         """What ``enforce`` refuses; in ``observe`` and ``warn`` it is written down instead.
@@ -307,17 +326,20 @@ class Gate:
             )
         except Invalid as error:
             objections.append(error)
-        needs = requirement(view.tier)
         oldest = _since(clock.now(), needs.authenticated_seconds)
         try:
             check_fresh(caller.authentication, oldest, needs.authenticated_seconds)
         except LoginTooWeak as error:
             objections.append(error)
         serious = f"{view.tier} risk"
-        if needs.signature != "none" and not signed:
+        if needs.signature != "none" and key is None:
             objections.append(
                 Refused(f"{serious}: the intent must be signed by your own key", advice="byhand login")
             )
+        elif needs.signature == "device-key" and key is not None and not key.device_bound:
+            advice = "Sign in with a hardware key (ssh-keygen -t ed25519-sk)."
+            what = f"{serious}: the intent must be signed by a key that is bound to a device"
+            objections.append(Refused(what, advice=advice))
         if needs.new and declaration.change.new is None:
             fault = Fault("/change/new", f"{serious}: the new value must be declared", "give it with --new")
             objections.append(Invalid("the change is not exact", (fault,)))
@@ -334,9 +356,34 @@ class Gate:
         off = abs((clock.parse(claimed) - clock.parse(clock.now())).total_seconds())
         return ("clock_off",) if off > CLOCK_SKEW_SECONDS_MAX else ()
 
-    def _check_statement(self, caller: Caller, declaration: Declaration, statement: str) -> None:
+    def _needs(self, caller: Caller, declaration: Declaration, view: PointView) -> Requirement:
+        """What ``enforce`` demands of it; while the home is on trial there is nobody to ask for an approval."""
+        return requirement(
+            view.tier,
+            view.point,
+            declaration.change,
+            trial=self._people.trial(),
+            by_agent=facts_of.by_agent(caller.via or declaration.via),
+        )
+
+    def _decision(self, mode: str, needs: Requirement, would_refuse: tuple[str, ...]) -> Decision:
+        trial = self._people.trial()
+        if mode == "enforce":
+            return Decision(
+                path="approved" if needs.approvals else "automatic",
+                approvals_needed=needs.approvals,
+                approvers=needs.approvers,
+                requirement=needs.digest,
+                trial=trial,
+            )
+        missing = (f"{needs.approvals} approval(s) would be needed",) if needs.approvals else ()
+        return Decision(
+            path="observe" if mode == "observe" else "warn", would_refuse=would_refuse + missing, trial=trial
+        )
+
+    def _check_statement(self, caller: Caller, declaration: Declaration, statement: str) -> EnrolledKey:
         try:
-            checks.check_intent(
+            return checks.check_intent(
                 dsse.parse(statement.encode()),
                 origin=self._journal.origin,
                 record_id=declaration.record,
@@ -356,7 +403,7 @@ class Gate:
         view: PointView,
         statement: str | None,
         flags: tuple[str, ...],
-        objections: list[ByhandError],
+        decision: Decision,
         details: str,
     ) -> Intent:
         point = view.point
@@ -381,7 +428,7 @@ class Gate:
             ),
             mode=view.mode,
             catalogue=view.catalogue,
-            decision=_decision(view.mode, tuple(_one_line(error) for error in objections)),
+            decision=decision,
             statement=statement,
             flags=flags,
         )
@@ -396,8 +443,16 @@ class Gate:
             mode=intent.mode,
             tier=intent.target.tier,
             expires=intent.declaration.expires,
-            approvals_missing=requirement(intent.target.tier).approvals,
+            approvals_missing=intent.decision.approvals_needed,
             would_refuse=intent.decision.would_refuse,
+        )
+
+    # -- approve, refuse, withdraw
+
+    def decide(self, caller: Caller, intervention: str, request: ApprovalRequest) -> Acknowledgement:
+        """Record another person's signed decision over an intent. One refusal ends it: declare anew."""
+        return self._administration.deciding(
+            lambda now: self._approvals.decide(caller, intervention, request, now.expected)
         )
 
     # -- permit and redeem
@@ -475,12 +530,6 @@ def _as_declared(intent: Intent, outcome: Outcome, ignore: tuple[str, ...]) -> b
     ):
         return None
     return captured.same(outcome.found, declared, ignore)
-
-
-def _decision(mode: str, would_refuse: tuple[str, ...]) -> Decision:
-    if mode == "enforce":
-        return Decision(path="automatic")
-    return Decision(path="observe" if mode == "observe" else "warn", would_refuse=would_refuse)
 
 
 def _one_line(error: ByhandError) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from byhand import clock
 from byhand.client.contract import Acknowledgement, Attempt, Permitted
+from byhand.control.approvals import Approvals
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -42,6 +43,7 @@ class Permits:
         chains: Chains,
         people: People,
         views: PointViews,
+        approvals: Approvals,
         turns: Turns,
         settings: GateSettings,
     ) -> None:
@@ -49,6 +51,7 @@ class Permits:
         self._chains = chains
         self._people = people
         self._views = views
+        self._approvals = approvals
         self._turns = turns
         self._settings = settings
 
@@ -89,14 +92,14 @@ class Permits:
         self._check_same_person(caller, intent)
         if issued is not None:
             return _permitted(*issued)
-        if chain.state.phase not in ("declared", "approved"):
+        if chain.state.phase not in ("declared", "pending", "approved"):
             raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
         self._views.check_still(intent)
         facts = self._facts(acknowledgement, intent)
         persons = self._people.enrolled()
         proof.check_issue(
             facts,
-            facts_of.approvals(intent),
+            self._approvals.standing(chain),
             persons=persons,
             now=clock.now(),
             permit_seconds=self._settings.permit_seconds,
@@ -107,7 +110,7 @@ class Permits:
         records = [permit]
         if redeem is None:
             return _permitted(self._extend(chain, records, administration)[-1], records[-1])
-        noted = self._check_redeem(intent, permit, redeem, facts)
+        noted = self._check_redeem(chain, permit, redeem, facts)
         records.append(_of_permit(caller, permit, redeem, "redeemed", noted))
         try:
             acknowledgements = self._extend(chain, records, administration, self._turn(intent, facts))
@@ -130,6 +133,7 @@ class Permits:
             index=acknowledgement.index,
             leaf_hash=bytes.fromhex(acknowledgement.leaf),
             ignore=self._views.ignored(intent),
+            device_bound=facts_of.signed_device_bound(intent, self._people.keyring()),
         )
 
     def _issued(self, acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent) -> Permit:
@@ -189,7 +193,7 @@ class Permits:
         if chain.state.phase != "permitted":
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
         facts = self._facts(acknowledgement, intent)
-        noted = self._check_redeem(intent, issued, attempt, facts)
+        noted = self._check_redeem(chain, issued, attempt, facts)
         record = _of_permit(caller, issued, attempt, "redeemed", noted)
         try:
             (acknowledgement,) = self._extend(chain, [record], administration, self._turn(intent, facts))
@@ -204,15 +208,16 @@ class Permits:
         return (self._turns.claim(facts.bound.target, intent.id),)
 
     def _check_redeem(
-        self, intent: Intent, permit: Permit, attempt: Attempt, facts: proof.Intent
+        self, chain: Chain, permit: Permit, attempt: Attempt, facts: proof.Intent
     ) -> str | None:
         """What the record of the redemption has to note: what ``enforce`` would have refused."""
+        _, intent = chain.intent
         before = self._before(intent, permit, attempt)
         try:
             self._check_act(intent, attempt)
             proof.check_redeem(
                 facts,
-                facts_of.approvals(intent),
+                self._approvals.standing(chain),
                 proof.Permit(
                     bound=replace(facts.bound, before_sha256=permit.before), expires=permit.expires or ""
                 ),

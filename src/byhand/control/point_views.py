@@ -13,6 +13,8 @@ from byhand.errors import Fault, Invalid, NotFound, NotPermitted, Refused
 from byhand.records import canonical
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Intent, Point
+from byhand.trust import facts as facts_of
+from byhand.trust.requirement import requirement
 
 VIEWS_REMEMBERED = 4_096  # points in use at once in one process; each is a kilobyte
 MAC_KEY_ID_LENGTH = 16  # hex digits: enough to tell keys apart, too few to learn anything
@@ -67,6 +69,8 @@ class PointViews:
             raise _changed(f"{point.name} is in mode {view.mode}, no longer in {intent.mode}")
         if TIERS.index(view.tier) > TIERS.index(target.tier):
             raise _changed(f"{point.name} is of tier {view.tier}, no longer {target.tier}")
+        if intent.mode == "enforce":
+            _check_asks_no_more(intent, point)
 
     def ignored(self, intent: Intent) -> tuple[str, ...]:
         """The pointers that comparison leaves out at this moment for the intent's target, retired points included.
@@ -108,6 +112,22 @@ class PointViews:
             mac_key_id=hmac.digest(self._mac_secret, b"byhand/redaction-id/v1\n" + bound, "sha256").hex()[
                 :MAC_KEY_ID_LENGTH
             ],
+        )
+
+
+def _check_asks_no_more(intent: Intent, point: Point) -> None:
+    """Raise NotPermitted when more approvals are demanded here by now than the intent was declared to need."""
+    decision = intent.decision
+    needs = requirement(
+        point.tier,
+        point,
+        intent.declaration.change,
+        trial=decision.trial,
+        by_agent=facts_of.by_agent(intent.actor.via),
+    )
+    if needs.approvals > decision.approvals_needed or set(needs.approvers) - set(decision.approvers):
+        raise _changed(
+            f"{point.name} demands {needs.approvals} approvals, no longer {decision.approvals_needed}"
         )
 
 

@@ -30,6 +30,9 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 MODES: tuple[Mode, ...] = get_args(Mode)
 UNREGISTERED = "unregistered"
 PLACES_REMEMBERED = 4_096  # whose class is worked out once; a feed names the same ones again and again
+APPROVALS_MAX = 8  # persons who must approve one act; with more of them nobody reads it any more
+_AMOUNT = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?\Z", re.ASCII)
+_ROLE = re.compile(r"[a-z][a-z-]{0,31}\Z", re.ASCII)
 POINTERS_MAX = 64  # fields left out of a comparison or secret; with more, register a smaller field
 ACTIONS = (trust.POINT_SET, trust.POINT_MODE, trust.POINT_RETIRE)
 
@@ -179,6 +182,7 @@ def faults(point: Point, now: Administrated) -> list[Fault]:
     _check_names(point, found)
     _check_pointers(point, found)
     _check_choices(point, found)
+    _check_approvals(point, found)
     _check_reasons(point, now, found)
     if point.probe is not None:
         _check_probe(point.probe, found)
@@ -230,6 +234,20 @@ def _check_choices(point: Point, found: list[Fault]) -> None:
     for name, choices in (("tier", TIERS), ("mode", MODES), ("retention_class", tuple(sorted(CLASSES)))):
         if getattr(point, name) not in choices:
             found.append(Fault(f"/point/{name}", "is unknown", f"one of {', '.join(choices)}"))
+
+
+def _check_approvals(point: Point, found: list[Fault]) -> None:
+    if point.approvals is not None and not 0 <= point.approvals <= APPROVALS_MAX:
+        found.append(Fault("/point/approvals", f"must be 0 to {APPROVALS_MAX}"))
+    if point.approvals_above is not None and _AMOUNT.match(point.approvals_above) is None:
+        found.append(Fault("/point/approvals_above", "is no amount", "write a plain number, e.g. 1000000"))
+    if len(point.approvers) > APPROVALS_MAX:
+        found.append(Fault("/point/approvers", f"are more than {APPROVALS_MAX}"))
+    for number, role in enumerate(point.approvers[:APPROVALS_MAX]):
+        if _ROLE.match(role) is None:
+            found.append(
+                Fault(f"/point/approvers/{number}", "is no role", "small letters and -, e.g. risk-desk")
+            )
 
 
 def _check_reasons(point: Point, now: Administrated, found: list[Fault]) -> None:

@@ -45,6 +45,8 @@ OPERATIONS = {
     "export": "What a query finds was handed out, row by row.",
     "accesses": "Accesses were listed that a query finds.",
     "findings": "Findings were listed that a query finds.",
+    "inbox": "What waits for one's approval was listed.",
+    "approvals": "Who decided what over one intervention was read, and what is to be signed.",
     "evidence": "The evidence bundle of one intervention was handed out.",
 }
 """What an access record may say was done; each read leaves one."""

@@ -90,8 +90,10 @@ class Settling:
         phase = chain.state.phase
         if intent.spooled is not None and phase == "declared":
             return None  # the act is done, and whoever sends its line again completes its records
-        if phase == "declared" and intent.declaration.expires <= now:  # 1
+        if phase in ("declared", "approved") and intent.declaration.expires <= now:  # 1
             return self._outcome(chain, "lapsed", "no permit was asked for in time")
+        if phase == "pending" and intent.declaration.expires <= now:  # 1
+            return self._outcome(chain, "lapsed", "it was not approved in time")
         issued = chain.permit("issued")
         if phase == "permitted" and issued is not None and (issued[1].expires or "") <= now:  # 2
             return self._outcome(chain, "lapsed", "the permit was not used in time")

@@ -229,7 +229,7 @@ class Spooling:
                 act.spooled,
                 expires=declaration.expires,
                 tier=view.tier,
-                approvals=facts_of.approvals(entry.record).required,
+                approvals=entry.record.decision.approvals_needed,
                 recorded=clock.now(),
             )
             self._chains.begin(entry)
@@ -258,7 +258,7 @@ class Spooling:
         facts = facts_of.facts(intent, index=acknowledgement.index, leaf_hash=leaf, ignore=ignore)
         persons = self._people.keyring().persons_at(self._journal.reader.size)
         proof.check_spooled(
-            facts, facts_of.approvals(intent), acted=statement.time, persons=persons, acting=facts.bound
+            facts, facts_of.unapproved(intent), acted=statement.time, persons=persons, acting=facts.bound
         )
         issued = self._issued(acknowledgement, intent, facts)
         used = msgspec.structs.replace(

@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +24,11 @@ from byhand.log import checkpoint as checkpoints
 from byhand.log.keys import check_name
 from byhand.log.proof import TlogProof
 from byhand.records import canonical
-from byhand.records.kinds import Administration, Intent, Outcome
+from byhand.records.kinds import Administration, Approval, Intent, Outcome
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.payload import PERSON_PREFIX, decode_sealed
 from byhand.signatures import cose, dsse, primitives, sshsig, webauthn
+from byhand.trust import quorum
 from byhand.trust.keyring import Keyring
 
 BUNDLE_VERSION = 0
@@ -51,6 +52,7 @@ LEAF = "leaf.json"
 PROOF = "proof.tlog-proof"
 SECTIONS = "sections.json"
 CONSISTENCY = "consistency.json"
+SEEN = "seen.json"
 EARLIER_MAX = 16  # earlier checkpoints that a bundle leads from: one for each who asked
 
 
@@ -96,6 +98,8 @@ class Bundle:
     administration_entries: tuple[int, ...]
     entries: dict[int, BundleEntry] = field(default_factory=dict)
     earlier: tuple[Earlier, ...] = ()
+    seen: Mapping[tuple[int, str], tuple[bytes, ...]] = field(default_factory=dict)
+    """Paths to the bundle's checkpoint from the trees (size, root) that approvers had seen before they signed."""
     beside: dict[str, bytes] = field(default_factory=dict)
     """Members that repeat the evidence for people and other tools, by name."""
 
@@ -149,6 +153,9 @@ def make_bundle(
     files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     files[CHECKPOINT] = note
     earlier = _earlier(journal, tree, size, since)
+    seen = _seen(chain, tree, size, journal.origin)
+    if seen:
+        files[SEEN] = json.dumps(seen, indent=1, sort_keys=True).encode()
     if earlier:
         files[CONSISTENCY] = json.dumps(earlier, indent=1, sort_keys=True).encode()
     files.update(signer_files(keyring, size))
@@ -174,6 +181,17 @@ def _earlier(
             path = [one.hex() for one in tree.consistency(earlier.size, size)]
             found[earlier.size] = {"checkpoint": note.decode(), "path": path}
     return [found[at] for at in sorted(found)]
+
+
+def _seen(chain: Sequence[Stored], tree: StoredTree, size: int, origin: str) -> list[dict[str, object]]:
+    """The tree that each approver had seen, once, with the path from there."""
+    trees: dict[tuple[int, str], list[str]] = {}
+    for stored in chain:
+        if isinstance(stored.record, Approval):
+            _, said = quorum.statement_of(stored.record, origin)
+            path = tree.consistency(said.seen_size, size) if said.seen_size < size else []
+            trees[said.seen_size, said.seen_root] = [one.hex() for one in path]
+    return [{"size": at, "root": root, "path": path} for (at, root), path in sorted(trees.items())]
 
 
 def sealed_payloads(journal: Journal, indexes: Iterable[int]) -> dict[int, bytes]:
@@ -207,7 +225,7 @@ def statement_files(index: int, record: object) -> dict[str, bytes]:
     texts: tuple[str, ...] = ()
     if isinstance(record, Administration):
         texts = record.statements
-    elif isinstance(record, Intent | Outcome) and record.statement is not None:
+    elif isinstance(record, Intent | Approval | Outcome) and record.statement is not None:
         texts = (record.statement,)
     files: dict[str, bytes] = {}
     for number, text in enumerate(texts):
@@ -293,6 +311,7 @@ def read_bundle(data: bytes) -> Bundle:
             administration_entries=_indexes(manifest["entries"]["administration"]),
             entries=entries,
             earlier=_read_earlier(files.get(CONSISTENCY)),
+            seen=_read_seen(files.get(SEEN)),
             beside={name: files[name] for name in set(files) - _read_members(entries)},
         )
     except KeyError as error:
@@ -311,6 +330,15 @@ def _read_earlier(data: bytes | None) -> tuple[Earlier, ...]:
         Earlier(str(row["checkpoint"]).encode(), tuple(bytes.fromhex(one) for one in row["path"]))
         for row in rows
     )
+
+
+def _read_seen(data: bytes | None) -> dict[tuple[int, str], tuple[bytes, ...]]:
+    rows = _json(data) if data is not None else []
+    if not isinstance(rows, list) or len(rows) > MEMBERS_MAX:
+        raise MalformedProof("the bundle does not list what approvers had seen")
+    return {
+        (int(row["size"]), str(row["root"])): tuple(bytes.fromhex(one) for one in row["path"]) for row in rows
+    }
 
 
 def _json(data: bytes) -> Any:
@@ -353,7 +381,7 @@ def _entries(files: dict[str, bytes], manifest: dict[str, dict[str, list[int]]])
 
 def _read_members(entries: dict[int, BundleEntry]) -> set[str]:
     """The members that a reader has used; the others only repeat what stands in these."""
-    names = {MANIFEST, CHECKPOINT, CONSISTENCY}
+    names = {MANIFEST, CHECKPOINT, CONSISTENCY, SEEN}
     for index, entry in entries.items():
         folder = _folder(index)
         names |= {f"{folder}/{name}" for name in (LEAF, PROOF, SECTIONS)}

@@ -83,6 +83,8 @@ def verify_bundle(
             check.see(seen)
         else:
             check.pass_over(index, leaf)
+    if checkpoint is not None:
+        _check_seen(bundle, report, checkpoint, check)
     _check_beside(bundle, report, opened, check.keyring)  # 7
     _say_what_is_open(bundle, report, check)
     if check.keyring is not None and (policy is None or policy.officers is None):
@@ -92,6 +94,21 @@ def verify_bundle(
     if not report.independence:
         report.independence.append("self-signed")
     return report
+
+
+def _check_seen(bundle: Bundle, report: Report, checkpoint: Checkpoint, check: RecordsCheck) -> None:
+    """What each approver had seen of the log before signing leads to the bundle's checkpoint (2)."""
+    for index, size, root in check.seen_trees:
+        path = bundle.seen.get((size, root))
+        if path is None:
+            what = "the bundle does not lead from what its signer had seen of the log"
+            report.add(found("bundle.incomplete", f"entry {index}", what))
+            continue
+        try:
+            merkle.verify_consistency(size, checkpoint.size, bytes.fromhex(root), checkpoint.root, path)
+        except Unsound as error:
+            what = f"what its signer had seen of the log is of another history: {error}"
+            report.add(found("log.forked", f"entry {index}", what))
 
 
 def _check_keys(bundle: Bundle, report: Report, policy: Policy) -> None:

@@ -14,8 +14,8 @@ from byhand.evidence.report import Report, found
 from byhand.evidence.sources import KeptLookups
 from byhand.journal.vault import Vault
 from byhand.records import parts
-from byhand.records.kinds import Access, AnyRecord, Finding, Intent, Outcome, Permit
-from byhand.trust import spool as spools
+from byhand.records.kinds import Access, AnyRecord, Approval, Finding, Intent, Outcome, Permit
+from byhand.trust import quorum, spool as spools
 from byhand.trust.permit import redemption_claim
 
 TEXT_CLAIMS = "text:"  # the first use of a person's text; keyed, so only their number can be judged
@@ -48,6 +48,9 @@ class NamesCheck:
             self._intents += 1
         for name in self._line_claims(record):
             self._claim(name, index)
+        if isinstance(record, Approval):
+            for claim in quorum.claims(record):
+                self._claim(claim, index)
         if isinstance(record, Permit) and record.phase == "redeemed":
             self._claim(redemption_claim(record.permit), index)
             if target is not None and self._whole:

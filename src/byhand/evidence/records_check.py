@@ -14,6 +14,7 @@ Fed in log order with every opened record, from a home or from a bundle:
     c  permit: for an intent that stands where it says, made in the knowledge of all administration before it,
        by the proof of ``trust.permit`` at the time of its entry, or for a spooled act at the time of the act, redeemed
        at most once
+       approvals by the proof of ``trust.quorum``: each decision at its own place, all of them at the permit's
     d  outcome and the rest: the lifecycle allows it; one that was spooled is covered by its person's line
     e  access: with the reason that the class of what was shown demands; without one it is told, for the evidence
        itself is none the worse for it
@@ -33,18 +34,19 @@ from byhand.errors import ByhandError, Invalid, LoginTooWeak, ProofMismatch, Ref
 from byhand.evidence.report import Report, found
 from byhand.records import codec, lifecycle, spool as lines
 from byhand.records.intervention import Spooled, Tier
-from byhand.records.kinds import Administration, AnyRecord, Approval, Intent, Outcome, Permit
+from byhand.records.kinds import Administration, AnyRecord, Approval, Intent, Outcome, Permit, Point
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.lifecycle import State
 from byhand.signatures import dsse
-from byhand.trust import checks, facts as facts_of, permit as proof, spool as spools
+from byhand.trust import checks, facts as facts_of, permit as proof, quorum, spool as spools
 from byhand.trust.accounts import Accounts
 from byhand.trust.administration import check_record
 from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
 from byhand.trust.keyring import Keyring
-from byhand.trust.points import Register, check_says
+from byhand.trust.points import Register, check_demands, check_says
+from byhand.trust.quorum import About, Decided
 from byhand.trust.reading import Reads
-from byhand.trust.requirement import demanded
+from byhand.trust.requirement import Requirement, demanded
 
 ENDED = (lifecycle.ENDED - {"unknown"}) | {"explained"}  # after "unknown" an outcome may still follow
 ENDINGS = tuple(sorted(ENDED))
@@ -72,6 +74,8 @@ class _Life:
     """The pointers left out of comparison when ``facts`` were made."""
     issued: Permit | None = None
     redeemed: bool = False
+    decided: tuple[Decided, ...] = ()
+    """The decisions of other persons that held at their places."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,9 @@ class RecordsCheck:
     _administration: int | None = None
     _points: Register = field(default_factory=Register)
     _accounts: Accounts = field(default_factory=Accounts)
+    seen_trees: list[tuple[int, int, str]] = field(default_factory=list)
+    """Of each decision that holds: its index, and size and root (hex) of the tree that the person had seen."""
+    _claimed: set[int] = field(default_factory=set)
     _holes: set[int] = field(default_factory=set)
     """Chains, by hash, of which a record could not be opened."""
 
@@ -111,6 +118,8 @@ class RecordsCheck:
         if record.intervention is not None and not self._hole(record.intervention):
             if isinstance(record, Permit) and not self._hole(ADMINISTRATION_CHAIN):
                 self._see_permit(seen, record)
+            if isinstance(record, Approval) and not self._hole(ADMINISTRATION_CHAIN):
+                self._see_approval(seen, record)
             self._advance(seen)
 
     def pass_over(self, index: int, leaf: Leaf) -> None:
@@ -209,20 +218,33 @@ class RecordsCheck:
         """What counts is the registered point, not what the record says of it."""
         try:
             point = self._points.counting(record)
-            if demanded(point.tier, point.mode).signature != "none" and record.statement is None:
+            needs = self._demanded(seen, record, point)
+            if needs.signature != "none" and record.statement is None:
                 what = f"{point.tier} risk under {point.mode}, but the actor did not sign the intent"
                 self._add("signature.broken", seen, what)
-            seconds = demanded(point.tier, point.mode).authenticated_seconds
+            seconds = needs.authenticated_seconds
             since = clock.after(seen.leaf.recorded, seconds=-(seconds or 0) - COMMIT_SECONDS_MAX)
             check_fresh(record.actor.authentication, since, seconds)
+            check_demands(record, needs)
             check_says(record, point)
-            self._check_spooled(seen, record, point.tier)
+            self._check_spooled(seen, record, point.tier, needs.approvals)
         except LoginTooWeak as error:
             self._add("signature.broken", seen, f"{record.target.tier} risk: {error}")
         except ProofMismatch as error:
             self._add("point.contradicted", seen, str(error))
 
-    def _check_spooled(self, seen: Seen, record: Intent, tier: Tier) -> None:
+    def _demanded(self, seen: Seen, record: Intent, point: Point) -> Requirement:
+        trial = self.keyring is not None and self.keyring.is_trial(seen.index)
+        return demanded(
+            point.tier,
+            point.mode,
+            point,
+            record.declaration.change,
+            trial=trial,
+            by_agent=facts_of.by_agent(record.actor.via),
+        )
+
+    def _check_spooled(self, seen: Seen, record: Intent, tier: Tier, approvals: int) -> None:
         """What was done without the log could be: by what counted where its records stand."""
         spooled = record.spooled
         if (spooled is not None) != (record.decision.path == spools.PATH):
@@ -235,7 +257,7 @@ class RecordsCheck:
                 spooled,
                 expires=record.declaration.expires,
                 tier=tier,
-                approvals=facts_of.approvals(record).required,
+                approvals=approvals,
                 recorded=seen.leaf.recorded,
             )
         except (Refused, Unsound, Invalid) as error:
@@ -315,7 +337,10 @@ class RecordsCheck:
         """The facts as they are here: the point may have been changed since the intent."""
         ignore = self._points.ignored(intent.target.point)
         if life.facts is None or life.ignore != ignore:
-            life.facts = facts_of.facts(intent, index=stands.index, leaf_hash=stands.leaf_hash, ignore=ignore)
+            bound = self.keyring is not None and facts_of.signed_device_bound(intent, self.keyring)
+            life.facts = facts_of.facts(
+                intent, index=stands.index, leaf_hash=stands.leaf_hash, ignore=ignore, device_bound=bound
+            )
             life.ignore = ignore
         return life.facts
 
@@ -331,11 +356,12 @@ class RecordsCheck:
         recorded, expires = seen.leaf.recorded, record.expires or ""
         if intent.spooled is not None and record.phase in ("issued", "redeemed"):
             acted = spools.statement_of(intent.statement or "").time
-            proof.check_spooled(facts, facts_of.approvals(intent), acted=acted, persons=persons, acting=bound)
+            standing = self._standing(seen, life, stands, intent)
+            proof.check_spooled(facts, standing, acted=acted, persons=persons, acting=bound)
         elif record.phase == "issued":
             proof.check_issue(
                 facts,
-                facts_of.approvals(intent),
+                self._standing(seen, life, stands, intent),
                 persons=persons,
                 now=recorded,
                 permit_seconds=proof.PERMIT_SECONDS_MAX,
@@ -355,7 +381,7 @@ class RecordsCheck:
                 return
             proof.check_redeem(
                 facts,
-                facts_of.approvals(intent),
+                self._standing(seen, life, stands, intent),
                 proof.Permit(bound=bound, expires=life.issued.expires or ""),
                 acting=facts.bound,
                 attempt=record.attempt or "",
@@ -364,6 +390,47 @@ class RecordsCheck:
                 now=recorded,
             )
             life.redeemed = True
+
+    def _about(self, stands: Seen, intent: Intent) -> About:
+        return About(self.origin, intent, stands.index, stands.leaf_hash.hex(), facts_of.needs(intent))
+
+    def _standing(self, seen: Seen, life: _Life, stands: Seen, intent: Intent) -> proof.Approvals:
+        if self.keyring is None:
+            raise ProofMismatch("nobody was enrolled who could have approved it")
+        return quorum.standing(
+            self._about(stands, intent),
+            life.decided,
+            keyring=self.keyring,
+            at_index=seen.index,
+            now=seen.leaf.recorded,
+        )
+
+    def _see_approval(self, seen: Seen, record: Approval) -> None:
+        life = self._lives.get(str(record.intervention))
+        if life is None or life.intent is None or not isinstance(life.intent.record, Intent):
+            self._add("approval.unproven", seen, "there is no intent under way for this decision")
+            return
+        about = self._about(life.intent, life.intent.record)
+        try:
+            if self.keyring is None:
+                raise ProofMismatch("nobody was enrolled who could have decided")
+            recorded = seen.leaf.recorded
+            quorum.check_decision(record, about, keyring=self.keyring, at_index=seen.index, recorded=recorded)
+            _, said = quorum.statement_of(record, self.origin)
+            self._check_first(record)
+        except (Unsound, Refused, Invalid) as error:
+            self._add("approval.unproven", seen, str(error))
+            return
+        self.signatures += 1
+        self.seen_trees.append((seen.index, said.seen_size, said.seen_root))
+        life.decided = (*life.decided, Decided(seen.index, recorded, record))
+
+    def _check_first(self, record: Approval) -> None:
+        """A statement, and a nonce, decide once."""
+        for claim in quorum.claims(record):
+            if hash(claim) in self._claimed:
+                raise ProofMismatch("its statement or nonce was used before: it was replayed")
+            self._claimed.add(hash(claim))
 
     # -- d
 

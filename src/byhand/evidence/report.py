@@ -58,6 +58,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "what the store finds entries by does not follow from the entries: something may be hidden from readers",
         "Do not rely on what this home shows. Restore it from a copy, and find out who could write to the store.",
     ),
+    "approval.unproven": (
+        "a decision over an intent does not hold: it counts for nothing",
+        "Ask the person whom it names; somebody may have written it round the gate.",
+    ),
     "payload.altered": ("a sealed payload is not the one its entry names", "Restore it from the copy."),
     "payload.missing": (
         "a sealed payload is gone, and no record says it was erased",

@@ -117,6 +117,8 @@ class Automation(Part, kw_only=True):
     """What it had decided."""
     failed_checks: tuple[FailedCheck, ...] = ()
     """What had failed."""
+    contributors: tuple[str, ...] = ()
+    """Persons who took part: commit authors, who started the pipeline. None of them may approve."""
 
 
 class Times(Part, kw_only=True):
@@ -168,6 +170,12 @@ class Decision(Part, kw_only=True):
     """How many distinct persons must approve before a permit may be issued."""
     would_refuse: tuple[str, ...] = ()
     """What mode ``enforce`` would have refused, in ``observe``, in ``warn``, and of an act that was spooled."""
+    approvers: tuple[str, ...] = ()
+    """Roles, each to be filled by a different one of the persons who approve."""
+    requirement: str | None = None
+    """SHA-256 (hex) of the requirement, which every approver's signature names."""
+    trial: bool = False
+    """No approvals were demanded because the home was on trial: there was nobody else to ask."""
 
 
 class Spooled(Part, kw_only=True):

@@ -257,6 +257,12 @@ class Point(Part, kw_only=True):
     """Pointers of the value that are always secret."""
     circle: str | None = None
     """Who is on call for it."""
+    approvals: int | None = None
+    """How many other persons must approve an act there; never fewer than its tier demands."""
+    approvals_above: str | None = None
+    """A number: a change by more than that takes the approval of one person more."""
+    approvers: tuple[str, ...] = ()
+    """Roles, each to be filled by a different one of those who approve."""
     mode: Mode = "observe"
     """What its gate does: ``observe``, ``warn`` or ``enforce``."""
     review_by: str | None = None

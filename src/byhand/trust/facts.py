@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from byhand.records import canonical, captured, codec
+from byhand.records.actor import Via
 from byhand.records.kinds import Intent
+from byhand.signatures import dsse
 from byhand.trust import permit as proof
+from byhand.trust.keyring import Keyring
 from byhand.trust.requirement import Requirement, demanded
 
 
@@ -23,8 +27,18 @@ def bound(intent: Intent, ignore: tuple[str, ...]) -> proof.Bound:
     )
 
 
-def facts(intent: Intent, *, index: int, leaf_hash: bytes, ignore: tuple[str, ...]) -> proof.Intent:
-    """What the permit's proof asks of an intent whose statement, if it has one, was verified."""
+def facts(
+    intent: Intent,
+    *,
+    index: int,
+    leaf_hash: bytes,
+    ignore: tuple[str, ...],
+    device_bound: bool = False,
+) -> proof.Intent:
+    """What the permit's proof asks of an intent whose statement, if it has one, was verified.
+
+    ``device_bound``: whether the key that signed it is bound to a device.
+    """
     digest = codec.declaration_digest(intent.declaration)
     return proof.Intent(
         bound=bound(intent, ignore),
@@ -35,7 +49,16 @@ def facts(intent: Intent, *, index: int, leaf_hash: bytes, ignore: tuple[str, ..
         leaf_hash=leaf_hash,
         declaration_sha256=digest,
         signed_declaration_sha256=digest if intent.statement is not None else None,
+        signed_device_bound=device_bound,
     )
+
+
+def signed_device_bound(intent: Intent, keyring: Keyring) -> bool:
+    """Whether every key that signed a verified ``intent`` is bound to a device."""
+    if intent.statement is None:
+        return False
+    named = [keyring.keys.get(one.keyid) for one in dsse.parse(intent.statement.encode()).signatures]
+    return bool(named) and all(key is not None and key.device_bound for key in named)
 
 
 def place(intent: Intent) -> str:
@@ -45,24 +68,21 @@ def place(intent: Intent) -> str:
 
 
 def needs(intent: Intent) -> Requirement:
-    """What the tier and mode in the log demanded of it."""
-    return demanded(intent.target.tier, intent.mode)
+    """What was demanded of it when it was declared; that this was enough is checked at its place in the log."""
+    tier, decision = intent.target.tier, intent.decision
+    least = demanded(tier, intent.mode, trial=True)
+    if not decision.approvals_needed:
+        return least
+    return replace(least, approvals=decision.approvals_needed, approvers=decision.approvers, anchored=True)
 
 
-def approvals(intent: Intent) -> proof.Approvals:
-    """The seam where other persons' approvals enter."""
-    return proof.Approvals(required=approvals_needed(intent), contributors=contributors(intent))
+def by_agent(via: Via | None) -> bool:
+    """Whether an agent carried the act: then, where signatures are asked for, an independent person approves it."""
+    return via is not None and via.kind == "agent"
 
 
-def contributors(intent: Intent) -> frozenset[str]:
-    """Who had a part in it and cannot approve it: who declared it, and who answers for the agent that did."""
-    via = intent.actor.via
-    answers = via.person if via is not None else None
-    return frozenset({intent.declaration.person} | ({answers} if answers is not None else set()))
-
-
-def approvals_needed(intent: Intent) -> int:
-    """What the requirement says; where it asks for signatures an agent's act takes an independent person too."""
-    demands = needs(intent)
-    by_agent = intent.actor.via is not None and intent.actor.via.kind == "agent"
-    return max(demands.approvals, 1) if by_agent and demands.signature != "none" else demands.approvals
+def unapproved(intent: Intent) -> proof.Approvals:
+    """Of an act that was spooled: nobody can have approved it, so it must have needed no approval."""
+    return proof.Approvals(
+        required=intent.decision.approvals_needed, contributors=frozenset({intent.declaration.person})
+    )

@@ -63,6 +63,8 @@ class Approvals:
     required: int
     approvers: frozenset[str] = frozenset()
     contributors: frozenset[str] = frozenset()
+    unfilled: tuple[str, ...] = ()
+    """Roles of the requirement that no different one of the approvers can fill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,8 @@ def check_issue(
     """Raises unless a permit of ``permit_seconds`` may be issued for ``intent`` at ``now`` (0 to 4).
 
     Raises:
-        NotPermitted: conditions 0 to 3, or a permit longer than ``PERMIT_SECONDS_MAX``.
+        NotPermitted: conditions 0 to 3 (ApprovalPending: too few so far), or a permit longer than
+            ``PERMIT_SECONDS_MAX``.
         BadSignature: condition 4.
     """
     _check_intent(intent, approvals, persons, now)  # 0 to 4
@@ -176,9 +179,14 @@ def _check_approvals(approvals: Approvals, person: str) -> None:
             advice="Ask somebody who took no part.",
         )
     if len(approvals.approvers) < approvals.required:
-        raise errors.NotPermitted(
+        raise errors.ApprovalPending(
             f"{len(approvals.approvers)} of {approvals.required} approvals are there.",
-            advice="Wait for the others, or see who is asked with: byhand show ID",
+            advice="Somebody who took no part approves it with: byhand approve ID",
+        )
+    if approvals.unfilled:
+        raise errors.ApprovalPending(
+            f"Nobody who approved fills the role {approvals.unfilled[0]} as a person of their own.",
+            advice="Somebody with that role approves it with: byhand approve ID",
         )
 
 

@@ -19,6 +19,7 @@ from byhand.errors import ProofMismatch
 from byhand.records.intervention import Tier
 from byhand.records.kinds import Administration, Intent, Point
 from byhand.trust import administration as trust
+from byhand.trust.requirement import Requirement
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 UNREGISTERED = "unregistered"
@@ -112,3 +113,12 @@ def check_says(intent: Intent, point: Point) -> None:
     for name, said, counts in pairs:
         if said != counts:
             raise ProofMismatch(f"it says {name} {said!r}; at this place of the log that was {counts!r}")
+
+
+def check_demands(intent: Intent, needs: Requirement) -> None:
+    """Raise ProofMismatch unless ``intent`` asks for the approvals that its place demanded, or for more."""
+    decision = intent.decision
+    said = (decision.approvals_needed, sorted(decision.approvers))
+    if decision.approvals_needed < needs.approvals or set(needs.approvers) - set(decision.approvers):
+        wanted = (needs.approvals, sorted(needs.approvers))
+        raise ProofMismatch(f"it says approvals {said}; at this place of the log {wanted} were demanded")

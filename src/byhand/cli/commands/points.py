@@ -100,6 +100,16 @@ class Described:
     ignore: Annotated[Many, Parameter(help="JSON pointer that comparison leaves out; may be repeated.")] = ()
     secret: Annotated[Many, Parameter(help="JSON pointer that is always secret; may be repeated.")] = ()
     circle: Annotated[str | None, Parameter(help="Who is on call for it.")] = None
+    approvals: Annotated[
+        int | None,
+        Parameter(help="How many others must approve; never fewer than the tier: high 1, critical 2."),
+    ] = None
+    approvals_above: Annotated[
+        str | None, Parameter(help="A change by more than this number takes one approval more.")
+    ] = None
+    approver: Annotated[
+        Many, Parameter(help="A role that a different one of those who approve must hold; may be repeated.")
+    ] = ()
     review_by: Annotated[str | None, Parameter(help="When somebody looks at it again, e.g. 2027-01-31.")] = (
         None
     )
@@ -113,6 +123,7 @@ class Described:
             name=name, action=self.action, system=system, type=kind, id=id_, field=self.field, owner=self.owner,
             team=self.team, environment=self.environment, tier=self.tier, reasons=self.reason,
             probe=probe_from(self.probe), ignore=self.ignore, secrets=self.secret, circle=self.circle, mode=self.mode,
+            approvals=self.approvals, approvals_above=self.approvals_above, approvers=self.approver,
             review_by=self.review_by, retention_class=self.retention_class, classification=self.classification,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -35,6 +36,7 @@ def run(
     command: Annotated[tuple[str, ...], Parameter(parse=False)],
     intended: Intended = NOTHING_INTENDED,
     limited: Limited = NOT_LIMITED,
+    wait: bool = True,
     common: Common = NOTHING_CHOSEN,
 ) -> int:
     r"""Run a command as an intervention: ask why, declare, permit, run, read back, conclude.
@@ -59,12 +61,17 @@ def run(
     ----------
     point
         The intervention point; what is run stands behind `--`.
+    wait
+        Wait for others to approve, as long as the intent is good. With `--no-wait` the exit code is 5 where approval
+        is missing; once it is there: `byhand permit`, `redeem`, `conclude`.
     """
     if not command:
         raise Invalid("there is no command to run", advice="Write it behind -- : byhand run POINT -- COMMAND")
     wish = limited.of(intended.at(point))
     with opened(common, may_spool=True) as one:
-        exit_code = attempt(one, wish, lambda request, means: _carry_out(request, means, command))
+        exit_code = attempt(
+            one, wish, lambda request, means: _carry_out(request, replace(means, wait=wait), command)
+        )
         try:
             one.log.checkpoint()
             remember(one)

@@ -4,7 +4,8 @@
     python3 check.py             in the unpacked bundle; prints the root that all of it leads to
 
 It also writes what openssl and ssh-keygen need for the signatures (see README.md): the checkpoint's text and
-signature, and the log's public key as it stands in manifest.json. Compare that key with one you trust.
+signature, the log's public key as it stands in manifest.json, and persons' SSH signatures in ssh/. Compare the
+keys with ones you trust.
 """
 
 import base64
@@ -100,11 +101,68 @@ def check_statements(folder: pathlib.Path, record: Leaf) -> None:
                 expected |= passkey_files(stem, one, expected[f"statement-{number}.signed"])
             else:
                 expected[f"{stem}.sig"] = base64.b64decode(one["sig"])
+                write_for_openssl(f"{folder.name}-{stem}", expected[f"statement-{number}.signed"], one)
     here = {file.name: file.read_bytes() for file in folder.glob("statement-*")}
     for name, data in here.items():
         if name.endswith(".sig"):
             here[name] = base64.b64decode(b"".join(data.split(b"\n")[1:-2]))
     demand(here == expected, f"entry {folder.name}: its statements are not the ones that the record holds")
+
+
+CURVES = {  # what stands before the point in the DER form of a public key
+    b"ecdsa-sha2-nistp256": bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"),
+    b"ecdsa-sha2-nistp384": bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200"),
+    b"ecdsa-sha2-nistp521": bytes.fromhex("30819b301006072a8648ce3d020106052b8104002303818600"),
+}
+ED25519 = bytes.fromhex("302a300506032b6570032100")
+SHORT = 0x80  # from here on DER says first how long the length is
+RSA = bytes.fromhex("300d06092a864886f70d0101010500")
+
+
+def strings(data: bytes) -> list[bytes]:
+    """The strings of SSH's wire format (RFC 4251), each behind its length."""
+    found = []
+    while data:
+        length = int.from_bytes(data[:4], "big")
+        found.append(data[4 : 4 + length])
+        data = data[4 + length :]
+    return found
+
+
+def der(tag: int, content: bytes) -> bytes:
+    """One value in DER."""
+    length = len(content)
+    size = b"" if length < SHORT else length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 + len(size) if size else length]) + size + content
+
+
+def write_for_openssl(name: str, message: bytes, one: dict[str, str]) -> None:
+    """An SSH signature (PROTOCOL.sshsig) as openssl wants it: ssh/NAME with what was signed, signature and key."""
+    key, namespace, reserved, algorithm, signature = strings(base64.b64decode(one["sig"])[10:])
+    kind, *numbers = strings(key)
+    signed = b"SSHSIG" + b"".join(
+        len(part).to_bytes(4, "big") + part
+        for part in (namespace, reserved, algorithm, hashlib.new(algorithm.decode(), message).digest())
+    )
+    made = (
+        strings(signature)[1] if not kind.startswith(b"sk-") else b""
+    )  # a security key signs more than that
+    if kind == b"ssh-ed25519":
+        public = ED25519 + numbers[0]
+    elif kind in CURVES:
+        public = CURVES[kind] + numbers[1]
+        made = der(0x30, b"".join(der(2, number) for number in strings(made)))
+    elif kind == b"ssh-rsa":
+        pair = der(0x30, der(2, numbers[1]) + der(2, numbers[0]))
+        public = der(0x30, RSA + der(3, b"\0" + pair))
+    else:
+        return
+    folder = pathlib.Path("ssh")
+    folder.mkdir(exist_ok=True)
+    pem = base64.encodebytes(public).decode()
+    (folder / f"{name}.pem").write_text(f"-----BEGIN PUBLIC KEY-----\n{pem}-----END PUBLIC KEY-----\n")
+    (folder / f"{name}.signed").write_bytes(signed)
+    (folder / f"{name}.sig").write_bytes(made)
 
 
 def passkey_files(stem: str, one: dict[str, str], message: bytes) -> dict[str, bytes]:
