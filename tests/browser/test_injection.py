@@ -106,7 +106,6 @@ def test_markup_in_a_record_is_text_on_its_page(phone: Phone, nasty: str) -> Non
     shown = page.locator("main").inner_text()
     for one in MARKUP:
         assert one in re.sub(r"\s+", " ", shown)
-    assert "49" not in shown.replace(nasty, "")
     phone.go("/?q=" + "%22%3E%3Cscript%3Edocument.title=1%3C/script%3E")
     _harmless(phone)
 

@@ -52,9 +52,12 @@ CHECKED_OTHERWISE = {
         "docs/how-to/run-the-server.md",
         "[server]\nbehind_proxy",
     ): "needs a proxy: tests/api tells what the setting does",
-    ("docs/how-to/use-passkeys.md", "[server]\npublic_url"): "tests/api tells what the setting does",
     (
-        "docs/how-to/use-passkeys.md",
+        "docs/how-to/approve-from-your-phone.md",
+        "[server]\npublic_url",
+    ): "tests/api tells what the setting does",
+    (
+        "docs/how-to/approve-from-your-phone.md",
         "byhand",
     ): "needs a browser with an authenticator: tests/browser enrols passkeys there",
     (FORCED_DEPLOY, "buildbot"): "needs a real Buildbot: tests/journeys/test_tutorial.py types it there",

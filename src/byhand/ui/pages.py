@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import json
 from urllib.parse import quote
@@ -11,15 +10,16 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from byhand import clock, wiring
-from byhand.client.contract import Identity
+from byhand.client.contract import Identity, Inbox
 from byhand.control.identity import Caller
 from byhand.errors import ByhandError, Invalid, LoginRequired, NotFound, ReasonRequired
 from byhand.evidence import bundle as bundles, bundle_check, report as reports
 from byhand.evidence.policy import Policy
 from byhand.records.limits import NOTES_LENGTH_MAX, TEXT_LENGTH_MIN
-from byhand.signatures import dsse, public_keys, webauthn
+from byhand.signatures import dsse
 from byhand.trust import statements
 from byhand.ui import look, told
+from byhand.ui.deciding import Deciding, deciding, left, own_passkeys
 from byhand.ui.visit import Door, Page, Visit
 
 NEWEST = 20  # interventions on the first page: a phone's two screens; more is a search
@@ -86,12 +86,16 @@ async def _identity(visit: Visit) -> Identity:
 
 @page
 async def first(visit: Visit) -> Response:
-    """GET /: the newest interventions."""
+    """GET /: what waits for whoever is signed in; the newest interventions, or what a query finds."""
     identity = await _identity(visit)
     query = visit.word("q")
     desk = wiring.open_desk(visit.home, visit.token(), address=visit.address)
+    inbox = await visit.run(desk.inbox) if not query else Inbox()
     found = await visit.run(lambda: desk.search(query, limit=NEWEST))
-    return look.page("first.html", visit.origin, identity=identity, rows=found.rows, query=query)
+    waiting = [(one, left(one.expires)) for one in inbox.waiting]
+    return look.page(
+        "first.html", visit.origin, identity=identity, rows=found.rows, query=query, waiting=waiting
+    )
 
 
 @page
@@ -127,14 +131,21 @@ async def intervention(visit: Visit) -> Response:
     identity, bearer = await _identity(visit), _bearer(visit)
     text, why = str(visit.request.path_params["id"]), visit.word("why") or None
 
-    def read() -> told.Told:
+    def read() -> tuple[told.Told, Deciding | None]:
         caller: Caller = bearer.caller("read")
         shown = visit.home.reading.show(caller, text, reason=why)
-        return told.told(visit.home.journal, shown)
+        one = told.told(visit.home.journal, shown)
+        return one, deciding(visit.home, identity, one.intent)
 
-    one = await visit.run(read)
+    one, decide = await visit.run(read)
     return look.page(
-        "intervention.html", visit.origin, identity=identity, one=one, log=visit.home.origin, why=why
+        "intervention.html",
+        visit.origin,
+        identity=identity,
+        one=one,
+        decide=decide,
+        log=visit.home.origin,
+        why=why,
     )
 
 
@@ -181,18 +192,6 @@ async def waiting(visit: Visit) -> Response:
         own=own_passkeys(visit.home, identity.person),
         roles=json.dumps(identity.roles),
     )
-
-
-def own_passkeys(home: wiring.Home, person: str) -> str:
-    """The passkeys of the person signed in, for their browser: fingerprints by credential ids, as JSON."""
-    keys = home.people.keyring().keys_of(person, home.journal.reader.size)
-    passkeys = (key for key in keys if key.kind == public_keys.WEBAUTHN)
-    return json.dumps({base64url(webauthn.parse(key.blob).credential): key.fingerprint for key in passkeys})
-
-
-def base64url(data: bytes) -> str:
-    """As browsers write bytes."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 async def asset(visit: Visit) -> Response:

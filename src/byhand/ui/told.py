@@ -136,7 +136,7 @@ def _line(stored: Stored) -> Line:
         recorded=stored.leaf.recorded,
         what=_what(record),
         who=row["Actor_ID"],
-        words=row["Justification_Reason"],
+        words=(record.meaning if isinstance(record, Approval) else None) or row["Justification_Reason"],
         signed=bool(getattr(record, "statement", None)),
         leaf=stored.leaf_hash.hex(),
     )

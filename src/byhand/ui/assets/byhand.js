@@ -60,12 +60,12 @@ const acts = {
   because: async (form) => location.assign(`${location.pathname}?why=${encodeURIComponent(form.why.value)}`),
   signOut: async () => { await ask("DELETE", "/v1/login"); location.assign("/sign-in"); },
 };
-async function act(name, element) {
+async function act(name, element, pressed = element) {
   say("");
-  element.disabled = true;
-  try { await acts[name](element); } catch (error) {
+  pressed.disabled = true;
+  try { await acts[name](element, pressed); } catch (error) {
     say(error.name === "NotAllowedError" ? "Nothing was signed: the passkey was not used." : error.message);
-  } finally { element.disabled = false; }
+  } finally { pressed.disabled = false; }
 }
 const named = (element) => Object.keys(acts).find((name) => name in element.dataset);
 const hex = (bytes) => [...new Uint8Array(bytes)].map((one) => one.toString(16).padStart(2, "0")).join("");
@@ -74,7 +74,7 @@ document.addEventListener("DOMContentLoaded", async () => {
   const form = $("form[data-sign-in]");
   if (form !== null && await fetch("/v1/identity").then((answer) => answer.ok)) location.replace(form.dataset.after);
 });
-document.addEventListener("submit", (event) => { event.preventDefault(); act(named(event.target), event.target); });
+document.addEventListener("submit", (event) => { event.preventDefault(); act(named(event.target), event.target, event.submitter ?? undefined); });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-sign-out]");
   if (button) act("signOut", button);

@@ -79,15 +79,17 @@ async function check(section) {
     const value = element.dataset.field.split("/").reduce((part, name) => part?.[name], record);
     show(element, String(value ?? ""));
   }
-  return { leaf: hex(hash), index: Number(index), size: Number(size), before };
+  return { record, leaf: hex(hash), index: Number(index), size: Number(size), root: hex(found), before };
 }
 
+let recomputed = null; // what was found, once it holds
 document.addEventListener("DOMContentLoaded", async () => {
   const section = $("[data-leaf]");
   if (section === null) return;
   const told = $("#checked");
   try {
-    const { index, size, before } = await check(section);
+    recomputed = await check(section);
+    const { index, size, before } = recomputed;
     told.textContent = `This browser recomputed entry ${index} from what is shown here; it stands among the log's ${size} entries`
       + (before === null ? ", seen for the first time." : `, which continue the ${before.size} that it saw before.`);
     section.dataset.checked = "yes";

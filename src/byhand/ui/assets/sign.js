@@ -28,3 +28,30 @@ acts.enrol = async (form) => {
   form.hidden = true;
   say(told.enrolled ? "It is enrolled: it signs in and signs from now on." : `Signed. Another officer must sign within a day, at this page or with: byhand person add ${person} --passkey ${code}`);
 };
+
+// A record's id: UUIDv7 (RFC 9562). Sent again with the same id, a decision gets the same answer.
+function recordId() {
+  const time = Date.now().toString(16).padStart(12, "0"), random = hex(crypto.getRandomValues(new Uint8Array(10)));
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${"89ab"[parseInt(random[3], 16) & 3]}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+}
+
+// A decision over the intent that this browser has recomputed: where it stands comes from that, not from the server.
+acts.decide = async (form, button) => {
+  if (recomputed === null) throw new Error("This page could not be checked: nothing was signed.");
+  const { log, me, policy, requirement, own } = form.dataset, decision = button.value;
+  const meaning = form.meaning.value.replace(/\s+/g, " ").trim() || button.dataset.meaning;
+  if (!meaning) { form.meaning.focus(); throw new Error("Say why you refuse."); }
+  const { record, leaf, index, size, root } = recomputed;
+  if (leaf !== form.dataset.asked) throw new Error("The server asks for a signature over something else than this page shows: nothing was signed.");
+  const statement = { _type: "https://byhand.dev/statement/approval/v1", origin: log, record: record.id, intent_index: index,
+    intent_leaf: leaf, decision, meaning, person: me, requirement, policy, seen_size: size, seen_root: root, nonce: nonce(),
+    expires: record.declaration.expires };
+  const text = canonical(statement);
+  const digest = hex(await sha256(pae("approval", text)));
+  $("#statement").replaceChildren(...Object.entries({ ...statement, "SHA-256 of what is signed": digest }).flatMap(([name, value]) =>
+    [["dt", name.replaceAll("_", " ")], ["dd", value]].map(([kind, said]) => Object.assign(document.createElement(kind), { textContent: said }))));
+  $("#statement").closest("details").open = true;
+  const envelope = await signed("approval", text, own);
+  await ask("POST", `/v1/interventions/${record.id}/approvals`, { record: recordId(), statement: envelope });
+  location.reload();
+};

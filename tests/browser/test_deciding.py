@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Four eyes in two browsers: one person declares, another one reads what is to change and signs with a passkey."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import axe
+import pytest
+from people import Pages, Phone
+from playwright.sync_api import expect
+from real_server import ADA, POINT, Client, Server, prepared, signed_in
+
+from byhand import clock
+from byhand.client.speaking import sign_intent
+from byhand.ids import new_record_id
+from byhand.records import captured
+from byhand.records.intervention import Change, Declaration, Justification
+
+GRACE, ALAN = "grace.hopper", "alan.turing"
+WORDS = "Checked with the venue on the telephone"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A home that is past its trial: Grace is its second officer, Alan approves."""
+    one = prepared(tmp_path_factory.mktemp("deciding"))
+    target = ("--action", "trading.circuit_breaker.override", "--target", "risk-gateway/circuit_breaker/ALL")
+    one.byhand("point", "add", "all", *target, "--owner", ADA, "--tier", "critical", "--mode", "enforce")
+    one.byhand("key", "add", f"{_key(one, 'token')}.pub", "--device-bound")
+    one.byhand("person", "add", ALAN, "--public-key", f"{_key(one, 'alan')}.pub")
+    one.byhand("person", "add", GRACE, "--public-key", f"{_key(one, 'grace')}.pub", "--officer")
+    one.start()
+    yield one
+    assert one.stop() == 0, "".join(one.said)
+
+
+def _key(server: Server, name: str) -> Path:
+    key = server.folder / name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    return key
+
+
+@pytest.fixture
+def ada(server: Server) -> Iterator[Client]:
+    """Ada, who declares."""
+    client = signed_in(server.url, server.folder / "key")
+    yield client
+    client.line.close()
+
+
+@pytest.fixture
+def grace(pages: Pages, server: Server) -> Phone:
+    """Grace's phone, signed in."""
+    return _phone(pages, server, GRACE, "grace")
+
+
+def _phone(pages: Pages, server: Server, person: str, key: str, **options: Any) -> Phone:
+    phone = pages.phone(**options)
+    code = phone.make_passkey(person)
+    server.byhand("key", "add", "--passkey", code, "--person", person, "--key", str(server.folder / key))
+    expect(phone.sign_in(person).locator("header")).to_contain_text(person)
+    return phone
+
+
+def declare(ada: Client, point: str = POINT, new: Any = "ACTIVE") -> str:
+    """An intent of Ada's, signed; its id."""
+    declared = Declaration(
+        record=new_record_id(),
+        person=ADA,
+        action="trading.circuit_breaker.override",
+        point=point,
+        change=Change(original=captured.capture("HALTED"), new=captured.capture(new)),
+        expires=clock.after(clock.now(), seconds=600),
+        justification=Justification(
+            code="FALSE_POSITIVE", text=f"Stale quote from XLON ({new_record_id()})."
+        ),
+    )
+    ada.backend.declare(declared, sign_intent(ada.backend.origin, declared, ada.key))
+    return declared.record
+
+
+def _checked(phone: Phone, intervention: str) -> None:
+    phone.go(f"/interventions/{intervention}")
+    expect(phone.page.locator("#checked")).to_contain_text("This browser recomputed")
+
+
+def test_another_person_reads_and_signs_and_then_it_may_happen(
+    ada: Client, grace: Phone, server: Server, tmp_path: Path
+) -> None:
+    """From the list of what waits to the signature; the permit is issued, and a stranger's check finds all sound."""
+    intervention = declare(ada)
+    page = grace.go("/")
+    card = (
+        page.get_by_role("listitem")
+        .filter(has=page.locator(f'a[href="/interventions/{intervention}"]'))
+        .first
+    )
+    expect(card.locator(".before")).to_contain_text("HALTED")
+    expect(card.locator(".after")).to_contain_text("ACTIVE")
+    card.get_by_role("link").click()
+    expect(page.locator("#checked")).to_contain_text("This browser recomputed")
+    expect(page.locator(".decide")).to_contain_text("0 of 1 approvals are there")
+    page.get_by_label("In your words").fill(WORDS)
+    page.get_by_role("button", name="Approve and sign").click()
+    expect(page.locator(".state").first).to_have_text("approved")
+    expect(page.locator(".timeline")).to_contain_text(WORDS)
+    assert ada.backend.permit(intervention).permit
+    evidence = tmp_path / "evidence.zip"
+    server.byhand("evidence", intervention, "-o", str(evidence))
+    assert json.loads(server.byhand("verify", str(evidence), "--output", "json"))["sound"]
+    assert json.loads(server.byhand("verify", str(server.home), "--output", "json"))["sound"]
+
+
+def test_a_refusal_needs_words_and_ends_it(ada: Client, grace: Phone) -> None:
+    """Without a reason nothing is signed; with one the intervention is over."""
+    intervention = declare(ada)
+    _checked(grace, intervention)
+    page = grace.page
+    page.get_by_role("button", name="Refuse and sign").click()
+    grace.told().to_contain_text("Say why you refuse")
+    page.get_by_label("In your words").fill("The quote is real: XLON confirmed it.")
+    page.get_by_role("button", name="Refuse and sign").click()
+    expect(page.locator(".state").first).to_have_text("refused")
+    expect(page.locator(".decide")).to_have_count(0)
+
+
+def test_nobody_approves_their_own(ada: Client, pages: Pages, server: Server) -> None:
+    """Whoever declared it may only withdraw it, and does."""
+    phone = _phone(pages, server, ADA, "key")
+    intervention = declare(ada)
+    page = phone.go("/")
+    assert (
+        page.locator(f'h1:has-text("Waits for you") ~ ul a[href="/interventions/{intervention}"]').count()
+        == 0
+    )
+    _checked(phone, intervention)
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    page.get_by_role("button", name="Withdraw and sign").click()
+    expect(page.locator(".state").first).to_have_text("withdrawn")
+
+
+def test_a_page_that_was_changed_on_its_way_gets_no_signature(ada: Client, grace: Phone) -> None:
+    """The browser recomputes what it shows before it asks the passkey."""
+    intervention = declare(ada)
+
+    def bend(route: Any) -> None:
+        answer = route.fetch()
+        text = answer.text().replace("&#34;ACTIVE\\&#34;", "&#34;HALTED\\&#34;").replace("ACTIVE", "HALTED")
+        route.fulfill(response=answer, body=text)
+
+    grace.page.route("**/interventions/*", bend)
+    page = grace.go(f"/interventions/{intervention}")
+    expect(page.locator("#checked")).to_contain_text("Do not rely on this page")
+    page.get_by_role("button", name="Approve and sign").click()
+    grace.told().to_contain_text("nothing was signed")
+
+
+def test_a_signature_over_something_else_is_not_asked_for(ada: Client, grace: Phone) -> None:
+    """A server that names another fingerprint than the page's is found out before the passkey is asked."""
+    intervention, other = declare(ada), "0" * 64
+
+    def bend(route: Any) -> None:
+        answer = route.fetch()
+        head, _, tail = answer.text().partition('data-asked="')
+        route.fulfill(response=answer, body=f'{head}data-asked="{other}{tail[64:]}')
+
+    grace.page.route("**/interventions/*", bend)
+    page = grace.go(f"/interventions/{intervention}")
+    expect(page.locator("#checked")).to_contain_text("This browser recomputed")
+    page.get_by_role("button", name="Approve and sign").click()
+    grace.told().to_contain_text("something else than this page shows")
+
+
+def test_a_synced_passkey_does_not_decide_what_is_critical(pages: Pages, server: Server) -> None:
+    """The page says so; one that stays on its device does."""
+    bound = _phone(pages, server, GRACE, "grace")
+    synced = _phone(pages, server, ALAN, "alan", defaultBackupEligibility=True, defaultBackupState=True)
+    client = signed_in(server.url, server.folder / "token")
+    intervention = declare(client, "all")
+    client.line.close()
+    _checked(synced, intervention)
+    expect(synced.page.locator(".decide")).to_contain_text("bound to its device, and you have none here")
+    _checked(bound, intervention)
+    bound.page.get_by_role("button", name="Approve and sign").click()
+    expect(bound.page.locator(".decide")).to_contain_text("1 of 2 approvals are there")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_approvers_pages_are_readable_by_everybody(
+    ada: Client, pages: Pages, server: Server, axe_core: str, tmp_path: Path, dark: bool
+) -> None:
+    """axe-core finds nothing, at 320 pixels nothing is cut off, before and after a signature."""
+    phone = _phone(pages, server, GRACE, "grace", dark=dark, width=320)
+    intervention = declare(ada)
+    for name, path in (("inbox", "/"), ("deciding", f"/interventions/{intervention}")):
+        phone.go(path)
+        if name == "deciding":
+            expect(phone.page.locator("#checked")).to_contain_text("recomputed")
+        assert axe.violations(phone.page, axe_core) == [], path
+        widths = phone.page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+        assert widths[0] <= widths[1], path
+        phone.photograph(tmp_path, name)
+    phone.page.get_by_role("button", name="Approve and sign").click()
+    expect(phone.page.locator(".state").first).to_have_text("approved")
+    phone.photograph(tmp_path, "decided")
