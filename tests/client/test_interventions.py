@@ -20,7 +20,7 @@ import pytest
 from real_home import ADA, ORIGIN, RealHome
 
 from byhand import clock
-from byhand.client import concluding, interventions, looking, steps
+from byhand.client import concluding, interventions, looking, persisting, steps
 from byhand.client.contract import Backend, Permitted
 from byhand.client.interventions import Intervention
 from byhand.client.places import RegisteredPoint, Target
@@ -575,7 +575,7 @@ def test_an_interrupt_in_the_pause_does_not_lose_the_outcome(
 
     backend = _gone_once(home, LogUnavailable("busy"), 1)
     act = Intervention(home.request(new="ACTIVE"), home.means(engine.read, backend=backend))
-    monkeypatch.setattr(concluding.time, "sleep", interrupted)
+    monkeypatch.setattr(persisting.time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt), act:
         engine.set("ACTIVE")
     assert kinds(home, act)[-1] == "applied"

@@ -3,33 +3,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from byhand import clock
 from byhand.client.contract import Backend, Concluded
-from byhand.client.looking import MESSAGE_LENGTH_MAX, Read, Sight, look, message, read_or_unknown
+from byhand.client.looking import Read, Sight, look, message, read_or_unknown
+from byhand.client.persisting import persistently
 from byhand.client.places import Place
 from byhand.client.steps import times
 from byhand.client.unsent import Unsent
-from byhand.errors import ByhandError, Invalid, LoginRequired, LogUnavailable, OutcomeUnrecorded
+from byhand.errors import ByhandError, LoginRequired, LogUnavailable, OutcomeUnrecorded
 from byhand.ids import new_record_id
 from byhand.records import captured
 from byhand.records.kinds import SCHEMA_VERSION, Outcome
 from byhand.records.values import CapturedValue
-from byhand.records.visible import visible
 
 CONCLUDE_PAUSES_SECONDS = (
     0.2,
     1.0,
     3.0,
 )  # another process may hold the home for a moment; the act is done anyway
-
-
-Answer = TypeVar("Answer")
 
 
 def outcome_of(
@@ -101,16 +96,9 @@ def record(backend: Backend, unsent: Unsent, outcome: Outcome, error: BaseExcept
     """
     unsent.keep(backend.origin, outcome)
     try:
-        try:
-            concluded = _persistently(backend, outcome)
-        except (
-            Invalid,
-            TypeError,
-            ValueError,
-        ) as fault:  # no record can hold the value found: one without it
-            outcome = _without_value(outcome, fault)
-            unsent.keep(backend.origin, outcome)
-            concluded = _persistently(backend, outcome)
+        concluded = persistently(
+            backend, outcome, CONCLUDE_PAUSES_SECONDS, lambda one: unsent.keep(backend.origin, one)
+        )
     except (LogUnavailable, LoginRequired) as failure:
         raise _unrecorded(outcome, str(failure)) from error or failure
     except ByhandError as refusal:
@@ -124,26 +112,6 @@ def record(backend: Backend, unsent: Unsent, outcome: Outcome, error: BaseExcept
         raise
     unsent.forget(outcome)
     return concluded
-
-
-def _persistently(backend: Backend, outcome: Outcome) -> Concluded:
-    intervention = str(outcome.intervention)
-    return patiently(lambda: backend.conclude(intervention, outcome), CONCLUDE_PAUSES_SECONDS)
-
-
-def patiently(ask: Callable[[], Answer], pauses: Sequence[float]) -> Answer:
-    """After the act: ask, wait for a log that is away as often as there are ``pauses``, then raise what it says."""
-    for pause in pauses:
-        try:
-            return ask()
-        except LogUnavailable:
-            time.sleep(pause)
-    return ask()
-
-
-def _without_value(outcome: Outcome, fault: Exception) -> Outcome:
-    cause = f"the value found cannot be recorded: {visible(str(fault))}"[:MESSAGE_LENGTH_MAX]
-    return msgspec.structs.replace(outcome, found=captured.unknown(cause), as_declared=None)
 
 
 def _unrecorded(outcome: Outcome, cause: str) -> OutcomeUnrecorded:

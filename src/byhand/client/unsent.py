@@ -8,6 +8,7 @@ import os
 import threading
 
 from byhand.client.contract import Backend
+from byhand.client.persisting import persistently
 from byhand.errors import ByhandError, LoginRequired, LogUnavailable
 from byhand.records.kinds import Outcome
 
@@ -54,7 +55,7 @@ class Unsent:
             waiting = [outcome for origin, outcome in self._waiting.values() if origin == backend.origin]
         for outcome in waiting:
             try:
-                backend.conclude(str(outcome.intervention), outcome)
+                persistently(backend, outcome, (), lambda one: self.keep(backend.origin, one))
             except (LogUnavailable, LoginRequired):
                 return
             except ByhandError as refusal:  # for good; whoever acted was told that it is not in the log
