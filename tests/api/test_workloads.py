@@ -89,7 +89,7 @@ def test_a_hook_redeems_and_concludes(server: Server, ada: Client, token: str, t
     hook = Hook(server.url, file, "buildbot")
     account, new = ACCOUNT.partition(":")[2], other(server.state())
     intervention = declared(ada, server)
-    with pytest.raises(Invalid, match="cannot be read"):
+    with pytest.raises(LoginRequired, match="cannot be read"):
         hook.redeem(intervention, account=account, point=POINT, new=new, executor="buildbot/2")
     file.touch(mode=0o600)
     file.write_text(f"{token}\n")

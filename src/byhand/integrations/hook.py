@@ -10,23 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from byhand.client import looking, steps
-from byhand.client.concluding import outcome_of, patiently
+from byhand.client.concluding import outcome_of
 from byhand.client.contract import Acknowledged, Concluded, ObservationBatch
 from byhand.client.http import HttpBackend
-from byhand.client.line import Line
+from byhand.client.line import Line, checked
+from byhand.client.looking import Sight
+from byhand.client.persisting import persistently
 from byhand.client.places import RegisteredPoint
 from byhand.client.settings_file import read_token
-from byhand.errors import Fault, Invalid
+from byhand.errors import Fault, Invalid, LoginRequired
 from byhand.ids import new_record_id
 from byhand.records import captured, rules
-from byhand.records.kinds import Observation
+from byhand.records.kinds import Observation, Outcome
 
 CONCLUDE_PAUSES_SECONDS = (1.0, 5.0, 15.0)  # the act is done: a server that restarts must still hear of it
+
+Result: TypeAlias = Literal["applied", "failed", "abandoned", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Redeemed:
     new: str
     before: str
     expires: str
+    sight: Sight = field(repr=False, compare=False)
+    """How the value is read back, also while no server answers."""
 
 
 class Hook:
@@ -47,7 +53,7 @@ class Hook:
 
     def __init__(self, url: str, token_file: str | Path, issuer: str) -> None:
         """``issuer``: the system whose accounts the workload speaks for, e.g. ``buildbot``."""
-        self._url = url
+        self._url = checked(url)
         self._token_file = Path(token_file)
         self._issuer = issuer
 
@@ -75,31 +81,32 @@ class Hook:
             new=new,
             before=captured.render(attempt.before),
             expires=permitted.expires,
+            sight=sight,
         )
 
-    def conclude(
-        self,
-        redeemed: Redeemed,
-        result: Literal["applied", "failed", "abandoned", "unknown"],
-        *,
-        error: str | None = None,
-    ) -> Concluded:
+    def conclude(self, redeemed: Redeemed, result: Result, *, error: str | None = None) -> Concluded:
         """Read the value back and record how it ended: the same outcome, asked again until it is in the log."""
-        with self._line(redeemed.account) as line:
-            backend = HttpBackend(line)
-            place = RegisteredPoint(redeemed.point)
-            sight = patiently(lambda: looking.look(backend, place, None, None), CONCLUDE_PAUSES_SECONDS)
-            outcome = outcome_of(
-                sight,
-                redeemed.intervention,
-                result,
-                attempt=redeemed.attempt,
-                declared=steps.declared_value(redeemed.new, sight),
-                error=error,
-            )
-            return patiently(
-                lambda: backend.conclude(redeemed.intervention, outcome), CONCLUDE_PAUSES_SECONDS
-            )
+        return self.record(redeemed.account, self.outcome(redeemed, result, error=error))
+
+    def outcome(self, redeemed: Redeemed, result: Result, *, error: str | None = None) -> Outcome:
+        """Read the value back, now, and say how it ended. Asks no server: keep it until it is recorded."""
+        return outcome_of(
+            redeemed.sight,
+            redeemed.intervention,
+            result,
+            attempt=redeemed.attempt,
+            declared=steps.declared_value(redeemed.new, redeemed.sight),
+            error=error,
+        )
+
+    def record(self, account: str, outcome: Outcome) -> Concluded:
+        """Bring an outcome to the log; asked again, whenever, it is the same outcome.
+
+        Where no record can hold the value found, it is recorded without it, and with the cause. Raises
+        LogUnavailable and LoginRequired when it is to be asked again later, anything else when it was refused.
+        """
+        with self._line(account) as line:
+            return persistently(HttpBackend(line), outcome, CONCLUDE_PAUSES_SECONDS, lambda _: None)
 
     def observe(self, observations: Sequence[Observation]) -> Acknowledged:
         """Report acts seen here, whether or not anybody declared them; their ids make asking again harmless."""
@@ -111,7 +118,13 @@ class Hook:
     def _line(self, account: str | None) -> Iterator[Line]:
         """A connection; the token is read anew each time: it is replaced while the system runs."""
         behalf = f"{self._issuer}:{account}" if account is not None else None
-        line = Line(self._url, read_token(self._token_file), on_behalf_of=behalf)
+        try:
+            token = read_token(self._token_file)
+        except (
+            Invalid
+        ) as error:  # says nothing against what is to be sent: it can be sent when the token is there
+            raise LoginRequired(str(error), advice=error.advice) from error
+        line = Line(self._url, token, on_behalf_of=behalf)
         try:
             yield line
         finally:

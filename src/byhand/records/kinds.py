@@ -176,6 +176,8 @@ class Observation(Record, kw_only=True, tag="observation"):
     """What the source sent, without its secrets."""
     raw_digest: str | None = None
     """SHA-256 (hex) of what the source sent."""
+    quarantined: str | None = None
+    """Why the source's account could not be recorded as it was; ``raw`` holds of it what there was."""
 
 
 FindingType = Literal["verdict", "drift", "alert", "disposition", "review", "amendment"]
