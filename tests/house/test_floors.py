@@ -27,6 +27,8 @@ IMPORT_NAMES = {"yaml": "pyyaml"}  # where the import is called otherwise than t
 ENGINE_SIDE = {
     "src/byhand/demo/desk.py",
     "src/byhand/integrations/buildbot.py",
+    "src/byhand/integrations/feed.py",
+    "src/byhand/integrations/outbox.py",
 }  # runs inside the engine's environment, never in byhand's
 EXTRA_OF = {"api": "server", "ui": "server"}  # a room that is installed with an extra of its own
 IMPORT_MILLISECONDS_MAX = 60  # a shell prompt must not be felt to wait

@@ -153,13 +153,16 @@ def test_buildbot_keeps_owner_and_reason_of_the_first_build(
     assert rebuilt["properties"]["owner"] == ["ines", "Force Build Form"]
 
 
-def test_buildbot_stores_nowhere_who_asked_for_a_rebuild(master: Master, rebuilt: dict[str, Any]) -> None:
-    """Build, request and buildset name the rebuilt build, and the rebuilder only in the property byhand set."""
+def test_buildbot_stores_nowhere_who_asked_for_a_rebuild(
+    master: Master, forced: dict[str, Any], rebuilt: dict[str, Any]
+) -> None:
+    """Build, request and buildset name the rebuilt build, and the rebuilder only in the properties byhand set."""
     request = master.read(f"buildrequests/{rebuilt['buildrequestid']}?property=*")["buildrequests"][0]
     buildset = master.read(f"buildsets/{request['buildsetid']}")["buildsets"][0]
-    assert (buildset["reason"], buildset["rebuilt_buildid"]) == ("rebuild", 1)
+    assert (buildset["reason"], buildset["rebuilt_buildid"]) == ("rebuild", forced["buildid"])
     for held in (rebuilt, request):
         assert held["properties"].pop("byhand_asked_by") == ["tom", "byhand"]
+        assert held["properties"].pop("byhand_note")[0]["person"] == "tom"
     assert "tom" not in json.dumps([rebuilt, request, buildset]).replace("atom", "")
 
 

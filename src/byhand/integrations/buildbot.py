@@ -12,69 +12,96 @@ Whoever can edit the master's configuration can leave the gate out; only what is
 # mypy: disable-error-code="import-not-found, misc, no-any-return, no-untyped-call, untyped-decorator"
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from buildbot.config import error as configuration_error
 from buildbot.process import results
 from buildbot.process.buildstep import BuildStep
 from buildbot.util.service import BuildbotService
-from twisted.internet import defer, reactor, threads
-from twisted.python import log
+from twisted.internet import defer, threads
 
 from byhand import clock
-from byhand.errors import ByhandError, NotPermitted
+from byhand.client.contract import Concluded
+from byhand.errors import ByhandError, Invalid, NotPermitted
 from byhand.ids import new_record_id
-from byhand.integrations.hook import Hook, Redeemed
+from byhand.integrations.feed import INTERVENTION, ISSUER, Feed
+from byhand.integrations.hook import Hook, Redeemed, Result
+from byhand.integrations.outbox import NOTE
 from byhand.records import captured
-from byhand.records.actor import Actor
-from byhand.records.intervention import Target, Times
-from byhand.records.kinds import SCHEMA_VERSION, Observation
+from byhand.records.limits import NAME_LENGTH_MAX
 
-ISSUER = "buildbot"
 ASKED_BY = "byhand_asked_by"
 """The property of a buildset that names its signed-in person; set by ``Byhand`` alone."""
-INTERVENTION = "byhand_intervention"
-"""The force parameter that carries the intervention's id."""
+OURS = (ASKED_BY, NOTE)
 ANONYMOUS = "anonymous"  # what Buildbot calls somebody who has not signed in
-UNSENT_MAX = (
-    10_000  # observations kept while the server is away: days of forced builds; then it is said aloud
-)
-RESEND_SECONDS = 10.0  # the server may be restarting
 PROBED_ENDPOINTS = (("builds", "1"), ("forceschedulers", "any"))  # any path of theirs finds them
+ACTS = ("force", "rebuild")
+GAUGES_FILE = "byhand.prom"
+"""Beside the master's own files, unless told otherwise."""
 
-_asking: ContextVar[str | None] = ContextVar("asking", default=None)
+
+class Asking(NamedTuple):
+    """A request that is being answered: what for, and by whom."""
+
+    action: str
+    person: str
+
+
+_asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
 
 
 class Byhand(BuildbotService):
-    """byhand in this master. Put one into ``c['services']``: ``Byhand(url=..., token_file=..., instance=...)``."""
+    """byhand in this master. Put one into ``c['services']``: ``Byhand(url=..., token_file=..., instance=...)``.
+
+    ``gauges_file``: where it writes how far behind it is; ``byhand.prom`` in the master's folder.
+    """
 
     name = "byhand"
+    feed: Feed
+    instance: str
 
-    def checkConfig(self, url: str, token_file: str, instance: str) -> None:  # noqa: N802 - Buildbot's name
+    def checkConfig(  # noqa: N802 - Buildbot's name
+        self, url: str, token_file: str, instance: str, gauges_file: str | None = None
+    ) -> None:
         """Judge the configuration; the token may come later."""
+        try:
+            Hook(url, token_file, ISSUER)
+        except Invalid as fault:
+            configuration_error(f"byhand: {fault}")
+        if not (1 <= len(instance) <= NAME_LENGTH_MAX and instance.isprintable()):
+            configuration_error(f"byhand: instance must be a name of 1 to {NAME_LENGTH_MAX} characters")
+        if gauges_file is not None and Path(gauges_file).suffix != ".prom":
+            configuration_error("byhand: gauges_file must end in .prom, or no collector reads it")
+        self.instance = instance  # requests may come before the service is configured
 
-    def reconfigService(self, url: str, token_file: str, instance: str) -> Any:  # noqa: N802 - Buildbot's name
+    def reconfigService(  # noqa: N802 - Buildbot's name
+        self, url: str, token_file: str, instance: str, gauges_file: str | None = None
+    ) -> Any:
         """Take the configuration over, also when it changes while builds run."""
         self.hook = Hook(url, token_file, ISSUER)
         self.instance = instance
+        self.feed.configure(self.hook, Path(self.master.basedir, gauges_file or GAUGES_FILE))
         return defer.succeed(None)
 
+    @defer.inlineCallbacks
     def startService(self) -> Any:  # noqa: N802 - Buildbot's name
         """Stand between Buildbot's control requests and what they make."""
-        self._unsent: list[Observation] = []
-        self._sending = False
+        self.feed = Feed(self.master)
         data = self.master.data
         self._add_buildset = data.updates.addBuildset
         data.updates.addBuildset = self._note_asker
         self._endpoints = [data.getEndpoint(path)[0] for path in PROBED_ENDPOINTS]
         for endpoint in self._endpoints:
             endpoint.control = self._controlling(endpoint.control)
-        return super().startService()
+        yield super().startService()
+        self.feed.start()
 
     def stopService(self) -> Any:  # noqa: N802 - Buildbot's name
-        """Step aside."""
+        """Step aside; what is unsent waits in the database for the next start."""
+        self.feed.stop()
         self.master.data.updates.addBuildset = self._add_buildset
         for endpoint in self._endpoints:
             del endpoint.control  # the class's own is behind it
@@ -86,98 +113,58 @@ class Byhand(BuildbotService):
         @defer.inlineCallbacks
         def controlled(action: str, args: dict[str, Any], kwargs: Mapping[str, Any]) -> Any:
             # Buildbot's REST sets args["owner"] from the session after it checked the request, always.
-            person = args.get("owner")
-            token = _asking.set(person if person not in (None, "", ANONYMOUS) else None)
+            person = str(args.get("owner") or ANONYMOUS)
+            token = _asking.set(Asking(action, person) if action in ACTS else None)
             try:
-                made = yield control(action, args, kwargs)
+                return (yield control(action, args, kwargs))
             finally:
                 _asking.reset(token)
-            if action in ("force", "rebuild") and made is not None:
-                yield self._observe(action, str(person or ANONYMOUS), made)
-            return made
 
         return controlled
 
+    @defer.inlineCallbacks
     def _note_asker(self, *args: Any, properties: Mapping[str, Any] | None = None, **more: Any) -> Any:
-        """Make a buildset with its signed-in person on it, and never with one copied from another."""
-        noted = {name: value for name, value in (properties or {}).items() if name != ASKED_BY}
-        asking = _asking.get()
-        if asking is not None:
-            noted[ASKED_BY] = (asking, self.name)
-        return self._add_buildset(*args, properties=noted, **more)
+        """Make a buildset with its signed-in person on it, and never with one copied from another.
 
-    # -- what was seen
+        The note of who asked is committed by Buildbot together with the buildset. A crash exactly before: nothing
+        will be built, and nothing was seen; exactly after: it is sent at the next start, as the build is made then.
+        """
+        noted = {name: value for name, value in (properties or {}).items() if name not in OURS}
+        asking = _asking.get()
+        _asking.set(None)  # what the new buildset sets off by itself was asked for by nobody
+        if asking is None:
+            return (yield self._add_buildset(*args, properties=noted, **more))
+        if asking.person != ANONYMOUS:
+            noted[ASKED_BY] = (asking.person, self.name)
+        note = {**asking._asdict(), "id": new_record_id(), "at": clock.now(), "instance": self.instance}
+        try:
+            made = yield self._add_buildset(*args, properties={**noted, NOTE: (note, self.name)}, **more)
+        except BaseException:
+            self.feed.asked_in_vain()
+            raise
+        self.feed.asked(made[0])
+        return made
+
+    # -- how it ended
 
     @defer.inlineCallbacks
-    def _observe(self, action: str, person: str, made: tuple[int, Mapping[int, int]]) -> Any:
-        """One observation for every builder asked; a fault here must not fail the person's request."""
+    def conclude(self, redeemed: Redeemed, result: Result, *, error: str | None = None) -> Any:
+        """Read the value back, keep how it ended, and record it; raises what the log says when it does not.
+
+        1 it is read and told without any server; 2 kept in the database; 3 sent; 4 forgotten. A crash exactly
+        before 2 leaves a used permit, which byhand notes as unknown; after 2 it is sent at the next start.
+        """
+        outcome = yield threads.deferToThread(self.hook.outcome, redeemed, result, error=error)  # 1
+        yield self.feed.keep(redeemed.account, outcome)  # 2
         try:
-            buildset, requests = made
-            properties = yield self.master.data.get(("buildsets", buildset, "properties"))
-            described = yield self.master.data.get(("buildsets", buildset))
-            for builder, request in requests.items():
-                about = yield self.master.data.get(("builders", builder))
-                seen = _seen(properties, described, request)
-                self._unsent.append(_observation(action, person, about["name"], self.instance, seen))
-            self._send()
-        except Exception:  # noqa: BLE001 - whatever Buildbot's data hold
-            log.err(_why="byhand: a forced build could not be described; its observation is missing")
-
-    def _send(self) -> None:
-        """Send what is unsent, in order; asked again later when the server is away."""
-        if self._sending or not self._unsent:
-            return
-        if len(self._unsent) > UNSENT_MAX:
-            log.msg(
-                f"byhand: {len(self._unsent) - UNSENT_MAX} observations are given up: no server for too long"
-            )
-            del self._unsent[:-UNSENT_MAX]
-        batch = list(self._unsent[:100])  # one request; the rest follows
-        self._sending = True
-        sent = threads.deferToThread(self.hook.observe, batch)
-        sent.addCallbacks(lambda _: self._was_sent(len(batch)), self._was_not_sent)
-
-    def _was_sent(self, count: int) -> None:
-        self._sending = False
-        del self._unsent[:count]
-        self._send()
-
-    def _was_not_sent(self, failure: Any) -> None:
-        self._sending = False
-        log.msg(f"byhand: {len(self._unsent)} observations wait: {failure.value}")
-        if self.running:
-            reactor.callLater(RESEND_SECONDS, self._send)
-
-
-def _seen(properties: Mapping[str, Any], buildset: Mapping[str, Any], request: int) -> dict[str, object]:
-    """Buildbot's own record of it, kept beside ours: it may name the wrong person."""
-    named = {name: properties.get(name, (None,))[0] for name in ("owner", "reason", INTERVENTION)}
-    return {
-        "buildset": buildset["bsid"],
-        "buildrequest": request,
-        "rebuilt_buildid": buildset["rebuilt_buildid"],
-        "revisions": [stamp["revision"] for stamp in buildset["sourcestamps"]],
-        **named,
-    }
-
-
-def _observation(
-    action: str, person: str, builder: str, instance: str, seen: Mapping[str, object]
-) -> Observation:
-    now = clock.now()
-    return Observation(
-        id=new_record_id(),
-        schema=SCHEMA_VERSION,
-        actor=Actor(person=person, issuer=ISSUER),
-        target=Target(system=ISSUER, type="builder", id=builder),
-        action=f"deployment.build.{action}",
-        connector=ISSUER,
-        instance=instance,
-        capture="hook",
-        times=Times(occurred=now, observed=now),
-        absence="source_has_no_field",
-        raw=captured.from_text(json.dumps(seen, sort_keys=True)),
-    )
+            concluded: Concluded = yield threads.deferToThread(
+                self.hook.record, redeemed.account, outcome
+            )  # 3
+        except ByhandError:
+            self.feed.wake()  # it is sent again until byhand has it, or quarantined where it was refused for good
+            raise
+        yield self.feed.recorded(outcome)  # 4
+        return concluded
 
 
 class Gate(BuildStep):
@@ -246,7 +233,7 @@ class Gate(BuildStep):
             executor=f"{ISSUER}/{service.instance}/{self.build.builder.name}/{self.build.number}",
         )
         if clock.now() >= redeemed.expires:
-            yield threads.deferToThread(service.hook.conclude, redeemed, "abandoned")
+            yield service.conclude(redeemed, "abandoned")
             raise NotPermitted("the permit lapsed before the deployment could begin", advice="Declare anew.")
         return redeemed
 
@@ -271,12 +258,11 @@ class Conclude(BuildStep):
         result, error = _ended(self.acts, ended)
         service = self.master.service_manager.namedServices[Byhand.name]
         try:
-            concluded = yield threads.deferToThread(service.hook.conclude, redeemed, result, error=error)
+            concluded = yield service.conclude(redeemed, result, error=error)
         except ByhandError as failure:
-            yield self.addCompleteLog(
-                "byhand", f"{redeemed.intervention}: {result}, not recorded: {failure}\n"
-            )
-            self.descriptionDone = ["outcome not recorded"]
+            told = f"{redeemed.intervention}: {result}, not recorded yet: {failure}"
+            yield self.addCompleteLog("byhand", f"{told}\nIt is kept here, and sent until byhand has it.\n")
+            self.descriptionDone = ["outcome not recorded yet"]
             return results.FAILURE
         outcome = concluded.outcome
         yield self.addCompleteLog(
@@ -286,7 +272,7 @@ class Conclude(BuildStep):
         return results.FAILURE if outcome.as_declared is False else results.SUCCESS
 
 
-def _ended(acts: Sequence[str], ended: Mapping[str, int | None]) -> tuple[str, str | None]:
+def _ended(acts: Sequence[str], ended: Mapping[str, int | None]) -> tuple[Result, str | None]:
     """The result for byhand, and what failed."""
     if not ended:
         return "abandoned", None
