@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,7 +115,27 @@ def test_another_person_reads_and_signs_and_then_it_may_happen(
     evidence = tmp_path / "evidence.zip"
     server.byhand("evidence", intervention, "-o", str(evidence))
     assert json.loads(server.byhand("verify", str(evidence), "--output", "json"))["sound"]
+    _by_hand(evidence, tmp_path / "unpacked")
     assert json.loads(server.byhand("verify", str(server.home), "--output", "json"))["sound"]
+
+
+def _by_hand(evidence: Path, folder: Path) -> None:
+    """The page of Python in the bundle, then openssl over the approval's signature, as its README says."""
+    with zipfile.ZipFile(evidence) as archive:
+        archive.extractall(folder)
+    assert (
+        subprocess.run([sys.executable, "check.py"], cwd=folder, capture_output=True, check=False).returncode
+        == 0
+    )
+    for named in folder.glob("entries/*/statement-0.0.passkey"):
+        said = (named.parent / "statement-0.signed").read_bytes()
+        stem = str(named.with_suffix("").relative_to(folder))
+        command = ["openssl", "dgst", "-sha256", "-verify", named.read_text().strip()]
+        command += ["-signature", f"{stem}.passkey-sig", f"{stem}.passkey-signed"]
+        assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
+        if WORDS.encode() in said:
+            return
+    pytest.fail("the approval is not among the passkeys' signatures")
 
 
 def test_a_refusal_needs_words_and_ends_it(ada: Client, grace: Phone) -> None:
