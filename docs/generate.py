@@ -220,6 +220,20 @@ def reasons_page() -> str:
     )
 
 
+def policies_page() -> str:
+    """The shipped policies as they stand, the roles that they speak of, and the schema."""
+    from byhand.control import authorization
+
+    roles = table(
+        ("role", "what it is for"), [(f"`{name}`", text) for name, text in authorization.ROLES.items()]
+    )
+    parts = ["# Policies\n\nWhat a home has until it records policies of its own; `byhand policy` shows, judges ",
+             "and changes them.\n\n## Roles\n\n", roles]  # fmt: skip
+    parts += [f"\n## {one.name}\n\n```text\n{one.text}```\n" for one in authorization.shipped()]
+    parts.append(f"\n## The schema\n\n```text\n{authorization.shipped_schema()}```\n")
+    return "".join(parts)
+
+
 def probes_page() -> str:
     """Every kind of probe."""
     from byhand import probes
@@ -362,6 +376,7 @@ PAGES = {
     "probes.md": probes_page,
     "sinks.md": sinks_page,
     "query.md": query_page,
+    "policies.md": policies_page,
     "reasons.md": reasons_page,
     "settings.md": settings_page,
 }

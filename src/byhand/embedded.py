@@ -26,6 +26,7 @@ from byhand.client.contract import (
     PasskeyWaiting,
     Permitted,
     PointView,
+    PolicyView,
     Receipt,
 )
 from byhand.client.desk import (
@@ -47,6 +48,7 @@ from byhand.client.desk import (
 from byhand.control import reading, timeline as timelines
 from byhand.control.administration import AdministrationFold
 from byhand.control.asking import Asking
+from byhand.control.authorization import Authorization
 from byhand.control.chains import Chains
 from byhand.control.circles import Circles
 from byhand.control.findings import Findings
@@ -97,6 +99,7 @@ class Embedded:
         journal: Journal,
         administration: AdministrationFold,
         gate: Gate,
+        authorization: Authorization,
         views: PointViews,
         people: People,
         who: Who,
@@ -107,6 +110,7 @@ class Embedded:
         self._journal = journal
         self._administration = administration
         self._gate = gate
+        self._authorization = authorization
         self._views = views
         self._people = people
         self._who = who
@@ -125,6 +129,11 @@ class Embedded:
         """The registered point; its MAC key is for whoever is signed in."""
         self.caller("redeem")
         return self._views.registered(name)
+
+    def policy(self) -> PolicyView:
+        """The policies in force, for whoever is signed in."""
+        self.identity()
+        return self._authorization.view()
 
     def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
         """The view of an unregistered target."""
@@ -263,8 +272,7 @@ class EmbeddedDesk:
 
     def resolve(self, text: str) -> str:
         """The full id of a beginning."""
-        self._who.caller("redeem")
-        return self._reading.resolve(text)
+        return self._reading.resolve(text, self._who.caller("redeem"))
 
     def show(self, text: str, *, reason: str | None = None) -> Shown:
         """Everything recorded about it."""

@@ -9,6 +9,7 @@
     │   ├── NotPermitted       no permit, or it is used up, void, expired or for another change
     │   │   └── ApprovalPending other persons have not approved it yet: wait, or ask them (exit 5)
     │   ├── ReasonRequired     the class of a record demands a reason from whoever reads it
+    │   ├── Forbidden          a policy says that this person may not, or none says that they may
     │   ├── BeforeStateChanged the target no longer has the value the intent named
     │   └── SharedAccount      a shared or root account cannot act
     ├── LoginRequired          nobody is signed in
@@ -120,6 +121,12 @@ class ReasonRequired(Refused):
     """What is to be read is of a class that is shown only to those who say why."""
 
     advice = 'Say why you read it: --because "TEXT" (over HTTP: why=TEXT). It is recorded with your name.'
+
+
+class Forbidden(Refused):
+    """A policy says that this person may not do this here, or none says that they may."""
+
+    advice = "See who may, and which policy says so, with: byhand policy explain"
 
 
 class BeforeStateChanged(Refused):

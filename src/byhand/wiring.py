@@ -20,6 +20,7 @@ from byhand.control.accounts import Accounts
 from byhand.control.administration import AdministrationFold
 from byhand.control.approvals import Approvals
 from byhand.control.asking import Asking
+from byhand.control.authorization import Authorization
 from byhand.control.chains import Chains
 from byhand.control.circles import Circles
 from byhand.control.credentials import Credentials
@@ -89,6 +90,7 @@ class Home:
     keys: key_files.FileKeyStore
     administration: AdministrationFold
     people: People
+    authorization: Authorization
     points: Points
     reasons: Reasons
     sessions: Sessions
@@ -310,6 +312,7 @@ def _put_together(
 ) -> Home:
     administration = AdministrationFold(journal)
     people = People(journal, administration)
+    authorization = Authorization(journal, administration, people)
     points = Points(administration)
     reasons = Reasons(administration)
     index = SqliteIndex(path)
@@ -323,13 +326,16 @@ def _put_together(
     views = PointViews(
         journal.origin, points, reasons, keys.secret(REDACTION_MAC), settings.gate.intent_seconds
     )
-    approvals = Approvals(journal, chains, people)
-    permits = Permits(journal, chains, people, views, approvals, Turns(journal, chains), settings.gate)
+    approvals = Approvals(journal, chains, people, authorization)
+    permits = Permits(
+        journal, chains, people, authorization, views, approvals, Turns(journal, chains), settings.gate
+    )
     gate = Gate(
         journal,
         chains,
         administration,
         people,
+        authorization,
         views,
         reasons,
         approvals,
@@ -341,7 +347,7 @@ def _put_together(
         chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive, read_here=not server
     )
     pseudonyms = Pseudonyms(keys.secret(REDACTION_MAC), journal.origin, people)
-    reading = Reading(journal, indexer, index, points, pseudonyms)
+    reading = Reading(journal, indexer, index, points, pseudonyms, authorization)
     findings = Findings(journal, chains)
     return Home(
         path,
@@ -351,6 +357,7 @@ def _put_together(
         keys,
         administration,
         people,
+        authorization,
         points,
         reasons,
         sessions,
@@ -402,6 +409,7 @@ def open_backend(
         home.journal,
         home.administration,
         home.gate,
+        home.authorization,
         home.views,
         home.people,
         bearer,

@@ -193,7 +193,7 @@ def test_what_races_with_unrelated_records_is_not_disturbed(office: Any, breaker
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
-        ({"action": "administration.policy.set"}, "no administration that this byhand knows"),
+        ({"action": "administration.wish.set"}, "no administration that this byhand knows"),
         ({"intervention": "01890a5d-ac96-774b-bcce-b302099a8057"}, "belongs to no intervention"),
         ({"caused_by": "01890a5d-ac96-774b-bcce-b302099a8057"}, "belongs to no intervention"),
         ({"catalogue": 7}, "cannot carry a catalogue"),

@@ -33,6 +33,7 @@ def officer(caller: Any) -> Any:
 def test_reads_are_found_by_person_operation_record_time_and_word(archive: Any, lists: Lists) -> None:
     """Every field, alone and together, newest first; a minus turns it round."""
     one, two = archive.raise_limit("alpha", TEXT), archive.raise_limit("beta", f"{TEXT}, again")
+    archive.office.enrol("bob", "ada")
     reading, ada, bob = archive.home.reading, archive.ada, archive.office.caller("bob")
     reading.show(ada, one, reason="asked by the auditor")
     reading.search(bob, "target:ALPHA")
@@ -104,6 +105,7 @@ def test_whoever_may_not_see_others_reads_sees_their_own_and_no_count_beyond(
 ) -> None:
     """No query, no cursor and no page size shows, counts or lets somebody infer what another person read."""
     one = archive.raise_limit("alpha", TEXT)
+    archive.office.enrol("bob", "ada")
     bob, ada = archive.office.caller("bob"), archive.ada
     archive.home.reading.show(ada, one, reason="The bonus of a colleague")
     archive.home.reading.show(bob, one)
@@ -125,6 +127,7 @@ def test_an_access_record_of_somebody_else_is_refused_by_its_id_too(archive: Any
     archive.raise_limit("alpha", TEXT)
     archive.home.reading.search(archive.ada, "target:ALPHA")
     (theirs,) = archive.accesses()
+    archive.office.enrol("bob", "ada")
     bob = archive.office.caller("bob")
     with pytest.raises(Refused, match="officers and auditors"):
         archive.home.reading.show(bob, theirs.id, operation=by)

@@ -51,6 +51,7 @@ DOORS: tuple[Door, ...] = (
     ("GET", "/v1/identity", "gate", signing_in.identity),
     ("GET", "/v1/points", "gate", points.list_points),
     ("GET", "/v1/points/{name}", "gate", points.point),
+    ("GET", "/v1/policy", "gate", points.policy),
     ("GET", "/v1/targets", "gate", points.target),
     ("GET", "/v1/circles", "api", circles.list_circles),
     ("GET", "/v1/interventions/{id}/request", "gate", circles.asked),

@@ -39,3 +39,9 @@ async def target(call: Call) -> Response:
     words = [call.word(name) for name in ("action", "system", "type", "id", "field")]
     action, system, type_, id_, field = words
     return shown(await call.run(lambda: backend.target(action, system, type_, id_, field)))
+
+
+async def policy(call: Call) -> Response:
+    """GET /v1/policy: the policies in force, for whoever is signed in."""
+    backend = call.backend()
+    return shown(await call.run(backend.policy))

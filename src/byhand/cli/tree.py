@@ -98,6 +98,27 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "policy",
+        "Who may do what, and which policy says so.",
+        (
+            ("show", "policies:show_policies"),
+            ("check", "policies:check"),
+            ("test", "policies:play_table"),
+            ("explain", "policies:explain"),
+            ("set", "policies:set_policies"),
+        ),
+    ),
+    (
+        "role",
+        "Roles: who holds which, and where.",
+        (("list", "roles:list_roles"), ("assign", "roles:assign"), ("remove", "roles:remove")),
+    ),
+    (
+        "team",
+        "Teams, as policies name them.",
+        (("list", "roles:list_teams"), ("set", "roles:set_team")),
+    ),
+    (
         "reason",
         "The catalogue of reason codes.",
         (("list", "reasons:list_reasons"), ("set", "reasons:set_reason")),

@@ -10,6 +10,7 @@ from byhand.records.base import Part
 from byhand.records.circles import Circle
 from byhand.records.intervention import Declaration, Mode, Tier
 from byhand.records.kinds import Observation, Outcome, Point, Reason
+from byhand.records.policy import PolicyFile
 from byhand.records.values import CapturedValue
 
 
@@ -50,6 +51,19 @@ class PointView(Part, kw_only=True):
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"PointView({shown})"
+
+
+class PolicyView(Part, kw_only=True):
+    """The policies in force."""
+
+    digest: str
+    """SHA-256 (hex) of them, as intents name it."""
+    shipped: bool
+    """Whether they are those that come with byhand: none were recorded yet."""
+    since: str
+    """When they were recorded; empty for shipped ones."""
+    files: tuple[PolicyFile, ...]
+    """The policies, file by file."""
 
 
 class Acknowledgement(Part, kw_only=True):
@@ -468,6 +482,10 @@ class Directory(Protocol):
 
     def point(self, name: str) -> PointView:
         """The registered point; raises NotFound with the nearest names."""
+        ...
+
+    def policy(self) -> PolicyView:
+        """The policies in force."""
         ...
 
     def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:

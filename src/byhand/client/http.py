@@ -32,6 +32,7 @@ from byhand.client.contract import (
     PermitRequest,
     Permitted,
     PointView,
+    PolicyView,
     Receipt,
     SignedIn,
     SpoolAnswers,
@@ -80,6 +81,10 @@ class HttpBackend:
     def point(self, name: str) -> PointView:
         """The registered point."""
         return self._line.get(f"/v1/points/{quote(name, safe='')}", PointView)
+
+    def policy(self) -> PolicyView:
+        """The policies in force."""
+        return self._line.get("/v1/policy", PolicyView)
 
     def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
         """The view of an unregistered target."""

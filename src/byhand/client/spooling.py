@@ -25,6 +25,7 @@ from byhand.client.contract import (
     Identity,
     Permitted,
     PointView,
+    PolicyView,
     Receipt,
     SpoolAnswer,
     SpoolAnswers,
@@ -175,6 +176,10 @@ class SpoolBackend:
                 f"{away}. {name} is of {found.view.tier} risk: acts there are never spooled"
             ) from away
         return found
+
+    def policy(self) -> PolicyView:
+        """The policies in force, as the server itself says."""
+        return self._asked(lambda server: server.policy())
 
     def target(self, action: str, system: str, type_: str, id_: str, field: str) -> PointView:
         """The view of an unregistered target: high risk, so the server itself must say it."""

@@ -31,6 +31,7 @@ from byhand.records.credentials import Token, Workload
 from byhand.records.intervention import Times
 from byhand.records.kinds import Administration, Point, Reason
 from byhand.records.leaf import ADMINISTRATION_CHAIN
+from byhand.records.policy import PolicyFile, RoleAssignment, Team
 from byhand.trust import administration as trust
 from byhand.trust.keyring import Keyring
 
@@ -56,6 +57,15 @@ class Administrated:
     """Tokens in force by digest; whether one has expired is asked when it is used."""
     circles: Mapping[str, Circle] = field(default_factory=dict)
     """Who is on call, by name."""
+    policy: tuple[PolicyFile, ...] = ()
+    """The policies in force; none: what is shipped."""
+    policy_since: str = ""
+    """When they were recorded."""
+    roles: Mapping[str, Mapping[str, RoleAssignment]] = field(default_factory=dict)
+    """Roles by person, then by role."""
+    roles_assigned: bool = False
+    """Whether any role ever was: before, everybody enrolled is an operator."""
+    teams: Mapping[str, Team] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     """Display names of persons, as far as they had not been erased when they were read."""
     left: Mapping[str, str] = field(default_factory=dict)
@@ -80,14 +90,26 @@ Check = Callable[[Administrated], None]
 """Raises when a change cannot be made in the state given."""
 
 
+Allowed = Callable[[Caller, Administration, Administrated], None]
+"""Raises Forbidden when no policy lets the caller hand in a change."""
+
+
+def anybody(caller: Caller, record: Administration, now: Administrated) -> None:
+    """Whoever hands in what is signed: the rule before policies are asked."""
+
+
 def anything(now: Administrated) -> None:
     """The check that lets any change pass to where its signatures are judged."""
 
 
 class AdministrationFold:
-    """The fold, remembered per head of the chain. Thread-safe."""
+    """The fold, remembered per head of the chain. Thread-safe.
+
+    ``allowed`` is asked of every change whose signatures hold, on the state that it follows.
+    """
 
     def __init__(self, journal: Journal) -> None:
+        self.allowed: Allowed = anybody
         self._journal = journal
         self._lock = threading.Lock()
         self._now = Administrated()
@@ -203,6 +225,8 @@ class AdministrationFold:
         now = self._read()
         check(now)
         keyring = self._verified(record, now)
+        if now.keyring is not None:
+            self.allowed(caller, record, now)
         own = caller.person in trust.signers(record, keyring)
         details = new_record_id()
         stamped = msgspec.structs.replace(
@@ -246,7 +270,10 @@ def _after(now: Administrated, stored: Stored, origin: str) -> Administrated:
     now = dataclasses.replace(now, head=index, keyring=keyring)
     if record.action == trust.PERSON_DEACTIVATE:
         now = dataclasses.replace(now, left={**now.left, record.subject: stored.leaf.recorded})
-    return _with(dataclasses.replace(now, names={**now.names, **_names(record, people)}), record)
+    now = _with(dataclasses.replace(now, names={**now.names, **_names(record, people)}), record)
+    if record.policy:
+        return dataclasses.replace(now, policy=record.policy, policy_since=stored.leaf.recorded)
+    return _with_role(now, record)
 
 
 def _names(record: Administration, people: Mapping[str, PersonDetails]) -> dict[str, str]:
@@ -270,6 +297,18 @@ def _with(now: Administrated, record: Administration) -> Administrated:
         reasons = {**now.reasons, **{reason.code: reason for reason in record.reasons}}
         return dataclasses.replace(now, reasons=reasons, catalogue=now.catalogue + 1)
     return _with_credential(now, record)
+
+
+def _with_role(now: Administrated, record: Administration) -> Administrated:
+    role, team = record.role, record.team
+    if team is not None:
+        return dataclasses.replace(now, teams={**now.teams, team.name: team})
+    if role is None:
+        return now
+    held = _but(now.roles.get(role.person, {}), role.role)
+    if record.action == trust.ROLE_ASSIGN:
+        held = {**held, role.role: role}
+    return dataclasses.replace(now, roles={**now.roles, role.person: held}, roles_assigned=True)
 
 
 def _with_credential(now: Administrated, record: Administration) -> Administrated:

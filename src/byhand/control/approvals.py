@@ -15,6 +15,7 @@ from byhand.client.contract import (
     Approvals as Shown,
     Decided as ShownDecision,
 )
+from byhand.control.authorization import Authorization
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -46,7 +47,10 @@ IN_VAIN = (Refused, Unsound, ClaimTaken, IllegalTransition, TooLate)
 class Approvals:
     """The decisions over the intents of one home. Thread-safe."""
 
-    def __init__(self, journal: Journal, chains: Chains, people: People) -> None:
+    def __init__(
+        self, journal: Journal, chains: Chains, people: People, authorization: Authorization
+    ) -> None:
+        self._authorization = authorization
         self._journal = journal
         self._chains = chains
         self._people = people
@@ -88,6 +92,8 @@ class Approvals:
         codec.validate(record)
         keyring = self._people.keyring()
         quorum.check_decision(record, about, keyring=keyring, at_index=size, recorded=now)
+        if record.decision != "withdraw":  # whoever has decided may always take it back
+            self._authorization.check(caller, "approve", self._authorization.of(about.intent))
         _, said = quorum.statement_of(record, about.origin)
         self._check_seen(said)
         details = str(record.actor.details)

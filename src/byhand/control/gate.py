@@ -24,6 +24,7 @@ from byhand.client.contract import (
 )
 from byhand.control.administration import RACES_MAX, AdministrationFold
 from byhand.control.approvals import Approvals
+from byhand.control.authorization import FRESH, Authorization, forbidden, resource_of
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -37,6 +38,7 @@ from byhand.errors import (
     ClaimTaken,
     Conflict,
     Fault,
+    Forbidden,
     HomeRefused,
     Invalid,
     LoginTooWeak,
@@ -55,6 +57,7 @@ from byhand.records.spool import SpooledAct
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
 from byhand.trust import checks, facts as facts_of, spool as spools
+from byhand.trust.authorization import Verdict
 from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
 from byhand.trust.keyring import EnrolledKey
 from byhand.trust.requirement import Requirement, requirement
@@ -71,6 +74,7 @@ class Gate:
         chains: Chains,
         administration: AdministrationFold,
         people: People,
+        authorization: Authorization,
         views: PointViews,
         reasons: Reasons,
         approvals: Approvals,
@@ -82,6 +86,7 @@ class Gate:
         self._chains = chains
         self._administration = administration
         self._people = people
+        self._authorization = authorization
         self._views = views
         self._reasons = reasons
         self._approvals = approvals
@@ -96,8 +101,10 @@ class Gate:
 
         0 the same declaration again gets the same answer; 1 its form holds, all faults named; 2 it speaks for
         the caller and nobody else; 3 action and field are the point's, its times lie ahead, its cause is in this
-        log; 4 the reason stands; 5 it carries what its tier requires; 6 a signature, when there is one, covers
-        exactly it. In ``observe`` and ``warn`` what breaks 4 or 5 is written down; the others refuse in every mode.
+        log; 4 the reason stands, and a policy lets this person act here; 5 it carries what its tier requires; 6 a
+        signature, when there is one, covers exactly it.
+
+        In ``observe`` and ``warn`` what breaks 4 or 5 is written down; the others refuse in every mode.
         """
         return self._administration.deciding(
             lambda now: self._declare(caller, declaration, statement, now.expected)
@@ -178,11 +185,14 @@ class Gate:
         needs = self._needs(caller, declaration, view)
         key = self._check_statement(caller, declaration, statement) if statement is not None else None  # 6
         flags, objections = self._objections(caller, declaration, view, used, needs, key)  # 4, 5
+        verdict = self._judged_by_policies(caller, view, objections)  # 4
         if objections and view.mode == "enforce":
             _refuse(objections)
+        if self._authorization.fresh():
+            flags = (*flags, FRESH)
         details = new_record_id()
         decision = self._decision(view.mode, needs, tuple(_one_line(error) for error in objections))
-        record = self._intent(caller, declaration, view, statement, flags, decision, details)
+        record = self._intent(caller, declaration, view, statement, flags, decision, details, verdict)
         people = {details: caller.details()}
         return Entry(
             record,
@@ -194,6 +204,14 @@ class Gate:
             declaration=declared,
             new=new,
         )
+
+    def _judged_by_policies(self, caller: Caller, view: PointView, objections: list[ByhandError]) -> Verdict:
+        """What policies say of an act there; that they deny it is one more objection."""
+        about = resource_of(view.point, person=caller.person, registered=view.registered)
+        verdict = self._authorization.verdict(caller, "declare", about)
+        if not verdict.allowed:
+            objections.append(forbidden(caller.person, "declare", verdict))
+        return verdict
 
     def spooled_intent(
         self,
@@ -222,6 +240,7 @@ class Gate:
         signing = dsse.parse(statement.encode()).signatures
         key = self._people.keyring().keys.get(signing[0].keyid) if signing else None
         flags, objections = self._objections(caller, declaration, view, used, needs, key, spooled=True)
+        verdict = self._judged_by_policies(caller, view, objections)
         line = spools.statement_of(statement)
         flags = (spools.SPOOLED, *((spools.LATE,) if spools.late(line, clock.now()) else ()), *flags)
         details = new_record_id()
@@ -231,7 +250,7 @@ class Gate:
             would_refuse=tuple(_one_line(error) for error in objections),
         )
         record = msgspec.structs.replace(
-            self._intent(caller, declaration, view, statement, flags, decision, details),
+            self._intent(caller, declaration, view, statement, flags, decision, details, verdict),
             spooled=act.spooled,
         )
         return Entry(
@@ -405,6 +424,7 @@ class Gate:
         flags: tuple[str, ...],
         decision: Decision,
         details: str,
+        verdict: Verdict,
     ) -> Intent:
         point = view.point
         return Intent(
@@ -428,7 +448,9 @@ class Gate:
             ),
             mode=view.mode,
             catalogue=view.catalogue,
-            decision=decision,
+            decision=msgspec.structs.replace(
+                decision, policy=self._authorization.digest(), policies=verdict.policies
+            ),
             statement=statement,
             flags=flags,
         )
@@ -508,6 +530,7 @@ class Gate:
             raise NotPermitted("no permit was redeemed: nothing can have been carried out under it")
         if redeemed is not None and outcome.attempt != redeemed[1].attempt:
             raise Refused("the outcome is of another attempt than the one that redeemed the permit")
+        self._authorization.check(caller, "conclude", self._authorization.of(intent))
         judged = msgspec.structs.replace(
             outcome,
             as_declared=_as_declared(intent, outcome, self._views.ignored(intent)),
@@ -564,4 +587,5 @@ def _refuse(objections: list[ByhandError]) -> NoReturn:
         raise Invalid("the declaration is refused", faults)
     if all(isinstance(error, LoginTooWeak) for error in objections):
         raise objections[0]  # everything else is as it must be: sign in anew, and declare the same once more
-    raise Refused("; ".join(_one_line(error) for error in objections), advice=objections[0].advice)
+    kind = Forbidden if all(isinstance(error, Forbidden) for error in objections) else Refused
+    raise kind("; ".join(_one_line(error) for error in objections), advice=objections[0].advice)

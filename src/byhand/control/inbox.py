@@ -62,6 +62,8 @@ class Inbox:
         _, intent = chain.intent
         declaration, target = intent.declaration, intent.target
         done = caller.person in chain.state.approvals or caller.person in quorum.contributors(intent)
+        if not self._reading.may_see(caller, intent.id):
+            return None
         if chain.state.phase != PENDING or declaration.expires <= now or done:
             return None
         change, given = declaration.change, declaration.justification
@@ -92,8 +94,8 @@ class Inbox:
     def approvals(self, caller: Caller, text: str) -> Shown:
         """What is to be signed to approve an intervention, and who decided what; leaves an access record."""
         _check_named(caller)
-        found = self._reading.resolve(text)
-        if self._journal.reader.head(found) is None:
+        found = self._reading.resolve(text, caller)
+        if self._journal.reader.head(found) is None or not self._reading.may_see(caller, found):
             raise NotFound(f"there is no intervention {found}", advice="Look for it with: byhand search")
         shown = self._approvals.shown(found)
         self._reading.leave(caller, "approvals", records=(found,), count=1)

@@ -60,8 +60,7 @@ class Lists:
         """What was concluded; what a class keeps behind a reason is withheld unless one is given."""
         asked = compile_query(query, FINDING_FIELDS, command="finding list")
         conditions = self._reading.pseudonyms.understood(caller, asked)
-        found = self._find(KIND_FINDING, conditions, limit, before)
-        entries = [self._journal.reader.read(place) for place in found.places]
+        found, entries = self._readable(caller, conditions, limit, before)
         ids = tuple(one.leaf.id for one in entries)
         demanding = self._demanding(entries)
         if demanding and reason is not None:
@@ -70,6 +69,19 @@ class Lists:
         withheld = demanding if reason is None else frozenset()
         rows = tuple(_finding_row(one, withheld=one.index in withheld) for one in entries)
         return FoundFindings(rows=rows, following=found.following)
+
+    def _readable(
+        self, caller: Caller, conditions: list[Condition], limit: int, before: int | None
+    ) -> tuple[Listed, list[Stored]]:
+        """A page of findings that ``caller`` may read, filled before it is shown: see ``Reading``."""
+        entries: list[Stored] = []
+        while True:
+            found = self._find(KIND_FINDING, conditions, limit - len(entries), before)
+            read = (self._journal.reader.read(place) for place in found.places)
+            entries += [one for one in read if self._reading.may_see(caller, one.leaf.id)]
+            before = found.following
+            if before is None or len(entries) >= limit:
+                return found, entries
 
     def _demanding(self, entries: Sequence[Stored]) -> frozenset[int]:
         """The places of findings that, or whose interventions, are of a class that demands a reason."""

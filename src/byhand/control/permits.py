@@ -15,6 +15,7 @@ import msgspec
 from byhand import clock
 from byhand.client.contract import Acknowledgement, Attempt, Permitted
 from byhand.control.approvals import Approvals
+from byhand.control.authorization import Authorization, forbidden
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -29,6 +30,7 @@ from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Permit
 from byhand.settings import GateSettings
 from byhand.trust import facts as facts_of, permit as proof
+from byhand.trust.authorization import Action
 
 _OVERTAKEN = "others kept adding to this intervention at the same moment"
 _FASTER = "somebody redeemed a permit on this target this very moment: declare anew on the value it has now"
@@ -42,6 +44,7 @@ class Permits:
         journal: Journal,
         chains: Chains,
         people: People,
+        authorization: Authorization,
         views: PointViews,
         approvals: Approvals,
         turns: Turns,
@@ -50,6 +53,7 @@ class Permits:
         self._journal = journal
         self._chains = chains
         self._people = people
+        self._authorization = authorization
         self._views = views
         self._approvals = approvals
         self._turns = turns
@@ -94,6 +98,7 @@ class Permits:
             return _permitted(*issued)
         if chain.state.phase not in ("declared", "pending", "approved"):
             raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
+        self._check_allowed(caller, "permit", intent)
         self._views.check_still(intent)
         facts = self._facts(acknowledgement, intent)
         persons = self._people.enrolled()
@@ -117,6 +122,12 @@ class Permits:
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgements[-1], records[-1])
+
+    def _check_allowed(self, caller: Caller, action: Action, intent: Intent) -> None:
+        """Raise Forbidden when no policy lets the person any more; only ``enforce`` keeps anybody off."""
+        verdict = self._authorization.verdict(caller, action, self._authorization.of(intent))
+        if not verdict.allowed and intent.mode == "enforce":
+            raise forbidden(caller.person, action, verdict)
 
     @staticmethod
     def _check_same_person(caller: Caller, intent: Intent) -> None:
@@ -192,6 +203,7 @@ class Permits:
             )
         if chain.state.phase != "permitted":
             raise NotPermitted(f"this intervention is {chain.state.phase}: its permit is void")
+        self._check_allowed(caller, "redeem", intent)
         facts = self._facts(acknowledgement, intent)
         noted = self._check_redeem(chain, issued, attempt, facts)
         record = _of_permit(caller, issued, attempt, "redeemed", noted)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import orjson
 from byhand import clock
 from byhand.client.desk import Timeline, Window
 from byhand.control import because
+from byhand.control.authorization import Authorization, forbidden
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.live import LiveViews
@@ -34,8 +36,9 @@ from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Record
 from byhand.records.lifecycle import State
 from byhand.records.limits import RECORDS_NAMED_MAX
-from byhand.store.index import Among, Condition, Facets, InterventionRow
+from byhand.store.index import FACETS, Among, Condition, Facet, Facets, Found, InterventionRow
 from byhand.trust import reading as reading_proof, statements
+from byhand.trust.authorization import Loose, Verdict
 
 OPERATIONS = {
     "search": "Interventions were listed that a query finds, or counted.",
@@ -51,6 +54,8 @@ OPERATIONS = {
 }
 """What an access record may say was done; each read leaves one."""
 PAGE_MAX = 1_000  # rows a person can page through; more is an export
+COUNTED_MAX = 10_000  # rows counted one by one, in a second; beyond it the count says at least
+VALUES_MAX = 10  # values of a facet that are shown
 CANDIDATES_MAX = 5  # ids listed when an abbreviation fits several
 ID_PREFIX_LENGTH_MIN = 6  # shorter fits too many
 
@@ -99,8 +104,15 @@ class Reading:
     """The reader's desk of one home."""
 
     def __init__(
-        self, journal: Journal, indexer: Indexer, index: Index, points: Points, pseudonyms: Pseudonyms
+        self,
+        journal: Journal,
+        indexer: Indexer,
+        index: Index,
+        points: Points,
+        pseudonyms: Pseudonyms,
+        authorization: Authorization,
     ) -> None:
+        self._authorization = authorization
         self.pseudonyms = pseudonyms
         self._live = LiveViews()
         self._journal = journal
@@ -108,8 +120,30 @@ class Reading:
         self._index = index
         self._points = points
 
-    def resolve(self, text: str) -> str:
-        """The full id of a record or intervention from an unambiguous beginning; raises NotFound, Invalid."""
+    def _conditions(self, caller: Caller, query: str) -> list[Condition]:
+        """What ``query`` asks, within what ``caller`` may read."""
+        asked = self.pseudonyms.understood(caller, compile_query(query))
+        reach = self._authorization.reach(caller)
+        return asked if reach is None else [*asked, reach]
+
+    def _find(self, caller: Caller, conditions: list[Condition], limit: int, before: int | None) -> Found:
+        """A page of what ``caller`` may read: each row is judged, and a page is filled before it is shown.
+
+        So neither the length of a page nor where the next one begins tells of what is not shown.
+        """
+        rows: list[InterventionRow] = []
+        while True:
+            found = self._index.search(conditions, limit - len(rows), before)
+            rows += [row for row in found.rows if self._authorization.reads_row(caller, row)]
+            before = found.following
+            if before is None or len(rows) >= limit:
+                return Found(tuple(rows), before)
+
+    def resolve(self, text: str, caller: Caller | None = None) -> str:
+        """The full id of a record or intervention from an unambiguous beginning; raises NotFound, Invalid.
+
+        Of what ``caller`` may not read nothing is told, not even that it begins so.
+        """
         self._indexer.catch_up()
         if rules.is_record_id(text):
             return text
@@ -118,6 +152,8 @@ class Reading:
                 f"{text!r} is too short for an id", advice=f"Give at least {ID_PREFIX_LENGTH_MIN} characters."
             )
         found = self._index.resolve(text, CANDIDATES_MAX + 1)
+        if caller is not None:
+            found = [one for one in found if self.may_see(caller, one)]
         if not found:
             raise NotFound(f"no record begins with {text!r}", advice="Look for it with: byhand search")
         if len(found) == 1:
@@ -130,11 +166,17 @@ class Reading:
 
     def show(self, caller: Caller, text: str, *, operation: str = "show", reason: str | None = None) -> Shown:
         """Everything in the log about an intervention (or one record outside of any)."""
-        record_id = self.resolve(text)
+        record_id = self.resolve(text, caller)
         stored = self._journal.reader.find(record_id)
         if stored is None:
             near = difflib.get_close_matches(
-                record_id, self._index.resolve(record_id[:8], CANDIDATES_MAX), n=1
+                record_id,
+                [
+                    one
+                    for one in self._index.resolve(record_id[:8], CANDIDATES_MAX)
+                    if self.may_see(caller, one)
+                ],
+                n=1,
             )
             raise NotFound(
                 f"there is no record {record_id}", advice=f"Did you mean {near[0]}?" if near else ""
@@ -142,16 +184,43 @@ class Reading:
         intervention = stored.leaf.intervention
         entries = self._journal.reader.chain(intervention) if intervention is not None else [stored]
         ids = tuple(one.leaf.id for one in entries)[:RECORDS_NAMED_MAX]
+        self._check_allowed(caller, operation, stored, entries, reason)
         self._check_may(caller, operation, stored, reason)
         if because.demanded(entries):
             self.check_reason(caller, operation, reason, records=ids)
         self.leave(caller, operation, records=ids, count=len(entries), reason=reason)
         return _shown(intervention or record_id, entries)
 
-    @staticmethod
-    def sees_everybodys_reads(caller: Caller) -> bool:
-        """Whether ``caller`` may know what others read."""
-        return not SEE_EVERYBODYS_READS.isdisjoint(caller.roles)
+    def may_see(self, caller: Caller, record_id: str) -> bool:
+        """Whether ``caller`` may know of a record, or of the intervention it belongs to."""
+        stored = self._journal.reader.find(record_id)
+        return stored is not None and self._verdict(caller, stored, None).allowed
+
+    def _verdict(self, caller: Caller, stored: Stored, entries: list[Stored] | None) -> Verdict:
+        """Whether ``caller`` may read a record, or the intervention it belongs to: the log says what it is."""
+        intervention, record = stored.leaf.intervention, stored.record
+        if intervention is not None:
+            begun = entries[0] if entries else self._journal.reader.find(intervention)
+            intent = begun.record if begun is not None else None
+            return self._authorization.may_read(caller, intent if isinstance(intent, Intent) else None)
+        actor = getattr(record, "actor", None)
+        about = Loose(stored.leaf.kind, actor.person if actor is not None else "")
+        return self._authorization.verdict(caller, "read", about)
+
+    def _check_allowed(
+        self, caller: Caller, operation: str, stored: Stored, entries: list[Stored], reason: str | None
+    ) -> None:
+        """Raise Forbidden, and record that, unless a policy lets ``caller`` read this."""
+        verdict = self._verdict(caller, stored, entries)
+        if verdict.allowed:
+            return
+        refused = forbidden(caller.person, "read", verdict)
+        self.leave(caller, operation, records=(stored.leaf.id,), reason=reason, refused=str(refused))
+        raise refused
+
+    def sees_everybodys_reads(self, caller: Caller) -> bool:
+        """Whether ``caller`` may know what others read: by a role held everywhere, of a key or assigned."""
+        return not SEE_EVERYBODYS_READS.isdisjoint(self._authorization.roles(caller) | set(caller.roles))
 
     def _check_may(self, caller: Caller, operation: str, stored: Stored, reason: str | None) -> None:
         """Raise Refused, and record that, for somebody else's access record, and for evidence under pseudonyms."""
@@ -191,23 +260,36 @@ class Reading:
 
     def search(self, caller: Caller, query: str, *, limit: int = 50, before: int | None = None) -> Page:
         """Interventions that match, newest first."""
-        conditions = self.pseudonyms.understood(caller, compile_query(query))
+        conditions = self._conditions(caller, query)
         if not 1 <= limit <= PAGE_MAX:
             raise Invalid(f"a page holds 1 to {PAGE_MAX} rows")
         self._indexer.catch_up()
-        found = self._index.search(conditions, limit, before)
+        found = self._find(caller, conditions, limit, before)
         ids = tuple(row.id for row in found.rows)
         self.leave(caller, "search", query=query, records=ids, count=len(ids))
         return Page(found.rows, found.following)
 
     def facets(self, caller: Caller, query: str) -> Facets:
         """How many interventions match, and how they are spread over states, persons, points and so on."""
-        conditions = self.pseudonyms.understood(caller, compile_query(query))
+        conditions = self._conditions(caller, query)
         self._indexer.catch_up()
-        found = self._index.facets(conditions)
+        counted = self._authorization.uniform()
+        found = self._index.facets(conditions) if counted else self._counted(caller, conditions)
         self.leave(caller, "search", query=query, count=found.total)
         named = (one._replace(column=NAMES.get(one.column, one.column)) for one in found.facets)
         return found._replace(facets=tuple(named))
+
+    def _counted(self, caller: Caller, conditions: list[Condition]) -> Facets:
+        """Facets counted row by row, where policies ask more than the index can tell."""
+        rows: list[InterventionRow] = []
+        before: int | None = None
+        while len(rows) < COUNTED_MAX:
+            found = self._find(caller, conditions, PAGE_MAX, before)
+            rows += found.rows
+            before = found.following
+            if before is None:
+                break
+        return _facets_of(rows[:COUNTED_MAX], at_least=before is not None)
 
     def timeline(
         self,
@@ -229,11 +311,11 @@ class Reading:
         if live and (window is not None or before is not None):
             raise Invalid("a live view shows the newest acts", advice="Leave out the moment, or the cursor.")
         whole = f"{query} {term_of(window)}".strip() if window is not None else query
-        conditions = self.pseudonyms.understood(caller, compile_query(whole))
+        conditions = self._conditions(caller, whole)
         if not 1 <= limit <= PAGE_MAX:
             raise Invalid(f"a timeline holds 1 to {PAGE_MAX} acts")
         self._indexer.catch_up()
-        found = self._index.search(conditions, limit, before)
+        found = self._find(caller, conditions, limit, before)
         chains = [(row, self._journal.reader.chain(row.id)) for row in found.rows]
         if reason is not None and any(because.demanded(entries) for _, entries in chains):
             self.check_reason(caller, "timeline", reason, query=whole)
@@ -296,10 +378,10 @@ class Reading:
         """
         if rows not in ("interventions", "records") or form not in ("csv", "ndjson"):
             raise Invalid("an export has rows of interventions or records, as csv or ndjson")
-        conditions = self.pseudonyms.understood(caller, compile_query(query))
+        conditions = self._conditions(caller, query)
         end = self._indexer.catch_up()
         careful = [*conditions, Among("classification", tuple(OPEN), negated=True)]
-        demanding = self._index.search(careful, 1, end).rows
+        demanding = self._find(caller, careful, 1, end).rows
         if demanding:
             self.check_reason(caller, "export", reason, query=query, records=(demanding[0].id,))
         self.leave(caller, "export", query=query, reason=reason)
@@ -323,6 +405,8 @@ class Reading:
             found = self._index.search(conditions, PAGE_MAX, before)
             for row in found.rows:
                 entries = self._journal.reader.chain(row.id)
+                if not self._verdict(caller, entries[0], entries).allowed:
+                    continue
                 if not whole and because.demanded(entries):  # the index was wrong: the log decides
                     raise ReasonRequired(f"{row.id} demands a reason from whoever reads it")
                 yield from (
@@ -367,6 +451,17 @@ class Reading:
         self._journal.append([Entry(record, people={details: caller.details()})])
         if named:
             raise Refused(NAMES_PERSONS, advice="Read it with: byhand show ID, or byhand search")
+
+
+def _facets_of(rows: list[InterventionRow], *, at_least: bool) -> Facets:
+    found = []
+    for column in FACETS:
+        counts = Counter(
+            value for row in rows if (value := row.declared[:10] if column == "day" else getattr(row, column))
+        )
+        listed = sorted(counts.items(), reverse=True) if column == "day" else counts.most_common()
+        found.append(Facet(column, tuple(listed[:VALUES_MAX]), max(0, len(listed) - VALUES_MAX)))
+    return Facets(len(rows), at_least, tuple(found))
 
 
 def _shown(shown_id: str, entries: list[Stored]) -> Shown:

@@ -32,6 +32,7 @@ from byhand.records.kinds import (
     Permit,
     Record,
 )
+from byhand.records.policy import POLICY_FILES_MAX, PolicyFile, RoleAssignment, Team
 from byhand.records.values import CapturedValue, Masked
 
 
@@ -99,6 +100,13 @@ CIRCLE = Form(
 DESTINATION = Form(
     "is no destination", 97, limits.DESTINATION_FORM, advice="write KIND:NAME, e.g. slack:risk-desk"
 )
+ROLE = Form(
+    "is no name of a role or team",
+    limits.ROLE_LENGTH_MAX,
+    limits.ROLE_FORM,
+    advice="use a-z 0-9 -, beginning with a letter, e.g. risk-desk",
+)
+FILE = Form("is no name of a file of policies", 64, limits.POLICY_FILE_FORM, advice="write e.g. roles.cedar")
 TEXT = Form(f"is longer than {limits.STRING_LENGTH_MAX} characters")
 PATCH = Form(
     f"is longer than {limits.PATCH_LENGTH_MAX} characters", limits.PATCH_LENGTH_MAX, advice="leave it out"
@@ -163,6 +171,9 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
     Circle: {"name": CIRCLE, "destinations": DESTINATION, "second": CIRCLE},
     Member: {"person": PERSON, "destinations": DESTINATION},
     AccountLink: {"issuer": ISSUER, "account": NAME, "person": PERSON},
+    PolicyFile: {"name": FILE},
+    RoleAssignment: {"person": PERSON, "role": ROLE, "systems": NAME, "environments": NAME, "teams": ROLE},
+    Team: {"name": ROLE, "members": PERSON},
     CapturedValue: {"text": CAPTURED, "digest": DIGEST, "media_type": NAME},
     Masked: {"pointer": POINTER, "mac": DIGEST, "key": NAME},
 }
@@ -174,6 +185,7 @@ ITEMS: dict[tuple[type[Part], str], int] = {
     (Circle, "members"): limits.MEMBERS_MAX,
     (Circle, "destinations"): limits.DESTINATIONS_MAX,
     (Member, "destinations"): limits.DESTINATIONS_MAX,
+    (Administration, "policy"): POLICY_FILES_MAX,
 }
 """How many items a list may hold, where it is not ITEMS_MAX."""
 

@@ -20,6 +20,7 @@ from byhand.records.intervention import (
     Tier,
     Times,
 )
+from byhand.records.policy import PolicyFile, RoleAssignment, Team
 from byhand.records.values import CapturedValue
 
 SCHEMA_VERSION = 0
@@ -311,6 +312,12 @@ class Administration(Record, kw_only=True, tag="administration"):
     """The token; its secret is never recorded."""
     circle: Circle | None = None
     """The circle as it is to be."""
+    policy: tuple[PolicyFile, ...] = ()
+    """The policies as they are to be: all of them, in place of those before."""
+    role: RoleAssignment | None = None
+    """The role, whose it is, and where."""
+    team: Team | None = None
+    """The team as it is to be."""
     note: str | None = None
     """What else was said."""
     statements: tuple[str, ...] = ()

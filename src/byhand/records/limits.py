@@ -22,6 +22,7 @@ CAPTURE_CHARACTERS_MAX = 16_777_216  # 16 Mi characters written from a native va
 MASKED_MAX = 256  # secrets taken out of one value; a value with more is a secret as a whole
 
 PERSON_LENGTH_MAX = 64  # a person id is a login name, not a biography
+ROLE_LENGTH_MAX = 32  # roles and teams stand in tables and in policies
 ACTION_LENGTH_MAX = 128  # area.object.verb
 CODE_LENGTH_MAX = 64  # a reason code is a name
 NAME_LENGTH_MAX = 512  # systems, targets: the longest resource names of cloud providers fit
@@ -38,6 +39,8 @@ UTC_OFFSET_MINUTES_MAX = 14 * 60  # Kiribati; nobody lives further from Greenwic
 
 PERSON_FORM = r"[a-z0-9](?:[a-z0-9._@+-]*[a-z0-9])?"
 ISSUER_FORM = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)?"
+ROLE_FORM = r"[a-z][a-z0-9-]*"
+POLICY_FILE_FORM = r"[a-z0-9][a-z0-9._-]*\.cedar"
 ACTION_FORM = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){2,7}"
 CODE_FORM = r"[A-Z][A-Z0-9_]*"
 CIRCLE_FORM = r"[a-z0-9][a-z0-9._-]*"

@@ -103,7 +103,14 @@ class Words(NamedTuple):
     negated: bool = False
 
 
-Condition: TypeAlias = Among | Within | Words
+class AnyOf(NamedTuple):
+    """All conditions of at least one of ``groups`` are met; a group without conditions is met by everything."""
+
+    groups: tuple[tuple[Among, ...], ...]
+    negated: bool = False
+
+
+Condition: TypeAlias = Among | Within | Words | AnyOf
 
 
 class Found(NamedTuple):

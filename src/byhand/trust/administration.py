@@ -22,6 +22,7 @@ from byhand.records import parts
 from byhand.records.credentials import ID_LENGTH, AccountLink
 from byhand.records.intervention import Times
 from byhand.records.kinds import Administration
+from byhand.records.policy import RoleAssignment
 from byhand.signatures import dsse
 from byhand.trust import checks, keyring as keyrings, statements
 from byhand.trust.keyring import Keyring
@@ -58,6 +59,14 @@ CIRCLE_SET = "administration.circle.set"
 """A circle of persons on call is as said from here on."""
 CIRCLE_RETIRE = "administration.circle.retire"
 """A circle is asked no more."""
+POLICY_SET = "administration.policy.set"
+"""Other policies say from here on who may do what."""
+ROLE_ASSIGN = "administration.role.assign"
+"""A person holds a role from here on, within its scope."""
+ROLE_REMOVE = "administration.role.remove"
+"""A person holds a role no more."""
+TEAM_SET = "administration.team.set"
+"""A team and its members are said anew."""
 KEYRING_ACTIONS: dict[
     str,
     type[statements.Genesis | statements.Enrolment | statements.Revocation | statements.Deactivation],
@@ -79,6 +88,10 @@ ACTIONS = (
     WORKLOAD_RETIRE,
     ACCOUNT_LINK,
     ACCOUNT_UNLINK,
+    POLICY_SET,
+    ROLE_ASSIGN,
+    ROLE_REMOVE,
+    TEAM_SET,
     *TOKEN_ACTIONS,
     CIRCLE_SET,
     CIRCLE_RETIRE,
@@ -90,11 +103,17 @@ _NEEDED: dict[str, frozenset[str]] = {
     WORKLOAD_SET: frozenset({"workload"}),
     ACCOUNT_LINK: frozenset({"link"}),
     ACCOUNT_UNLINK: frozenset({"link"}),
+    POLICY_SET: frozenset({"policy"}),
+    ROLE_ASSIGN: frozenset({"role"}),
+    ROLE_REMOVE: frozenset({"role"}),
+    TEAM_SET: frozenset({"team"}),
     TOKEN_ISSUE: frozenset({"token"}),
     TOKEN_REVOKE: frozenset({"token"}),
     CIRCLE_SET: frozenset({"circle"}),
 }
-_ABOUT_A_CHANGE = ("point", "reasons", "catalogue", "workload", "link", "token", "circle")
+_ABOUT_A_CHANGE = (
+    "point", "reasons", "catalogue", "workload", "link", "token", "circle", "policy", "role", "team",
+)  # fmt: skip
 _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 
 
@@ -178,10 +197,19 @@ def _carried(record: Administration) -> Iterator[tuple[str, str]]:
         yield "workload", record.workload.name
     if record.link is not None:
         yield "account", account_name(record.link)
+    if record.role is not None:
+        yield "role", role_name(record.role)
+    if record.team is not None:
+        yield "team", record.team.name
     if record.token is not None:
         yield "token", record.token.id
     if record.circle is not None:
         yield "circle", record.circle.name
+
+
+def role_name(role: RoleAssignment) -> str:
+    """A person's role in one word: ``role:person``."""
+    return f"{role.role}:{role.person}"
 
 
 def account_name(link: AccountLink) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from byhand.store.index import LISTED, Among, Condition, ListedRow, Within, Words
+from byhand.store.index import LISTED, Among, AnyOf, Condition, ListedRow, Within, Words
 from byhand.store.sqlite.search import END, Range, Rows, phrase, seconds
 
 _LETTERS = dict(zip(LISTED, "ghijklm", strict=True))  # none of them a hexadecimal digit
@@ -93,8 +93,11 @@ def _both(ranges: Sequence[Range], others: Sequence[Range]) -> list[Range]:
     return sorted((one for one in both if one[0] < one[1]), reverse=True)
 
 
-def _expression(condition: Among | Words) -> str | None:
+def _expression(condition: Among | Words | AnyOf) -> str | None:
     """What the full-text index is asked; ``None`` for a condition without alternatives."""
+    if isinstance(condition, AnyOf):
+        groups = [" AND ".join(filter(None, map(_expression, group))) for group in condition.groups]
+        return f"({' OR '.join(f'({one})' for one in groups if one)})" if any(groups) else None
     if isinstance(condition, Words):
         return phrase(condition)
     exact = [f"terms : {term(condition.column, value)}" for value in condition.values]

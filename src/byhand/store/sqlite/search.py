@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from byhand import clock
-from byhand.store.index import COLUMNS, Among, Condition, InterventionRow, Within, Words
+from byhand.store.index import COLUMNS, Among, AnyOf, Condition, InterventionRow, Within, Words
 
 PLACES_MAX = 500  # places named in a query: as many parameters as every SQLite takes
 DAY_LEVELS = 16  # days taken together at most: 2^15 of them, ninety years
@@ -131,7 +131,7 @@ class Searcher:
             elif isinstance(condition, Among) and condition.column in _BESIDE:
                 self._beside(plan, condition)
             else:
-                expression = phrase(condition) if isinstance(condition, Words) else _among(condition)
+                expression = _expression(condition)
                 (plan.unwanted if condition.negated else plan.wanted).append(expression)
         return plan
 
@@ -211,6 +211,18 @@ def _among(condition: Among) -> str:
     exact = (f"terms : {term(condition.column, value)}" for value in condition.values)
     begun = (f"terms : {term(condition.column, value)} *" for value in condition.begins)
     return f"({' OR '.join((*exact, *begun))})"
+
+
+def _expression(condition: Words | Among | AnyOf) -> str:
+    if isinstance(condition, Words):
+        return phrase(condition)
+    return _any_of(condition) if isinstance(condition, AnyOf) else _among(condition)
+
+
+def _any_of(condition: AnyOf) -> str:
+    every = f"terms : {EVERYTHING}"
+    groups = (" AND ".join(map(_among, group)) or every for group in condition.groups)
+    return f"({' OR '.join(f'({one})' for one in groups)})"
 
 
 def phrase(condition: Words) -> str:
