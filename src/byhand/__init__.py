@@ -162,14 +162,15 @@ def intervention(
     caused_by: str | None = None,
     automation: Automation | None = None,
     command: Sequence[str] | None = None,
+    break_glass: bool = False,
 ) -> Intervention:
     """An intervention at ``place`` (point, its name, or ``Target``): ``with``, ``async with`` or decorator.
 
     ``action``: ``area.object.verb``; a point knows its own. ``read``: a function or probe that reads the
     value; default: the point's probe. ``new``: the value it is to have; left out: whatever is read back
     (not for high and critical risk; ``None`` is the value null). ``until`` with ``revert``: undone when
-    due, see ``run_due_reverts``. ``command``: the command line, when the act is one. What it raises:
-    ``Intervention``.
+    due, see ``run_due_reverts``. ``command``: the command line, when the act is one. ``break_glass``: it cannot
+    wait for approval; two others review it within a day. What it raises: ``Intervention``.
     """
     from byhand.client.commands import command_digest
     from byhand.client.interventions import Intervention
@@ -188,6 +189,7 @@ def intervention(
         caused_by=caused_by,
         automation=automation,
         command=command_digest(command) if command is not None else None,
+        break_glass=break_glass,
     )
     return Intervention(request, _client.means(read=read, revert=revert))
 

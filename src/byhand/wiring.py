@@ -21,6 +21,7 @@ from byhand.control.administration import AdministrationFold
 from byhand.control.approvals import Approvals
 from byhand.control.asking import Asking
 from byhand.control.authorization import Authorization
+from byhand.control.break_glass import BreakGlass
 from byhand.control.chains import Chains
 from byhand.control.circles import Circles
 from byhand.control.credentials import Credentials
@@ -340,6 +341,7 @@ def _put_together(
         reasons,
         approvals,
         permits,
+        BreakGlass(chains, indexer, index),
         keys.secret(DECLARATION_MAC),
         settings.gate,
     )

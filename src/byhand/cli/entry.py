@@ -23,8 +23,8 @@ DELIMITER = "--"
 WORD_LENGTH_MAX = 255  # a file's name, a key, a digest; a longer word in an error hides the rest of it
 WORD_SHOWN = 40  # enough to know it again
 LONG_WORD = re.compile(rf"\S{{{WORD_LENGTH_MAX + 1},}}")
-TAKES_COMMAND = "run"
-"""The one command behind whose ``--`` a whole command line of somebody else stands."""
+TAKE_COMMAND = ("run", "break-glass")
+"""The commands behind whose ``--`` a whole command line of somebody else stands."""
 
 
 def run(arguments: list[str]) -> int:
@@ -75,7 +75,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     leading, rest = _leading(list(arguments))
     if leading and not rest:
         raise Invalid(f"no command stands behind {' '.join(leading)}", advice="See: byhand --help")
-    if rest[:1] == [TAKES_COMMAND] and DELIMITER in rest:
+    if rest and rest[0] in TAKE_COMMAND and DELIMITER in rest:
         place = rest.index(DELIMITER)
         return [*rest[:place], *leading], rest[place + 1 :]
     place = rest.index(DELIMITER) if DELIMITER in rest else len(rest)
@@ -108,8 +108,8 @@ def _usage(error: Exception) -> int:
     chain = getattr(error, "command_chain", None) or ()
     absent = isinstance(error, MissingArgumentError) and error.keyword is None
     say(f"byhand: {_name_of(error)} is missing" if absent else f"byhand: {shortened(error)}")
-    if isinstance(error, UnusedCliTokensError) and tuple(chain) == (TAKES_COMMAND,):
-        say("  Write the command behind -- : byhand run POINT -- COMMAND")
+    if isinstance(error, UnusedCliTokensError) and tuple(chain)[:1] in {(name,) for name in TAKE_COMMAND}:
+        say(f"  Write the command behind -- : byhand {chain[0]} POINT -- COMMAND")
     say(f"  See: {' '.join(('byhand', *chain, '--help'))}")
     return USAGE
 

@@ -12,6 +12,7 @@ TOP: tuple[tuple[str, str], ...] = (
     ("logout", "signing_in:logout"),
     ("whoami", "signing_in:whoami"),
     ("run", "running:run"),
+    ("break-glass", "running:break_glass"),
     ("declare", "steps:declare"),
     ("inbox", "approving:inbox"),
     ("approve", "approving:approve"),
@@ -141,7 +142,10 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
-USAGES: dict[str, dict[str, str]] = {"run": {"usage": "Usage: byhand run [POINT] [OPTIONS] -- COMMAND..."}}
+USAGES: dict[str, dict[str, str]] = {
+    "run": {"usage": "Usage: byhand run [POINT] [OPTIONS] -- COMMAND..."},
+    "break-glass": {"usage": "Usage: byhand break-glass [POINT] [OPTIONS] -- COMMAND..."},
+}
 """Where what is typed cannot be told from the function."""
 
 

@@ -154,6 +154,7 @@ class Wish:
     """For how long it is to last."""
     revert: tuple[str, ...] | None = None
     found_in: str | None = None
+    break_glass: bool = False
 
 
 def attempt(one: Opened, wish: Wish, act: Callable[[Request, Means], Answer]) -> Answer:
@@ -208,6 +209,7 @@ def _request(one: Opened, wish: Wish, collected: Literal["prompt", "argument"]) 
         same_as=one.desk.resolve(wish.same_as) if wish.same_as is not None else None,
         automation=collect(wish.found_in) if wish.found_in is not None else None,
         collected=collected,
+        break_glass=wish.break_glass,
     )
 
 

@@ -253,7 +253,7 @@ class Intervention:
     @staticmethod
     def _check_still(prepared: Prepared, attempt: Attempt) -> None:
         sight = prepared.sight
-        found = sight.redactor.value(read_value(sight) if sight.serious else read_or_unknown(sight))
+        found = sight.redactor.value(read_value(sight) if sight.must_be_read else read_or_unknown(sight))
         if sight.view.mode == "enforce" and not captured.same(found, attempt.before, sight.view.point.ignore):
             raise BeforeStateChanged("the target changed while the permit was on its way")
 
@@ -355,6 +355,7 @@ class Intervention:
             command=None,
             via=Via(kind="integration", id=INTEGRATION),
             collected="inherited",
+            break_glass=False,  # the way back was authorised with the change, however that was
         )
         found = self._found
         known = found is not None and found.form != "unknown"

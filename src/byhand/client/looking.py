@@ -41,6 +41,13 @@ class Sight:
     probe: Probe | None
     read_by: Literal["probe", "caller"]
     redactor: Redactor
+    may_be_blind: bool = False
+    """The glass is broken: in an outage the value may be out of reach too."""
+
+    @property
+    def must_be_read(self) -> bool:
+        """Whether nothing happens unless the value could be read."""
+        return self.serious and not self.may_be_blind
 
     @property
     def serious(self) -> bool:

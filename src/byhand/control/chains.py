@@ -80,6 +80,12 @@ class Chains:
             return chain
         return self._read(intervention)
 
+    def of_entry(self, index: int) -> Chain | None:
+        """The chain that the entry at ``index`` belongs to, if that is an intervention with its intent."""
+        intervention = self._journal.reader.leaf(index).intervention
+        chain = self.get(intervention) if intervention is not None else None
+        return chain if chain is not None and isinstance(chain.links[0].record, Intent) else None
+
     def _read(self, intervention: str) -> Chain:
         stored = self._journal.reader.chain(intervention)
         if not stored:

@@ -25,6 +25,7 @@ from byhand.client.contract import (
 from byhand.control.administration import RACES_MAX, AdministrationFold
 from byhand.control.approvals import Approvals
 from byhand.control.authorization import FRESH, Authorization, forbidden, resource_of
+from byhand.control.break_glass import BreakGlass
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
@@ -44,6 +45,7 @@ from byhand.errors import (
     LoginTooWeak,
     NotFound,
     NotPermitted,
+    ProofMismatch,
     Refused,
 )
 from byhand.ids import new_record_id
@@ -56,7 +58,7 @@ from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.spool import SpooledAct
 from byhand.settings import GateSettings
 from byhand.signatures import dsse
-from byhand.trust import checks, facts as facts_of, spool as spools
+from byhand.trust import break_glass, checks, facts as facts_of, reverts, spool as spools
 from byhand.trust.authorization import Verdict
 from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
 from byhand.trust.keyring import EnrolledKey
@@ -79,6 +81,7 @@ class Gate:
         reasons: Reasons,
         approvals: Approvals,
         permits: Permits,
+        breaking: BreakGlass,
         text_secret: bytes,
         settings: GateSettings,
     ) -> None:
@@ -91,6 +94,7 @@ class Gate:
         self._reasons = reasons
         self._approvals = approvals
         self._permits = permits
+        self._break_glass = breaking
         self._text_secret = text_secret
         self._settings = settings
 
@@ -191,8 +195,18 @@ class Gate:
         if self._authorization.fresh():
             flags = (*flags, FRESH)
         details = new_record_id()
-        decision = self._decision(view.mode, needs, tuple(_one_line(error) for error in objections))
+        would_refuse = tuple(_one_line(error) for error in objections)
+        decision = self._path(declaration, view, needs, would_refuse)
         record = self._intent(caller, declaration, view, statement, flags, decision, details, verdict)
+        if needs.approvals and self._undoes(record):
+            decision = msgspec.structs.replace(
+                self._decision(view.mode, requirement(view.tier, trial=True), would_refuse),
+                authorised_by=declaration.caused_by,
+            )
+            record = self._intent(caller, declaration, view, statement, flags, decision, details, verdict)
+        if declaration.break_glass:
+            break_glass.check_declared(record, key)
+            self._break_glass.check(caller.person)
         people = {details: caller.details()}
         return Entry(
             record,
@@ -294,15 +308,23 @@ class Gate:
         self._check_cause(declaration, faults)
         _check_author(caller, declaration, faults)
         if not spooled:
-            self._check_times(declaration, clock.now(), faults)
+            self._check_times(declaration, view, clock.now(), faults)
+        elif declaration.break_glass:
+            faults.append(Fault("/break_glass", "cannot be spooled: others have to hear of it at once"))
         if faults:
             raise Invalid("the declaration does not fit its point", tuple(faults))
 
-    def _check_times(self, declaration: Declaration, now: str, faults: list[Fault]) -> None:
+    def _check_times(self, declaration: Declaration, view: PointView, now: str, faults: list[Fault]) -> None:
         if declaration.expires <= now:
             faults.append(Fault("/expires", "lies in the past", "declare again"))
-        if declaration.expires > clock.after(now, seconds=self._settings.intent_seconds):
-            faults.append(Fault("/expires", f"is more than {self._settings.intent_seconds} seconds away"))
+        seconds = self._settings.intent_seconds
+        if declaration.break_glass:
+            seconds = break_glass.PERMIT_SECONDS_MAX
+            if view.mode != "enforce":
+                complaint = f"is not needed: this point only {view.mode}s, and a permit is issued at once"
+                faults.append(Fault("/break_glass", complaint, "byhand run"))
+        if declaration.expires > clock.after(now, seconds=seconds):
+            faults.append(Fault("/expires", f"is more than {seconds} seconds away"))
         until = declaration.change.effective_until
         if until is not None and until <= now:
             faults.append(Fault("/change/effective_until", "lies in the past"))
@@ -377,6 +399,8 @@ class Gate:
 
     def _needs(self, caller: Caller, declaration: Declaration, view: PointView) -> Requirement:
         """What ``enforce`` demands of it; while the home is on trial there is nobody to ask for an approval."""
+        if declaration.break_glass:
+            return facts_of.of_break_glass(view.tier)
         return requirement(
             view.tier,
             view.point,
@@ -384,6 +408,32 @@ class Gate:
             trial=self._people.trial(),
             by_agent=facts_of.by_agent(caller.via or declaration.via),
         )
+
+    def _undoes(self, intent: Intent) -> bool:
+        """Whether it is the way back of a change that was to end: then it was authorised with that."""
+        cause = intent.declaration.caused_by
+        if cause is None or not reverts.is_revert(intent.declaration):
+            return False
+        try:
+            chain = self._chains.get(cause)
+            reverts.check(intent, reverts.original(chain.intent[1]), chain.state.phase)
+        except (NotFound, HomeRefused, ProofMismatch):
+            return False  # it is judged like any other intent
+        return True
+
+    def _path(
+        self, declaration: Declaration, view: PointView, needs: Requirement, would_refuse: tuple[str, ...]
+    ) -> Decision:
+        if declaration.break_glass:
+            return self._broken(declaration, view, would_refuse)
+        return self._decision(view.mode, needs, would_refuse)
+
+    def _broken(self, declaration: Declaration, view: PointView, would_refuse: tuple[str, ...]) -> Decision:
+        """Let pass without waiting for anybody; how many would have been waited for is written down."""
+        trial = self._people.trial()
+        missing = requirement(view.tier, view.point, declaration.change, trial=trial).approvals
+        said = (f"{missing} approval(s) would be needed",) if missing else ()
+        return Decision(path=break_glass.PATH, would_refuse=would_refuse + said, trial=trial)
 
     def _decision(self, mode: str, needs: Requirement, would_refuse: tuple[str, ...]) -> Decision:
         trial = self._people.trial()

@@ -19,10 +19,12 @@ from byhand.records.codec import UnknownVersion
 from byhand.records.kinds import Access, Finding, Intent, Observation, Outcome, Permit, Record
 from byhand.records.lifecycle import State
 from byhand.store.index import IndexReader, IndexWriter, InterventionRow, ListedRow, RecordRow
+from byhand.trust import break_glass
 
 BATCH = 1_024  # entries folded between two writes of the index
 OVERDUE_GRACE_SECONDS = 60  # a revert runs at its minute; a minute later nobody is on it any more
 OVERDUE = "overdue"
+REVIEW_OVERDUE = "review_overdue"
 WORDS_LENGTH_MAX = 8_192  # characters of one intervention that searches look into
 _state = msgspec.json.Decoder(State)
 
@@ -129,7 +131,7 @@ def _after(row: InterventionRow | None, stored: Stored) -> InterventionRow | Non
     )
     said = _words(record, whole=not demands_reason(row.classification))
     words = " ".join(part for part in (row.words, said) if part)[:WORDS_LENGTH_MAX]
-    return _with_due(row, record)._replace(words=words)
+    return _with_due(row, record, state, stored.leaf.recorded)._replace(words=words)
 
 
 def _first(record: Record, stored: Stored) -> InterventionRow:
@@ -167,7 +169,7 @@ def _first(record: Record, stored: Stored) -> InterventionRow:
     )
 
 
-def _with_due(row: InterventionRow, record: Record) -> InterventionRow:
+def _with_due(row: InterventionRow, record: Record, state: State, recorded: str) -> InterventionRow:
     """When something must be said of the intervention next, and who is carrying it out."""
     if isinstance(record, Intent):
         until = record.declaration.change.effective_until
@@ -179,10 +181,26 @@ def _with_due(row: InterventionRow, record: Record) -> InterventionRow:
     if isinstance(record, Permit) and record.phase == "redeemed":
         return row._replace(due=record.expires or "", executor=record.executor or "")
     if isinstance(record, Outcome):
-        return row._replace(due=row.until if record.result in ("applied", "unknown") else "", executor="")
+        return _ended(row, state)._replace(executor="")
     if isinstance(record, Finding) and record.verdict == OVERDUE:
-        return row._replace(due="", until="")  # said once
+        return _ended(row._replace(until=""), state, recorded)  # said once
+    if isinstance(record, Finding) and (record.verdict == REVIEW_OVERDUE or record.type == "review"):
+        return _ended(row, state, recorded)
     return row
+
+
+def _ended(row: InterventionRow, state: State, recorded: str = "") -> InterventionRow:
+    """When something must be said of what has ended: that it is in effect still, or that nobody reviewed it.
+
+    ``recorded``: what was due before that has been said.
+    """
+    if state.phase not in lifecycle.ENDED:
+        return row
+    due = [row.until] if row.until and state.phase in ("applied", "unknown") else []
+    review = review_due(row.declared)
+    if break_glass.reviews_missing(state) and review > recorded:
+        due.append(review)
+    return row._replace(due=min(due, default=""))
 
 
 def _words(record: Record, *, whole: bool) -> str:
@@ -202,6 +220,11 @@ def _words(record: Record, *, whole: bool) -> str:
             parts += [justification.text, *justification.tickets]
         return " ".join(parts)
     return str(getattr(record, "summary", "") or getattr(record, "error", "") or "") if whole else ""
+
+
+def review_due(declared: str) -> str:
+    """Until when others are to have reviewed a break-glass that was declared at ``declared``."""
+    return clock.after(declared, seconds=break_glass.REVIEW_SECONDS_MAX)
 
 
 def due_after(until: str) -> str:

@@ -29,7 +29,7 @@ from byhand.records import captured
 from byhand.records.intervention import Times
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Permit
 from byhand.settings import GateSettings
-from byhand.trust import facts as facts_of, permit as proof
+from byhand.trust import break_glass, facts as facts_of, permit as proof
 from byhand.trust.authorization import Action
 
 _OVERTAKEN = "others kept adding to this intervention at the same moment"
@@ -107,7 +107,7 @@ class Permits:
             self._approvals.standing(chain),
             persons=persons,
             now=clock.now(),
-            permit_seconds=self._settings.permit_seconds,
+            permit_seconds=self._seconds(intent),
         )
         if facts_of.needs(intent).anchored:
             self._journal.anchor(acknowledgement.index + 1)
@@ -122,6 +122,12 @@ class Permits:
         except ClaimTaken as error:
             raise NotPermitted(_FASTER) from error
         return _permitted(acknowledgements[-1], records[-1])
+
+    def _seconds(self, intent: Intent) -> int:
+        """How long its permit is good."""
+        if break_glass.is_break_glass(intent):
+            return break_glass.PERMIT_SECONDS_MAX
+        return self._settings.permit_seconds
 
     def _check_allowed(self, caller: Caller, action: Action, intent: Intent) -> None:
         """Raise Forbidden when no policy lets the person any more; only ``enforce`` keeps anybody off."""
@@ -162,7 +168,7 @@ class Permits:
             person=intent.declaration.person,
             change=facts.bound.change_sha256,
             before=facts.bound.before_sha256,
-            expires=clock.after(clock.now(), seconds=self._settings.permit_seconds),
+            expires=clock.after(clock.now(), seconds=self._seconds(intent)),
             decision=intent.decision,
         )
 

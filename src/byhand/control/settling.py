@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from byhand import clock
 from byhand.control.chains import Chain, Chains
-from byhand.control.indexing import OVERDUE, due_after
+from byhand.control.indexing import OVERDUE, REVIEW_OVERDUE, due_after, review_due
 from byhand.control.point_views import PointViews
 from byhand.errors import ByhandError, ChainMoved, Conflict, Invalid, NotFound, ProbeFailed
 from byhand.ids import new_record_id
@@ -20,6 +20,7 @@ from byhand.records.kinds import SCHEMA_VERSION, AnyRecord, Finding, Outcome
 from byhand.records.values import CapturedValue
 from byhand.records.visible import visible
 from byhand.redaction import Redactor
+from byhand.trust import break_glass
 
 logger = logging.getLogger("byhand.settling")
 
@@ -84,7 +85,8 @@ class Settling:
 
         1 declared and its time is over: lapsed; 2 permitted, unused, time over: lapsed; 3 redeemed and its
         executor is gone, or its time is over, for one that still runs long over: unknown, with the value
-        found now; how it really ended may be told afterwards; 4 in effect after its end, or perhaps: overdue.
+        found now; how it really ended may be told afterwards; 4 in effect after its end, or perhaps: overdue;
+        5 the glass was broken, and too few others reviewed it in a day.
         """
         _, intent = chain.intent
         phase = chain.state.phase
@@ -113,8 +115,10 @@ class Settling:
             and due_after(until) <= now
             and not self._reverted(intent.id)
         ):
-            return self._overdue(chain, until)  # 4
-        return None
+            overdue = self._overdue(chain, until)  # 4
+            if overdue is not None:
+                return overdue
+        return self._review_overdue(chain, now)  # 5
 
     def _outcome(self, chain: Chain, result: str, error: str, *, found: bool = False) -> Outcome:
         _, intent = chain.intent
@@ -143,20 +147,35 @@ class Settling:
 
     @staticmethod
     def _overdue(chain: Chain, until: str) -> Finding | None:
-        _, intent = chain.intent
-        if any(isinstance(link.record, Finding) and link.record.verdict == OVERDUE for link in chain.links):
+        return _said_once(chain, OVERDUE, f"the change was to end at {until} and has not been reverted")
+
+    @staticmethod
+    def _review_overdue(chain: Chain, now: str) -> Finding | None:
+        acknowledgement, intent = chain.intent
+        missing = break_glass.reviews_missing(chain.state)
+        if not missing or review_due(acknowledgement.recorded) > now:
             return None
-        return Finding(
-            id=new_record_id(),
-            schema=SCHEMA_VERSION,
-            intervention=intent.id,
-            times=Times(observed=clock.now()),
-            governance=intent.governance,
-            type="alert",
-            about=intent.id,
-            verdict=OVERDUE,
-            summary=f"the change was to end at {until} and has not been reverted",
-        )
+        person = intent.declaration.person
+        what = f"{person} broke the glass, and {missing} review(s) by others are missing after a day"
+        return _said_once(chain, REVIEW_OVERDUE, what)
+
+
+def _said_once(chain: Chain, verdict: str, summary: str) -> Finding | None:
+    """An alert beside the intervention, unless it has been said."""
+    _, intent = chain.intent
+    if any(isinstance(link.record, Finding) and link.record.verdict == verdict for link in chain.links):
+        return None
+    return Finding(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        intervention=intent.id,
+        times=Times(observed=clock.now()),
+        governance=intent.governance,
+        type="alert",
+        about=intent.id,
+        verdict=verdict,
+        summary=summary,
+    )
 
 
 def _left(intervention: str, error: ByhandError) -> int:

@@ -58,6 +58,7 @@ def run(*, home: Path | None = None) -> int:
         check_by_hand(screen, handed)
         play_forger(screen, stage, handed, old_note)
         play_deploy(screen, stage, builds)
+        play_four_eyes(screen, stage, python)
         where_to_look(screen, stage, handed)
     return conclude(screen)
 
@@ -248,6 +249,23 @@ def play_deploy(screen: Screen, stage: Stage, python: Path | None) -> None:
         Knowledge(policy=stage.policy, environment=stage.environment),
         "sound",
     )
+
+
+def play_four_eyes(screen: Screen, stage: Stage, python: Path | None) -> None:
+    """With a second officer nobody acts alone at high risk any more: the trader's story once more."""
+    if python is None:
+        return
+    screen.chapter("Four eyes")
+    screen.say(
+        "Jonas becomes the second officer: the home is on trial no longer, and high risk needs two persons."
+    )
+    stage.second_officer()
+    arguments = (stages.COLLEAGUE, str(stage.colleagues_key), str(telling.own_python()))
+    telling.play(python, "byhand.demo.story_four_eyes", stage.player, *arguments, hear=screen.hear)
+    with stage.opened() as home:
+        stages.remember(stage, home)
+    informed = Knowledge(policy=stage.policy, environment=stage.environment)
+    _verified(screen, "the home afterwards", stage.home, informed, "sound")
 
 
 def where_to_look(screen: Screen, stage: Stage, handed: Handed) -> None:

@@ -11,6 +11,7 @@ from byhand.records.kinds import Outcome
 
 BREAKER_POINT = "mm7-breaker"
 LIMIT_POINT = "mm7-notional-limit"
+HARD_LIMIT_POINT = "mm7-hard-limit"
 OVERRIDE_NOTES = "Index rebalance: quoting obligation on XLON until 15:00; the move is the rebalance itself."
 LIMIT_NOTES = "Replaying the orders that the gateway dropped at 09:12; they are larger than usual."
 OPENING_LIMIT = 1_000_000

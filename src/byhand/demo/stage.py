@@ -22,7 +22,7 @@ from byhand.client.signing import Signer, find_signer, make_key
 from byhand.client.speaking import sign_login
 from byhand.control.identity import Caller
 from byhand.control.reasons import first_catalogue
-from byhand.demo.plot import BREAKER_POINT, LIMIT_POINT
+from byhand.demo.plot import BREAKER_POINT, HARD_LIMIT_POINT, LIMIT_POINT
 from byhand.demo.telling import Player, environment_without_byhand
 from byhand.embedded import Embedded
 from byhand.errors import ByhandError, Conflict
@@ -62,6 +62,9 @@ LIMIT = Point(
     tier="medium",
     mode="enforce",
 )
+COLLEAGUE = "jonas.brandt"
+COLLEAGUES_NAME = "Jonas Brandt"
+HARD_LIMIT = msgspec.structs.replace(LIMIT, name=HARD_LIMIT_POINT, tier="high", id="ACME.XLON/client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,11 @@ class Stage:
     def key(self) -> Path:
         """Mara's private key; made for this demo alone."""
         return self.folder / "keys" / PERSON
+
+    @property
+    def colleagues_key(self) -> Path:
+        """Jonas' private key, once he is there."""
+        return self.folder / "keys" / COLLEAGUE
 
     @property
     def known_logs(self) -> Path:
@@ -129,6 +137,23 @@ class Stage:
     def signer(self) -> Signer:
         """Mara's key."""
         return find_signer(key_path=self.key, environ={})
+
+    def second_officer(self) -> None:
+        """Jonas becomes an officer: the trial is over, and both sign for a point of high risk."""
+        mara, jonas = self.signer(), make_key(self.colleagues_key, COLLEAGUE)
+        with self.opened() as home:
+            caller = self.sign_in(home).caller()
+            enrolment = statements.Enrolment(
+                origin=home.origin,
+                person=COLLEAGUE,
+                key=sshsig.authorized_line(jonas.public_key_blob),
+                roles=(statements.OFFICER,),
+                device_bound=False,
+                nonce=secrets.token_hex(NONCE_BYTES),
+                time=clock.now(),
+            )
+            home.people.enrol(caller, signed(enrolment, mara), COLLEAGUES_NAME)
+            _add_point(home, caller, (mara, jonas), HARD_LIMIT)
 
 
 def prepare(
@@ -197,7 +222,7 @@ def _make_home(stage: Stage, points: Sequence[Point]) -> None:
         caller = stage.sign_in(home).caller()
         home.reasons.submit(caller, _signed_change(first_catalogue(), origin, signer))
         for point in points:
-            _add_point(home, caller, signer, point)
+            _add_point(home, caller, (signer,), point)
         _write_policy(stage, home)
         remember(stage, home)
 
@@ -209,22 +234,24 @@ def _genesis(origin: str, signer: Signer) -> str:
     return signed(genesis, signer)
 
 
-def signed(statement: statements.Statement, signer: Signer) -> str:
-    """The envelope (JSON text) with ``signer``'s signature over ``statement``."""
+def signed(statement: statements.Statement, *signers: Signer) -> str:
+    """The envelope (JSON text) with the signatures of ``signers`` over ``statement``."""
     envelope = statements.unsigned(statement)
-    armored = signer.sign(envelope.pae(), statement.namespace)
-    return dsse.encode(statements.add_signature(envelope, armored)).decode()
+    for signer in signers:
+        armored = signer.sign(envelope.pae(), statement.namespace)
+        envelope = statements.add_signature(envelope, armored)
+    return dsse.encode(envelope).decode()
 
 
-def _signed_change(record: Administration, origin: str, signer: Signer) -> Administration:
+def _signed_change(record: Administration, origin: str, *signers: Signer) -> Administration:
     statement = administration.to_sign(
         record, origin=origin, person=PERSON, nonce=secrets.token_hex(NONCE_BYTES), time=clock.now()
     )
-    return msgspec.structs.replace(record, statements=(signed(statement, signer),))
+    return msgspec.structs.replace(record, statements=(signed(statement, *signers),))
 
 
-def _add_point(home: wiring.Home, caller: Caller, signer: Signer, point: Point) -> None:
-    """Register ``point``, signed by the officer."""
+def _add_point(home: wiring.Home, caller: Caller, signers: Sequence[Signer], point: Point) -> None:
+    """Register ``point``, signed by the officers."""
     record = Administration(
         id=new_record_id(),
         schema=SCHEMA_VERSION,
@@ -232,7 +259,7 @@ def _add_point(home: wiring.Home, caller: Caller, signer: Signer, point: Point) 
         subject=point.name,
         point=point,
     )
-    home.points.submit(caller, _signed_change(record, home.origin, signer))
+    home.points.submit(caller, _signed_change(record, home.origin, *signers))
 
 
 def _write_policy(stage: Stage, home: wiring.Home) -> None:

@@ -30,7 +30,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from byhand import clock
-from byhand.errors import ByhandError, Invalid, LoginTooWeak, ProofMismatch, Refused, Unsound
+from byhand.errors import (
+    ByhandError,
+    Invalid,
+    LoginTooWeak,
+    NotPermitted,
+    ProofMismatch,
+    Refused,
+    Unsound,
+)
 from byhand.evidence.report import Report, found
 from byhand.records import codec, lifecycle, spool as lines
 from byhand.records.intervention import Spooled, Tier
@@ -38,7 +46,15 @@ from byhand.records.kinds import Administration, AnyRecord, Approval, Intent, Ou
 from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.lifecycle import State
 from byhand.signatures import dsse
-from byhand.trust import checks, facts as facts_of, permit as proof, quorum, spool as spools
+from byhand.trust import (
+    break_glass,
+    checks,
+    facts as facts_of,
+    permit as proof,
+    quorum,
+    reverts,
+    spool as spools,
+)
 from byhand.trust.accounts import Accounts
 from byhand.trust.administration import check_record
 from byhand.trust.freshness import COMMIT_SECONDS_MAX, check_fresh
@@ -97,6 +113,8 @@ class RecordsCheck:
     seen_trees: list[tuple[int, int, str]] = field(default_factory=list)
     """Of each decision that holds: its index, and size and root (hex) of the tree that the person had seen."""
     _claimed: set[int] = field(default_factory=set)
+    _originals: dict[str, reverts.Original] = field(default_factory=dict)
+    """What is known of changes that were to end, for the intents that undo them."""
     _holes: set[int] = field(default_factory=set)
     """Chains, by hash, of which a record could not be opened."""
 
@@ -191,6 +209,9 @@ class RecordsCheck:
 
     def _see_intent(self, seen: Seen, record: Intent) -> None:
         person, actor = record.declaration.person, record.actor
+        original = reverts.original(record)
+        if original is not None:
+            self._originals[record.id] = original
         if actor.person != person:
             self._add("signature.broken", seen, f"the actor is {actor.person}, but {person} declared it")
         if (actor.signed_by == "actor") != (record.statement is not None):
@@ -219,6 +240,13 @@ class RecordsCheck:
         try:
             point = self._points.counting(record)
             needs = self._demanded(seen, record, point)
+            if break_glass.is_break_glass(record):
+                needs = facts_of.of_break_glass(point.tier)
+            cause = record.decision.authorised_by
+            if cause is not None:
+                if cause != record.declaration.caused_by:
+                    raise ProofMismatch("it says it was authorised with something else than its cause")
+                reverts.check(record, self._originals.get(cause), self.phase(cause))
             if needs.signature != "none" and record.statement is None:
                 what = f"{point.tier} risk under {point.mode}, but the actor did not sign the intent"
                 self._add("signature.broken", seen, what)
@@ -286,7 +314,7 @@ class RecordsCheck:
             self._check_line(seen, record, record.spooled, statement, keyring)
             return
         try:
-            checks.check_intent(
+            key = checks.check_intent(
                 dsse.parse(statement.encode()),
                 origin=self.origin,
                 record_id=record.id,
@@ -299,6 +327,12 @@ class RecordsCheck:
             self.signatures += 1
         except (Unsound, Invalid) as error:
             self._add("signature.broken", seen, str(error))
+            return
+        if break_glass.is_break_glass(record):
+            try:
+                break_glass.check_declared(record, key)
+            except NotPermitted as error:
+                self._add("point.contradicted", seen, str(error))
 
     def _check_line(
         self, seen: Seen, record: Intent, spooled: Spooled, statement: str, keyring: Keyring
@@ -364,11 +398,11 @@ class RecordsCheck:
                 self._standing(seen, life, stands, intent),
                 persons=persons,
                 now=recorded,
-                permit_seconds=proof.PERMIT_SECONDS_MAX,
+                permit_seconds=facts.permit_seconds_max,
             )
             proof.check_bound(facts, bound, facts.bound)
         if record.phase == "issued":
-            if expires > clock.after(recorded, seconds=proof.PERMIT_SECONDS_MAX):
+            if expires > clock.after(recorded, seconds=facts.permit_seconds_max):
                 raise ProofMismatch(f"it was good until {expires}, longer than a permit may be")
             life.issued = record
         elif record.phase == "redeemed":

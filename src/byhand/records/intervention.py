@@ -174,6 +174,8 @@ class Decision(Part, kw_only=True):
     """Roles, each to be filled by a different one of the persons who approve."""
     requirement: str | None = None
     """SHA-256 (hex) of the requirement, which every approver's signature names."""
+    authorised_by: str | None = None
+    """The intervention whose authorization covers this one: it only undoes that, which was to end."""
     trial: bool = False
     """No approvals were demanded because the home was on trial: there was nobody else to ask."""
 
@@ -226,3 +228,5 @@ class Declaration(Part, kw_only=True):
     """The intervention that led to this one."""
     via: Via | None = None
     """What carries the act."""
+    break_glass: bool = False
+    """It cannot wait for anybody's approval; others review it afterwards."""

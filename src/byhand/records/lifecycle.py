@@ -53,6 +53,10 @@ class State(Part, kw_only=True):
     verdicts: tuple[str, ...] = ()
     """Every verdict there was, oldest first; ``verdict`` is the last."""
     reviewed: bool = False
+    reviewers: tuple[str, ...] = ()
+    """Persons who reviewed it, each once."""
+    break_glass: bool = False
+    """It did not wait for approval: others have to review it."""
     amended: bool = False
 
 
@@ -92,6 +96,7 @@ def _begin(record: AnyRecord) -> State:
             expires=record.declaration.expires,
             approvals_needed=needed,
             requester=record.declaration.person,
+            break_glass=record.decision.path == "break-glass",
         )
     if isinstance(record, Observation):
         return State(phase="observed")
@@ -161,7 +166,9 @@ def _finding(state: State, record: Finding) -> State:
     if record.type == "disposition" and state.phase == "observed":
         return _to(state, "explained")
     if record.type == "review":
-        return _to(state, state.phase, reviewed=True)
+        person = record.actor.person if record.actor is not None and record.actor.via is None else None
+        reviewers = {*state.reviewers, person} if person is not None else set(state.reviewers)
+        return _to(state, state.phase, reviewed=True, reviewers=tuple(sorted(reviewers)))
     if record.type == "amendment":
         return _to(state, state.phase, amended=True)
     return state

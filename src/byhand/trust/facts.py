@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Literal
 
 from byhand.records import canonical, captured, codec
 from byhand.records.actor import Via
+from byhand.records.intervention import Tier
 from byhand.records.kinds import Intent
 from byhand.signatures import dsse
-from byhand.trust import permit as proof
+from byhand.trust import break_glass, permit as proof
 from byhand.trust.keyring import Keyring
-from byhand.trust.requirement import Requirement, demanded
+from byhand.trust.requirement import Requirement, demanded, requirement
 
 
 def bound(intent: Intent, ignore: tuple[str, ...]) -> proof.Bound:
@@ -50,6 +52,9 @@ def facts(
         declaration_sha256=digest,
         signed_declaration_sha256=digest if intent.statement is not None else None,
         signed_device_bound=device_bound,
+        permit_seconds_max=(
+            break_glass.PERMIT_SECONDS_MAX if break_glass.is_break_glass(intent) else proof.PERMIT_SECONDS_MAX
+        ),
     )
 
 
@@ -67,9 +72,20 @@ def place(intent: Intent) -> str:
     return f"{target.system}/{target.type}/{target.id}" + (f"#{field}" if field else "")
 
 
+def of_break_glass(tier: Tier) -> Requirement:
+    """What remains to be demanded where nobody is waited for: the person's own key, and that it is in the log.
+
+    In an outage the value before may be out of reach too: that it could not be read is written down.
+    """
+    signature: Literal["own-key", "device-key"] = "device-key" if tier == "critical" else "own-key"
+    return replace(requirement(tier, trial=True), signature=signature, anchored=True, readable=False)
+
+
 def needs(intent: Intent) -> Requirement:
     """What was demanded of it when it was declared; that this was enough is checked at its place in the log."""
     tier, decision = intent.target.tier, intent.decision
+    if break_glass.is_break_glass(intent):
+        return of_break_glass(tier)
     least = demanded(tier, intent.mode, trial=True)
     if not decision.approvals_needed:
         return least

@@ -54,6 +54,8 @@ class Intent:
     declaration_sha256: str
     signed_declaration_sha256: str | None = None
     signed_device_bound: bool = False
+    permit_seconds_max: int = PERMIT_SECONDS_MAX
+    """How long a permit for it may last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +89,14 @@ def check_issue(
     """Raises unless a permit of ``permit_seconds`` may be issued for ``intent`` at ``now`` (0 to 4).
 
     Raises:
-        NotPermitted: conditions 0 to 3 (ApprovalPending: too few so far), or a permit longer than
-            ``PERMIT_SECONDS_MAX``.
+        NotPermitted: conditions 0 to 3 (ApprovalPending: too few so far), or a permit longer than the intent's
+            ``permit_seconds_max``.
         BadSignature: condition 4.
     """
     _check_intent(intent, approvals, persons, now)  # 0 to 4
-    if not 0 < permit_seconds <= PERMIT_SECONDS_MAX:
+    if not 0 < permit_seconds <= intent.permit_seconds_max:
         raise errors.NotPermitted(
-            f"A permit lasts 1 to {PERMIT_SECONDS_MAX} seconds, not {permit_seconds}.",
+            f"A permit lasts 1 to {intent.permit_seconds_max} seconds, not {permit_seconds}.",
             advice="Ask for the permit when you are ready to act.",
         )
 

@@ -18,7 +18,7 @@ from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.entry import tell
 from byhand.cli.opened import opened, remember
 from byhand.cli.output import say
-from byhand.cli.wishes import NOT_LIMITED, NOTHING_INTENDED, Intended, Limited, attempt
+from byhand.cli.wishes import NOT_LIMITED, NOTHING_INTENDED, Intended, Limited, Wish, attempt
 from byhand.client.commands import CommandResult, run_command
 from byhand.client.interventions import Means
 from byhand.client.reverting import Reverter
@@ -26,6 +26,7 @@ from byhand.client.steps import Request
 from byhand.errors import ByhandError, Invalid, Unreachable
 from byhand.records import captured
 
+BROKEN = "you break the glass: everybody on call is told, and two others review it within a day"
 POLL_SECONDS = 0.5  # how late a revert may be
 
 
@@ -65,10 +66,48 @@ def run(
         Wait for others to approve, as long as the intent is good. With `--no-wait` the exit code is 5 where approval
         is missing; once it is there: `byhand permit`, `redeem`, `conclude`.
     """
+    return _run(limited.of(intended.at(point)), command, common, wait=wait)
+
+
+def break_glass(
+    point: str | None = None,
+    /,
+    *,
+    command: Annotated[tuple[str, ...], Parameter(parse=False)],
+    intended: Intended = NOTHING_INTENDED,
+    limited: Limited = NOT_LIMITED,
+    common: Common = NOTHING_CHOSEN,
+) -> int:
+    r"""Run a command that cannot wait for anybody's approval: at once, with a reason, and seen by all.
+
+    It takes your own key, with the role `break-glass` or that of an officer; a token or a pipeline cannot do it. The
+    permit is good for an hour. Two others have to review it within a day (`byhand review`): until they have, you
+    cannot do it again after that day.
+
+    **Example**
+
+    ```console
+    $ byhand break-glass mm7-breaker --new ACTIVE --reason INCIDENT_RESPONSE \
+        --notes "Exchange feed is down, no second trader can be reached." -- deskctl resume MM-7
+    ```
+
+    Parameters
+    ----------
+    point
+        The intervention point; what is run stands behind `--`.
+    """
+    wish = replace(limited.of(intended.at(point)), break_glass=True)
+    say(f"byhand: {BROKEN}")
+    return _run(wish, command, common, wait=False)
+
+
+def _run(wish: Wish, command: tuple[str, ...], common: Common, *, wait: bool) -> int:
     if not command:
-        raise Invalid("there is no command to run", advice="Write it behind -- : byhand run POINT -- COMMAND")
-    wish = limited.of(intended.at(point))
-    with opened(common, may_spool=True) as one:
+        name = "break-glass" if wish.break_glass else "run"
+        raise Invalid(
+            "there is no command to run", advice=f"Write it behind -- : byhand {name} POINT -- COMMAND"
+        )
+    with opened(common, may_spool=not wish.break_glass) as one:
         exit_code = attempt(
             one, wish, lambda request, means: _carry_out(request, replace(means, wait=wait), command)
         )
