@@ -195,7 +195,7 @@ def set_workload(
     kind
         What it is.
     subject
-        What it is to an issuer whose tokens it comes with: ISSUER:SUBJECT. None: it has tokens of byhand's only.
+        What it is to an issuer whose tokens it comes with: ISSUER:SUBJECT. Without one it has tokens of byhand's only.
     principal
         The one person for whom an agent acts.
     owner
