@@ -108,7 +108,7 @@ def _usage(error: Exception) -> int:
     chain = getattr(error, "command_chain", None) or ()
     absent = isinstance(error, MissingArgumentError) and error.keyword is None
     say(f"byhand: {_name_of(error)} is missing" if absent else f"byhand: {shortened(error)}")
-    if isinstance(error, UnusedCliTokensError) and tuple(chain)[:1] in {(name,) for name in TAKE_COMMAND}:
+    if isinstance(error, UnusedCliTokensError) and chain and chain[0] in TAKE_COMMAND:
         say(f"  Write the command behind -- : byhand {chain[0]} POINT -- COMMAND")
     say(f"  See: {' '.join(('byhand', *chain, '--help'))}")
     return USAGE
