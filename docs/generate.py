@@ -311,7 +311,8 @@ def commands_page() -> str:
     """Every command, as the command line itself describes it."""
     app = importlib.import_module("byhand.cli").app
     listed = re.sub(r"\n{3,}", "\n\n", app.generate_docs(output_format="markdown", heading_level=1))
-    return "\n".join(line.rstrip() for line in listed.splitlines()).strip() + "\n"
+    once = re.sub(r"^byhand (\S+) \1 ", r"byhand \1 ", listed, flags=re.MULTILINE)  # of a usage of our own
+    return "\n".join(line.rstrip() for line in once.splitlines()).strip() + "\n"
 
 
 def http_page() -> str:
