@@ -59,6 +59,7 @@ from byhand.control.lists import Lists
 from byhand.control.passkeys import Passkeys
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
+from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.reading import Reading
 from byhand.errors import LogUnavailable, NotFound, Refused
 from byhand.evidence.bundle import make_bundle, sealed_payloads
@@ -243,9 +244,8 @@ class EmbeddedDesk:
         chain = self._chains.get(intervention)
         _, intent = chain.intent
         if caller.person != intent.declaration.person:
-            veiled = self._reading.pseudonyms.only(caller)
             raise Refused(
-                f"the intent is {'somebody else' if veiled else intent.declaration.person}'s",
+                "the intent is somebody else's",
                 advice=f"Read it with: byhand show {intervention}",
             )
         redeemed = chain.permit("redeemed")
@@ -412,15 +412,18 @@ class EmbeddedPasskeys:
 class EmbeddedCircles:
     """See ``byhand.client.contract.CircleDesk``."""
 
-    def __init__(self, circles: Circles, asking: Asking, who: Who) -> None:
+    def __init__(self, circles: Circles, asking: Asking, pseudonyms: Pseudonyms, who: Who) -> None:
         self._circles = circles
         self._asking = asking
+        self._pseudonyms = pseudonyms
         self._who = who
 
     def circles(self) -> tuple[Circle, ...]:
         """Every circle."""
-        self._who.identity()
-        return tuple(self._circles.all())
+        caller = self._who.caller("read")
+        if self._pseudonyms.only(caller):
+            caller = msgspec.structs.replace(caller, pseudonymous=True)
+        return tuple(self._pseudonyms.shown(caller, circle) for circle in self._circles.all())
 
     def asked(self, intervention: str) -> Asked:
         """Who was told about one's own intervention."""

@@ -438,7 +438,8 @@ def open_passkeys(home: Home, credential: str) -> EmbeddedPasskeys:
 def open_circles(home: Home, credential: str) -> EmbeddedCircles:
     """Who is asked to decide at an opened home, for whoever ``credential`` stands for."""
     asking = Asking(home.chains, home.outbox)
-    return EmbeddedCircles(home.circles, asking, Bearer(home.credentials, credential))
+    bearer = Bearer(home.credentials, credential)
+    return EmbeddedCircles(home.circles, asking, home.reading.pseudonyms, bearer)
 
 
 def open_log(home: Home) -> EmbeddedLog:

@@ -109,6 +109,11 @@ def test_nobody_gets_past_a_door_without_a_token(server: Server, ada: Client) ->
         "/v1/login",
         "/v1/login/passkey",  # from a page of ours only, which answers a challenge
         "/v1/passkeys",  # waits for somebody who enrols it
+        "/v1/login/issuers",  # where one may sign in: their names
+        "/v1/login/device",  # the issuer asks who it is
+        "/v1/login/device/session",  # likewise; whoever began has the handle
+        "/v1/login/at/{issuer}",
+        "/v1/login/callback",  # answers a login of this very browser
         "/v1/log",
         "/v1/log/consistency",
         "/log/checkpoint",

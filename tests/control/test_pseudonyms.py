@@ -12,10 +12,14 @@ import pytest
 from byhand import wiring
 from byhand.client.desk import Desk
 from byhand.control.pseudonyms import PREFIX, ROLE, Pseudonyms
-from byhand.errors import Invalid, Refused
+from byhand.errors import Invalid, NotPermitted, Refused
+from byhand.ids import new_record_id
 from byhand.records.actor import Authentication, Via
 from byhand.records.base import Part
-from byhand.trust import statements
+from byhand.records.circles import Circle, Member
+from byhand.records.credentials import AccountLink
+from byhand.records.kinds import SCHEMA_VERSION, Administration, Outcome
+from byhand.trust import administration as trust, statements
 
 TEXT = "Ada asked ada, she said: ada.lovelace knows, so does ADA"
 WAYS: dict[str, Callable[[Any, str], object]] = {
@@ -183,8 +187,81 @@ def test_not_even_a_refusal_names_a_person(archive: Any, desk: Callable[..., Des
     with pytest.raises(Refused) as refused:
         desk("hal", roles=(ROLE,)).intended(archive.found("")[0])
     assert "ada" not in str(refused.value)
-    with pytest.raises(Refused, match="ada's"):
-        desk("grace").intended(archive.found("")[0])
+
+
+def test_whoever_comes_with_the_wrong_intent_is_not_told_whose_it_is(archive: Any) -> None:
+    """Neither at the gate nor where one asks who was told of it."""
+    archive.office.enrol("hal", "ada", roles=(ROLE,))
+    one = archive.raise_limit("alpha", "Replaying dropped orders of the morning")
+    hal, home = archive.office.caller("hal"), archive.home
+    circles = wiring.open_circles(home, "")
+    circles._who = By(hal)  # type: ignore[assignment]
+    outcome = Outcome(
+        id=new_record_id(), schema=SCHEMA_VERSION, intervention=one, result="abandoned", attempt="1"
+    )
+    for attempt in (
+        lambda: circles.asked(one),
+        lambda: home.gate.permit(hal, one),
+        lambda: home.gate.conclude(hal, one, outcome),
+    ):
+        with pytest.raises((Refused, NotPermitted)) as refused:
+            attempt()
+        assert "ada" not in f"{refused.value} {refused.value.advice}"
+
+
+def test_circles_are_listed_without_names_too(archive: Any) -> None:
+    """Members, and destinations called after them; everybody else sees both."""
+    archive.office.enrol("hal", "ada", roles=(ROLE,))
+    circle = Circle(
+        name="desk",
+        members=(Member(person="ada", destinations=("smtp:ada-at-home",)),),
+        destinations=("slack:desk",),
+    )
+    record = Administration(
+        id=new_record_id(), schema=SCHEMA_VERSION, action=trust.CIRCLE_SET, subject="desk", circle=circle
+    )
+    archive.home.circles.submit(archive.ada, archive.office.signed(record, "ada"))
+    desk = wiring.open_circles(archive.home, "")
+    desk._who = By(archive.ada)  # type: ignore[assignment]
+    assert desk.circles() == (circle,)
+    desk._who = By(archive.office.caller("hal"))  # type: ignore[assignment]
+    (shown,) = desk.circles()
+    assert shown.name == "desk"
+    assert "ada" not in written(shown)
+    assert shown.members[0].person == archive.home.reading.pseudonyms.of("ada")
+
+
+def test_an_account_does_not_give_its_person_away(archive: Any, desk: Callable[..., Desk]) -> None:
+    """The record that links it names it in its subject; both stay with those who see names."""
+    for action in (trust.ACCOUNT_LINK, trust.ACCOUNT_UNLINK):
+        link = AccountLink(issuer="github", account="the-countess", person="ada")
+        record = Administration(
+            id=new_record_id(),
+            schema=SCHEMA_VERSION,
+            action=action,
+            subject="github:the-countess",
+            link=link,
+        )
+        archive.home.credentials.submit(archive.ada, archive.office.signed(record, "ada"))
+        assert "countess" in written(desk().show(record.id))
+        assert "countess" not in written(desk().veiled().show(record.id))
+
+
+def test_what_waits_is_refused_under_pseudonyms_and_that_is_on_record(
+    archive: Any, desk: Callable[..., Desk]
+) -> None:
+    """Who approves must know whose act it is; that somebody without names asked stands in the log."""
+    one = archive.found("")[0]
+    for operation, ask in (
+        ("inbox", lambda: desk().veiled().inbox()),
+        ("approvals", lambda: desk().veiled().approvals(one)),
+    ):
+        before = len(archive.accesses())
+        with pytest.raises(Refused, match="no inbox under pseudonyms"):
+            ask()
+        (access,) = archive.accesses()[before:]
+        assert (access.operation, access.pseudonymous, access.count) == (operation, True, 0)
+        assert access.refused is not None
 
 
 @pytest.mark.parametrize(

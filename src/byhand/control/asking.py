@@ -32,7 +32,7 @@ class Asking:
         _, intent = self._chains.get(intervention).intent
         if caller.person != intent.declaration.person:
             raise Refused(
-                f"the intent is {intent.declaration.person}'s",
+                "the intent is somebody else's",
                 advice=f"Read it with: byhand show {intervention}",
             )
         rows = [row for row in self._book.requests() if row.intervention == intervention]

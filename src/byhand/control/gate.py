@@ -570,7 +570,7 @@ class Gate:
     def _conclude(self, caller: Caller, chain: Chain, outcome: Outcome, claims: tuple[str, ...]) -> Concluded:
         _, intent = chain.intent
         if caller.person != intent.declaration.person:
-            raise Refused(f"only {intent.declaration.person} can conclude this intervention")
+            raise Refused("only the person who declared this intervention can conclude it")
         if outcome.intervention != intent.id:
             raise Invalid(
                 "the outcome is of another intervention", (Fault("/intervention", "does not match"),)

@@ -46,7 +46,7 @@ class Inbox:
 
     def waiting(self, caller: Caller) -> Found:
         """What ``caller`` could approve now, the one that lapses first on top; leaves one access record."""
-        _check_named(caller)
+        self._check_named(caller, "inbox")
         self._indexer.catch_up()
         found = self._index.search([Among("phase", (PENDING,))], WAITING_MAX, None)
         now = clock.now()
@@ -93,18 +93,21 @@ class Inbox:
 
     def approvals(self, caller: Caller, text: str) -> Shown:
         """What is to be signed to approve an intervention, and who decided what; leaves an access record."""
-        _check_named(caller)
         found = self._reading.resolve(text, caller)
+        self._check_named(caller, "approvals", found)
         if self._journal.reader.head(found) is None or not self._reading.may_see(caller, found):
             raise NotFound(f"there is no intervention {found}", advice="Look for it with: byhand search")
         shown = self._approvals.shown(found)
         self._reading.leave(caller, "approvals", records=(found,), count=1)
         return shown
 
-
-def _check_named(caller: Caller) -> None:
-    if caller.pseudonymous:
-        raise Refused(
+    def _check_named(self, caller: Caller, operation: str, *records: str) -> None:
+        """Raise Refused, and record that, for whoever sees pseudonyms only."""
+        if not caller.pseudonymous:
+            return
+        refused = Refused(
             "who approves must know whose act it is, so there is no inbox under pseudonyms",
             advice="Ask somebody who sees persons by their names.",
         )
+        self._reading.leave(caller, operation, records=records, refused=str(refused))
+        raise refused

@@ -139,7 +139,7 @@ class Permits:
     def _check_same_person(caller: Caller, intent: Intent) -> None:
         if caller.person != intent.declaration.person:
             raise NotPermitted(
-                f"the intent is {intent.declaration.person}'s: {caller.person} cannot act on it",
+                f"the intent is somebody else's: {caller.person} cannot act on it",
                 advice="Declare your own intent.",
             )
 

@@ -24,6 +24,7 @@ from byhand.errors import Fault, Invalid
 from byhand.records.base import Part
 from byhand.records.standard import WITHHELD
 from byhand.store.index import Among, Condition
+from byhand.trust import administration as trust
 from byhand.trust.keyring import Keyring
 
 ROLE = "pseudonymous"
@@ -43,9 +44,12 @@ TELLING = frozenset(
         "account",
         "display_name",
         "via",
+        "destinations",
     }
 )
 """Fields that lead to a person without naming one; signed statements name theirs inside."""
+ACCOUNTS = (trust.ACCOUNT_LINK, trust.ACCOUNT_UNLINK)
+"""Changes whose subject is somebody's account."""
 NOBODY = ("", "byhand", "$erased", "$unknown", WITHHELD)
 _NAME = re.compile(r"[^\W_](?:[\w.@+-]*[^\W_])?")
 PartType = TypeVar("PartType", bound=Part)
@@ -115,7 +119,7 @@ class Pseudonyms:
         known = self._known
         if known is None or known[0] is not keyring or known[1] is not displayed:
             known = self._known = (keyring, displayed, _Names.of(keyring.persons, displayed))
-        return _Veil(self.of, seen, known[2])
+        return _Veil(self.of, seen, known[2], frozenset(_accounts(plain)))
 
 
 def _persons(plain: object) -> Iterator[str]:
@@ -128,6 +132,17 @@ def _persons(plain: object) -> Iterator[str]:
     elif isinstance(plain, list | tuple):
         for one in plain:
             yield from _persons(one)
+
+
+def _accounts(plain: object) -> Iterator[str]:
+    """Every account that a record links, or parts, as its subject names it: it leads to a person."""
+    if isinstance(plain, dict):
+        if plain.get("action") in ACCOUNTS and isinstance(plain.get("subject"), str):
+            yield plain["subject"]
+        plain = tuple(plain.values())
+    if isinstance(plain, list | tuple):
+        for one in plain:
+            yield from _accounts(one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +163,15 @@ class _Names:
 
 
 class _Veil:
-    """Replaces persons in one answer: those whom it names, and everybody of the home."""
+    """Replaces persons in one answer: those whom it names, and everybody of the home; withholds their accounts."""
 
-    def __init__(self, of: Callable[[str], str], seen: dict[str, str], names: _Names) -> None:
+    def __init__(
+        self, of: Callable[[str], str], seen: dict[str, str], names: _Names, accounts: frozenset[str]
+    ) -> None:
         self._of = of
         self._seen = seen
         self._names = names
+        self._accounts = accounts
 
     def __call__(self, plain: Any) -> Any:
         if isinstance(plain, dict):
@@ -178,6 +196,8 @@ class _Veil:
 
     def _text(self, text: str) -> str:
         """Pseudonyms for the names in a text; a word that is only like one of them stays."""
+        if text in self._accounts:
+            return WITHHELD
         parts, place = [], 0
         for found in _NAME.finditer(text):
             person, end = self._named(text, found)
