@@ -37,6 +37,9 @@ NOT_TYPED = {
     "byhand circle test": "sends to somebody: tests/cli/circles.txt",
     "byhand redeem $ID": "is a pipeline's, with variables of its own: tests/peers",
     "byhand spool send": "needs a server: tests/api",
+    "byhand approve": "is about somebody else's intent: docs/how-to/ask-others-to-approve.md",
+    "byhand refuse": "as approve",
+    "byhand withdraw": "as approve",
     "byhand demo": "fetches an engine: tests/journeys",
 }
 WHY = '--reason FALSE_POSITIVE --notes "Stale quote from XLON."'
