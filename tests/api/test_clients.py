@@ -137,7 +137,8 @@ def test_the_doctor_looks_at_a_server_from_here_and_an_officer_is_told_more(serv
 
 
 def test_the_doctor_says_that_nobody_answers(server: Server) -> None:
-    """One line: the server cannot be reached, exit code 1."""
+    """What can be told without it, then that the server cannot be reached: exit code 1."""
     there = through(server) | {"BYHAND_URL": "http://127.0.0.1:9"}
-    (found,) = json.loads(server.byhand("doctor", "--output", "json", code=1, **there))
+    spool, found = json.loads(server.byhand("doctor", "--output", "json", code=1, **there))
+    assert (spool["part"], spool["level"]) == ("spool", "ok")
     assert (found["part"], found["level"]) == ("server", "wrong")

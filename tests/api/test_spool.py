@@ -509,3 +509,22 @@ def test_the_library_spools_where_it_is_told_to(
         ada.server.state("NEVER")
     byhand.close()
     assert ada.server.state() == "RAISED"
+
+
+def test_the_doctor_says_what_waits_in_every_spool(ada: Person, tmp_path: Path) -> None:
+    """How many lines of which spool, and since when; with nobody else to blame it goes on looking."""
+    away(ada)
+    ada.done("RAISED")
+    state = tmp_path / "state"
+    folder = state / "byhand" / "spool"
+    folder.mkdir(parents=True)
+    for name in ("0" * 64, "1" * 64):
+        shutil.copy(ada.file.path, folder / f"{name}.spool")
+    (folder / f"{'2' * 64}.spool").write_text("this is no line of a spool\n")
+    there = {"XDG_STATE_HOME": str(state), "BYHAND_URL": ada.server.url}
+    found = json.loads(ada.server.byhand("doctor", "--output", "json", code=1, **there))
+    told = [one for one in found if one["part"] == "spool"]
+    assert [one["level"] for one in told] == ["warning", "warning", "wrong"]
+    assert [one["what"][:12] for one in told[:2]] == ["0" * 12, "1" * 12]
+    assert all("2 line(s) were not sent" in one["what"] for one in told[:2])
+    assert {one["advice"] for one in told[:2]} == {"byhand spool send"}

@@ -106,18 +106,21 @@ def _look_from_here(common: Common, url: str) -> list[Diagnosis]:
 
 
 def _spool() -> Iterator[Diagnosis]:
-    """What was done here and is in no log yet."""
+    """What was done here and is in no log yet, spool by spool."""
+    sent = True
     for file in spool_files(os.environ):
         try:
             waiting = file.unsent()
         except ByhandError as error:
+            sent = False
             yield Diagnosis("spool", "wrong", str(error), error.advice)
             continue
         if waiting:
+            sent = False
             what = f"{len(waiting)} line(s) were not sent; the oldest is of {waiting[0].statement.time}"
             yield Diagnosis("spool", "warning", f"{file.path.name[:12]}: {what}", "byhand spool send")
-            return
-    yield Diagnosis("spool", "ok", "nothing waits to be sent")
+    if sent:
+        yield Diagnosis("spool", "ok", "nothing waits to be sent")
 
 
 def _reached(remote: Remote) -> Iterator[Diagnosis]:
