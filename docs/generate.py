@@ -263,6 +263,17 @@ def sinks_page() -> str:
     )
 
 
+def detectors_page() -> str:
+    """Every kind of detector."""
+    from byhand import detectors
+
+    rows = [(f"`{kind.scheme}:`", sentence(kind)) for kind in detectors.BUILT_IN]
+    return (
+        "# Detectors\n\nWhat is said of acts from the acts before them. [What the model sees and what it cannot see]"
+        "(../explanation/unusual-behaviour.md).\n\n" + table(("kind", "does"), rows)
+    )
+
+
 def query_fields(fields: dict[str, Any]) -> str:
     """The table of the fields of one list; names of the same field stand together."""
     names: dict[int, list[str]] = {}
@@ -371,6 +382,7 @@ def _name(schema: dict[str, Any]) -> str:
 PAGES = {
     "actions.md": actions_page,
     "connectors.md": connectors_page,
+    "detectors.md": detectors_page,
     "errors.md": errors_page,
     "kinds.md": kinds_page,
     "limits.md": limits_page,

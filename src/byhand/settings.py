@@ -154,6 +154,16 @@ class NotifySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusualSettings:
+    """Whose acts are compared with what they usually do. Nobody's, unless a team or a point is named."""
+
+    teams: str = ""
+    """Teams whose points take part, with commas between; `*`: every point."""
+    points: str = ""
+    """Points that take part, with commas between."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a home."""
 
@@ -163,6 +173,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
     notify: NotifySettings = field(default_factory=NotifySettings)
+    unusual: UnusualSettings = field(default_factory=UnusualSettings)
 
 
 ISSUERS = "issuers"

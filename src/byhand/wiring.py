@@ -65,6 +65,7 @@ from byhand.sqlite_file import check_layout
 from byhand.store.sqlite import entries as sqlite_entries
 from byhand.store.sqlite.index import SqliteIndex
 from byhand.store.sqlite.index_differences import differences
+from byhand.store.sqlite.learned import SqliteLearned
 from byhand.store.sqlite.outbox import SqliteOutbox
 from byhand.store.sqlite.state import SqliteState
 from byhand.watch.delivery import Delivery
@@ -111,6 +112,7 @@ class Home:
     spooling: Spooling
     circles: Circles
     outbox: SqliteOutbox
+    learned: SqliteLearned
     keeper: Keeper | None = None
     closed: bool = False
 
@@ -143,6 +145,7 @@ class Home:
         self.journal.close()
         self.index.close()
         self.outbox.close()
+        self.learned.close()
         self.sessions.close()
         self.keys.close()
 
@@ -379,6 +382,7 @@ def _put_together(
         Spooling(journal, administration, gate, chains, people, views, settings.gate),
         Circles(journal, administration, sink_kinds),
         SqliteOutbox(path),
+        SqliteLearned(path),
     )
 
 
@@ -478,9 +482,31 @@ def open_watch(home: Home) -> Watch:
     )
     return Watch(
         (
+            *_unusual(home),
             Task("index", home.indexer.catch_up_by),
             Task("settling", lambda: home.settling.settle(clock.now())),
             Task("requests", lambda: requests.turn(clock.now())),
             Task("delivery", lambda: delivery.turn(clock.now()), delivery.close),
         )
     )
+
+
+def _unusual(home: Home) -> Iterator[Task]:
+    """Comparing acts with habits, where the settings name anybody; without numpy it is refused, not left out."""
+    chosen = home.settings.unusual
+    if not chosen.teams and not chosen.points:
+        return
+    try:
+        from byhand.watch.acts import TakingPart
+        from byhand.watch.unusual import Unusual
+    except ModuleNotFoundError as error:
+        raise Invalid(
+            f"unusual acts cannot be found without {error.name}", advice="Run: pip install 'byhand[watch]'"
+        ) from error
+    taking_part = TakingPart(_names(chosen.teams), _names(chosen.points))
+    unusual = Unusual(home.journal, home.chains, home.learned, taking_part)
+    yield Task("unusual", lambda: unusual.turn(clock.now()), unusual.close)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))

@@ -17,7 +17,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = REPOSITORY / "src" / "byhand"
 CONTRACTS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-PURE_ROOMS = {"records", "log", "signatures", "trust"}
+PURE_ROOMS = {"records", "log", "signatures", "trust", "detectors"}
 IMPURE = {
     "asyncio", "http", "httpx", "io", "os", "pathlib", "random", "requests", "secrets", "select", "shutil",
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib",
@@ -30,7 +30,11 @@ ENGINE_SIDE = {
     "src/byhand/integrations/feed.py",
     "src/byhand/integrations/outbox.py",
 }  # runs inside the engine's environment, never in byhand's
-EXTRA_OF = {"api": "server", "ui": "server"}  # a room that is installed with an extra of its own
+EXTRA_OF = {
+    "api": "server",
+    "ui": "server",
+    "detectors": "watch",
+}  # a room that is installed with an extra of its own
 IMPORT_MILLISECONDS_MAX = 60  # a shell prompt must not be felt to wait
 IMPORT_ROUNDS = 7  # the quickest counts: others may be using the machine
 OUTSIDE_ALLOWED: set[str] = set()  # what `import byhand` may load beside the standard library

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,12 +26,8 @@ from byhand.watch.requests import Requests
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.append(str(TESTS / "sinks"))
-_spec = importlib.util.spec_from_file_location("offices_of_control", TESTS / "control" / "conftest.py")
-assert _spec is not None
-assert _spec.loader is not None
-offices = importlib.util.module_from_spec(_spec)
-sys.modules["offices_of_control"] = offices
-_spec.loader.exec_module(offices)
+sys.path.append(str(TESTS.parent))
+offices = importlib.import_module("tests.control.conftest")
 
 URL = "https://byhand.example/"
 

@@ -25,6 +25,7 @@ from byhand.records.kinds import (
     Access,
     Administration,
     Approval,
+    Expectation,
     Finding,
     Intent,
     Observation,
@@ -134,6 +135,7 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
     Spooled: {"viewed": TIME, "attempt": RECORD_ID, "executor": NAME},
     Observation: {"action": ACTION, "field": POINTER, "connector": NAME, "instance": NAME},
     Finding: {"about": NAME, "field": POINTER, "references": NAME},
+    Expectation: {"until": TIME},
     Access: {"records": RECORD_ID, "operation": NAME},
     Administration: {"action": NAME, "subject": NAME, "statements": STATEMENT},
     Declaration: {

@@ -185,6 +185,15 @@ FindingType = Literal["verdict", "drift", "alert", "disposition", "review", "ame
 FINDING_TYPES: tuple[str, ...] = get_args(FindingType)
 
 
+class Expectation(Part, kw_only=True):
+    """What somebody says is to be expected, until when: acts like it are no news."""
+
+    scope: Literal["target", "action", "person"]
+    """This person at this target, with this action anywhere, or in all that they do."""
+    until: str
+    """When that ends."""
+
+
 class Finding(Record, kw_only=True, tag="finding"):
     """Something concluded: a verdict, drift, alert, disposition, review or amendment."""
 
@@ -204,6 +213,8 @@ class Finding(Record, kw_only=True, tag="finding"):
     """What that should say, or was found to be."""
     references: tuple[str, ...] = ()
     """Incidents, tickets and interventions that belong to it."""
+    expectation: Expectation | None = None
+    """What is to be expected from now on, where a disposition says so."""
 
 
 class Access(Record, kw_only=True, tag="access"):
