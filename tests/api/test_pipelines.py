@@ -10,6 +10,8 @@ import json
 import os
 import re
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,8 @@ def commands(name: str) -> str:
         return found[1].replace("\\\\", "\\")  # as Groovy reads its own string
     loaded = yaml.safe_load(text)
     if name == "action.yml":
-        return str(loaded["runs"]["steps"][-1]["run"])
+        (step,) = [one for one in loaded["runs"]["steps"] if "byhand permit" in one["run"]]
+        return str(step["run"])
     return str(loaded[".byhand-deploy"]["script"][0])
 
 
@@ -121,6 +124,58 @@ def test_another_change_or_nobody_deploys_nothing(
         assert server.state() == before, changed
     done = run(server, token_file, NAMES[0], tmp_path, INTERVENTION=intervention, REVISION=new)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_looks_like_an_option_opens_nothing(
+    server: Server, ada: Client, token_file: Path, tmp_path: Path
+) -> None:
+    """Whoever starts a pipeline types these two: a word that makes a command end well is no permit."""
+    intervention, new = declared(server, ada)
+    before = server.state()
+    for name in ("INTERVENTION", "REVISION"):
+        for word in ("--help", "--version", "-h", "--output=json", ""):
+            wanted = {"INTERVENTION": intervention, "REVISION": new, name: word}
+            done = run(server, token_file, NAMES[0], tmp_path, **wanted)
+            assert done.returncode != 0, (name, word, done.stdout)
+            assert server.state() == before, (name, word)
+
+
+def test_the_deploy_command_does_not_get_the_gates_token(
+    server: Server, ada: Client, token_file: Path, tmp_path: Path
+) -> None:
+    """What is deployed comes from a repository; the token is the pipeline's. Nothing is written to the job's folder."""
+    intervention, new = declared(server, ada)
+    told = tmp_path / "told"
+    deploy = f'env > "{told}"; echo "{{\\"state\\": \\"$REVISION\\"}}" > {server.gateway}'
+    folder = tmp_path / "job"
+    folder.mkdir()
+    done = run(server, token_file, NAMES[0], folder, INTERVENTION=intervention, REVISION=new, DEPLOY=deploy)
+    assert done.returncode == 0, done.stderr
+    assert "REVISION=" in told.read_text()
+    assert "BYHAND_TOKEN_FILE" not in told.read_text()
+    assert "BYHAND_ON_BEHALF_OF" not in told.read_text()
+    assert list(folder.glob("*.json")) == []
+
+
+def test_a_server_that_is_away_behind_the_deploy_hears_of_it_later(
+    server: Server, ada: Client, token_file: Path, tmp_path: Path
+) -> None:
+    """The step asks again for five minutes, so a restart of the server loses no outcome."""
+    intervention, new = declared(server, ada)
+    started = tmp_path / "started"
+    deploy = f'echo "{{\\"state\\": \\"$REVISION\\"}}" > {server.gateway}; touch {started}; sleep 3'
+    wanted = {"INTERVENTION": intervention, "REVISION": new, "DEPLOY": deploy, "PAUSE": "1"}
+    with ThreadPoolExecutor(1) as others:
+        running = others.submit(run, server, token_file, NAMES[0], tmp_path, **wanted)
+        until = time.monotonic() + STEP_SECONDS_MAX
+        while not started.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        server.stop()
+        time.sleep(10)  # longer than the client by itself asks again
+        server.start()
+        done = running.result()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"result": "applied"' in done.stdout
 
 
 def test_a_deploy_that_fails_is_recorded_as_failed(

@@ -565,6 +565,27 @@ def test_an_outcome_that_did_not_get_through_is_sent_before_the_next_act(
     assert (kinds(home, act)[-1], len(home.unsent)) == ("applied", 0)
 
 
+def test_a_kept_outcome_whose_value_the_log_refuses_is_sent_without_it(
+    home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept while the log was away, and refused for its value when it is back: it is recorded all the same."""
+    monkeypatch.setattr(concluding, "CONCLUDE_PAUSES_SECONDS", ())
+    act = Intervention(
+        home.request(new="ACTIVE"),
+        home.means(engine.read, backend=_gone_once(home, LogUnavailable("disk full"), 1)),
+    )
+    with pytest.raises(OutcomeUnrecorded), act:
+        engine.set("ACTIVE")
+
+    def picky(intervention: str, outcome: Outcome) -> Any:
+        if outcome.found is not None and outcome.found.form == "inline":
+            raise Invalid("this record is too large")
+        return home.backend.conclude(intervention, outcome)
+
+    home.unsent.send(Interposed(home.backend, conclude=picky))
+    assert (kinds(home, act)[-1], len(home.unsent)) == ("applied", 0)
+
+
 def test_an_interrupt_in_the_pause_does_not_lose_the_outcome(
     home: RealHome, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,7 +158,7 @@ class Byhand(BuildbotService):
         yield self.feed.keep(redeemed.account, outcome)  # 2
         try:
             concluded: Concluded = yield threads.deferToThread(
-                self.hook.record, redeemed.account, outcome
+                self.feed.record, redeemed.account, outcome
             )  # 3
         except ByhandError:
             self.feed.wake()  # it is sent again until byhand has it, or quarantined where it was refused for good

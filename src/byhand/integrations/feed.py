@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer, reactor, threads
 from twisted.python import log
 
+from byhand.client.contract import Concluded
 from byhand.errors import ByhandError, Invalid, LoginRequired, LogUnavailable
 from byhand.ids import derived_record_id
 from byhand.integrations.delivering import deliver, quarantined, quarantined_of
@@ -86,8 +87,19 @@ class Feed:
     @defer.inlineCallbacks
     def keep(self, account: str, outcome: Outcome) -> Any:
         """Keep an outcome until byhand has it. A crash exactly after it: sent at the next start."""
-        text = json.dumps({"account": account, "outcome": msgspec.to_builtins(outcome)})
-        yield self._outbox.keep_outcome(outcome.id, text)
+        yield self._outbox.keep_outcome(outcome.id, _kept(account, outcome))
+
+    def record(self, account: str, outcome: Outcome) -> Concluded:
+        """Bring a kept outcome to the log, from a thread.
+
+        One without the value is kept before it is sent. A crash exactly between: the value is refused once more.
+        """
+
+        def replaced(without: Outcome) -> None:
+            text = _kept(account, without)
+            threads.blockingCallFromThread(reactor, self._outbox.replace_outcome, without.id, text)
+
+        return self._hook.record(account, outcome, replaced)
 
     def recorded(self, outcome: Outcome) -> Any:
         """Byhand has the outcome."""
@@ -178,9 +190,39 @@ class Feed:
         kept = yield self._outbox.outcomes()
         self._gauges.unsent_outcomes = len(kept)
         for record, text in kept:
-            yield threads.deferToThread(_deliver_outcome, self._hook, record, text)
+            yield threads.deferToThread(self._deliver_outcome, record, text)
             yield self._outbox.settle_outcome(record)
             self._gauges.unsent_outcomes -= 1
+
+    def _deliver_outcome(self, record: str, text: str) -> None:
+        """Bring a kept outcome to the log; one that is refused for good is recorded as seen, under quarantine."""
+        try:
+            kept = json.loads(text)
+            account, outcome = str(kept["account"]), msgspec.convert(kept["outcome"], Outcome)
+            try:
+                self.record(account, outcome)
+            except (LogUnavailable, LoginRequired):
+                raise  # it waits
+            except (ByhandError, TypeError, ValueError) as refusal:
+                cause = f"an outcome was refused: {refusal}"
+            else:
+                return
+        except (KeyError, msgspec.MsgspecError, json.JSONDecodeError) as fault:
+            account, cause = "", f"an outcome that was kept cannot be read: {fault}"
+        self._hook.observe(
+            [
+                quarantined(
+                    cause,
+                    record_id=derived_record_id(record if rules.is_record_id(record) else NO_ID, text),
+                    account=account,
+                    issuer=ISSUER,
+                    instance="",
+                    place=f"outcome {record}",
+                    times=Times(),
+                    raw=text,
+                )
+            ]
+        )
 
     # -- describing
 
@@ -278,32 +320,5 @@ def _undescribed(buildset: int, text: str, fault: Exception) -> Observation:
     )
 
 
-def _deliver_outcome(hook: Hook, record: str, text: str) -> None:
-    """Bring a kept outcome to the log; one that is refused for good is recorded as seen, under quarantine."""
-    try:
-        kept = json.loads(text)
-        account, outcome = str(kept["account"]), msgspec.convert(kept["outcome"], Outcome)
-        try:
-            hook.record(account, outcome)
-        except (LogUnavailable, LoginRequired):
-            raise  # it waits
-        except (ByhandError, TypeError, ValueError) as refusal:
-            cause = f"an outcome was refused: {refusal}"
-        else:
-            return
-    except (KeyError, msgspec.MsgspecError, json.JSONDecodeError) as fault:
-        account, cause = "", f"an outcome that was kept cannot be read: {fault}"
-    hook.observe(
-        [
-            quarantined(
-                cause,
-                record_id=derived_record_id(record if rules.is_record_id(record) else NO_ID, text),
-                account=account,
-                issuer=ISSUER,
-                instance="",
-                place=f"outcome {record}",
-                times=Times(),
-                raw=text,
-            )
-        ]
-    )
+def _kept(account: str, outcome: Outcome) -> str:
+    return json.dumps({"account": account, "outcome": msgspec.to_builtins(outcome)})

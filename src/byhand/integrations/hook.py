@@ -8,7 +8,7 @@ somebody else, nor use one twice, nor for another value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,14 +99,17 @@ class Hook:
             error=error,
         )
 
-    def record(self, account: str, outcome: Outcome) -> Concluded:
+    def record(
+        self, account: str, outcome: Outcome, replaced: Callable[[Outcome], None] = lambda _: None
+    ) -> Concluded:
         """Bring an outcome to the log; asked again, whenever, it is the same outcome.
 
-        Where no record can hold the value found, it is recorded without it, and with the cause. Raises
+        Where no record can hold the value found, it is recorded without it, and with the cause: whoever asks again
+        keeps that one, which ``replaced`` gets before it is sent, in the place of the first. Raises
         LogUnavailable and LoginRequired when it is to be asked again later, anything else when it was refused.
         """
         with self._line(account) as line:
-            return persistently(HttpBackend(line), outcome, CONCLUDE_PAUSES_SECONDS, lambda _: None)
+            return persistently(HttpBackend(line), outcome, CONCLUDE_PAUSES_SECONDS, replaced)
 
     def observe(self, observations: Sequence[Observation]) -> Acknowledged:
         """Report acts seen here, whether or not anybody declared them; their ids make asking again harmless."""

@@ -70,6 +70,15 @@ class Outbox:
         )
 
     @defer.inlineCallbacks
+    def replace_outcome(self, record: str, text: str) -> Any:
+        """Keep another text under the record id."""
+        table, owner = self._database.model.object_state, (yield self._owner())
+        change = table.update().where(table.c.objectid == owner, table.c.name == record)
+        yield self._database.pool.do_with_transaction(
+            lambda connection: connection.execute(change.values(value_json=text)) and None
+        )
+
+    @defer.inlineCallbacks
     def outcomes(self) -> Any:
         """Record id and JSON text of every outcome that byhand does not have, oldest first."""
         table, owner = self._database.model.object_state, (yield self._owner())
