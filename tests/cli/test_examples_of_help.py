@@ -37,6 +37,9 @@ NOT_TYPED = {
     "byhand circle test": "sends to somebody: tests/cli/circles.txt",
     "byhand redeem $ID": "is a pipeline's, with variables of its own: tests/peers",
     "byhand spool send": "needs a server: tests/api",
+    "byhand break-glass": "is for a point that keeps people off: tests/cli/four-eyes.txt",
+    "byhand policy explain": "is about a point that is retired by now: tests/cli/policies.txt",
+    "byhand policy set": "takes others than those in force: tests/cli/policies.txt",
     "byhand approve": "is about somebody else's intent: docs/how-to/ask-others-to-approve.md",
     "byhand refuse": "as approve",
     "byhand withdraw": "as approve",
@@ -45,7 +48,9 @@ NOT_TYPED = {
 WHY = '--reason FALSE_POSITIVE --notes "Stale quote from XLON."'
 ASKS = " --new "
 """An example with a new value and without a reason is for a terminal: the reason is added here."""
-REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
+REPOSITORY = Path(__file__).resolve().parents[2]
+REFERENCE = REPOSITORY / "docs" / "reference" / "cli.md"
+POLICIES = REPOSITORY / "src" / "byhand" / "control" / "policies"
 
 
 def examples() -> list[str]:
@@ -69,6 +74,8 @@ def prepared(desk: Path, here: Callable[..., Ended], monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("BYHAND_HOME", str(Path.home() / ".byhand"))
     (desk / "gateway.json").write_text('{"state": "HALTED"}')
     (desk / "limits.json").write_text('{"max": 100}')
+    for policy in POLICIES.iterdir():
+        (desk / policy.name).write_bytes(policy.read_bytes())
     for name in ("grace.pub", "alan.pub"):
         (desk / name).write_bytes((desk / "keys" / name).read_bytes())
     (Path.home() / ".ssh").mkdir(exist_ok=True)

@@ -445,3 +445,30 @@ def test_a_deactivation_is_verified_years_later(desk: Desk) -> None:
         trust.check_record(
             forged, index=head + 1, keyring=before, origin=desk.home.origin, officers_fingerprint=None
         )
+
+
+def test_nobody_is_shown_behind_a_credential_that_has_ended(desk: Desk) -> None:
+    """Whose keys were all revoked, and which workload was retired: their tokens name nobody and open no list."""
+    desk.workload("pipes", subject="", issuer="buildbot", scopes=("redeem",))
+    desk.workload()
+    token, pipes = desk.token("grace"), desk.token(workload="pipes", scopes=("redeem",))
+    started = desk.mint.token()
+    for credential in (token, pipes, started):
+        assert desk.home.credentials.identity(credential).person
+    desk.home.people.revoke(desk.office.caller("ada"), desk.office.revocation("grace", "ada"))
+    desk.change(trust.WORKLOAD_RETIRE, "pipes")
+    for credential in (token, pipes):
+        with pytest.raises(LoginRequired):
+            desk.home.credentials.identity(credential)
+        with pytest.raises(LoginRequired):
+            wiring.open_backend(desk.home, credential).policy()
+
+
+def test_a_pipeline_whose_owner_left_is_nobody(desk: Desk) -> None:
+    """Its issuer still signs its tokens; who answered for it is enrolled no more."""
+    desk.workload(owner="grace")
+    token = desk.mint.token()
+    assert desk.home.credentials.identity(token).person == "grace"
+    desk.home.people.deactivate(desk.office.caller("ada"), deactivation(desk, "grace", "ada"))
+    with pytest.raises(LoginRequired, match="enrolled no more"):
+        desk.home.credentials.identity(token)

@@ -147,9 +147,12 @@ class Credentials:
             raise Refused(f"{workload.name} speaks for accounts of {workload.issuer or 'nobody'} only")
         return self._accounts.person(found), Via(kind="pipeline", id=workload.name)
 
-    def _check_covers(self, workload: Workload, scope: Scope) -> None:
-        if workload.owner not in self._people.keyring().persons_at(self._journal.reader.size):
+    def _check_answered_for(self, workload: Workload) -> None:
+        if workload.owner not in self._administration.enrolled():
             raise LoginRequired(f"the person who answers for {workload.name} is enrolled no more")
+
+    def _check_covers(self, workload: Workload, scope: Scope) -> None:
+        self._check_answered_for(workload)
         if scope not in _widened(frozenset(workload.scopes)):
             raise Refused(
                 f"{workload.name} is not for that: it covers {', '.join(workload.scopes)}, not {scope}",
@@ -169,20 +172,24 @@ class Credentials:
 
     def token(self, credential: str, *, scope: Scope) -> Token:
         """The token in force, which covers ``scope``; raises LoginRequired, Refused."""
+        token, now = self._good(credential), self._administration.current()
+        if scope not in _in_force(token, now):
+            raise Refused(
+                f"this token is not for that: it covers {', '.join(token.scopes)}, not {scope}",
+                advice="Sign in, or use a token with that scope.",
+            )
+        return token
+
+    def _good(self, credential: str) -> Token:
+        """The token in force, whatever it is for; raises LoginRequired."""
         _check_whole(credential)
-        now = self._administration.current()
-        token = now.tokens.get(token_digest(credential))
+        token = self._administration.current().tokens.get(token_digest(credential))
         if token is None:
             raise LoginRequired("this token is not known here, or was revoked", advice="byhand token create")
         if token.expires <= clock.now():
             raise LoginRequired(f"this token ended at {token.expires}", advice="byhand token create")
         if token.owner not in self._administration.enrolled():
             raise LoginRequired("the person behind this token is enrolled no more")
-        if scope not in _in_force(token, now):
-            raise Refused(
-                f"this token is not for that: it covers {', '.join(token.scopes)}, not {scope}",
-                advice="Sign in, or use a token with that scope.",
-            )
         return token
 
     def _behind(self, workload: str, on_behalf_of: str | None) -> tuple[str, Via]:
@@ -223,33 +230,31 @@ class Credentials:
             return self._identity_from_issuer(credential)
         if not is_token(credential):
             return self._sessions.identity(credential)
-        now = self._administration.current()
-        _check_whole(credential)
-        token = now.tokens.get(token_digest(credential))
-        if token is None or token.expires <= clock.now():
-            raise LoginRequired("this token is not known here, or has ended")
-        workload = now.workloads.get(token.workload) if token.workload is not None else None
+        token, workload = self._good(credential), None
+        if token.workload is not None:
+            workload = self._administration.current().workloads.get(token.workload)
+            if workload is None:
+                raise LoginRequired(f"the workload {token.workload} was retired")
         person = token.owner if workload is None else workload.principal or token.owner
-        return Identity(
-            person=person,
-            credential=token.id,
-            expires=token.expires,
-            name=self._people.display_name(person),
-            trial=self._people.trial(),
-            via=_via(workload) if workload is not None else None,
-        )
+        return self._shown(person, token.id, token.expires, workload)
 
     def _identity_from_issuer(self, credential: str) -> Identity:
         """The person who started it, where the issuer says so and one is linked; else whoever answers for it."""
         workload, found = self._accounts.bearer(credential)
+        self._check_answered_for(workload)
         person = workload.principal or self._accounts.linked(found.name) or workload.owner
+        return self._shown(person, found.name, found.expires, workload)
+
+    def _shown(self, person: str, credential: str, expires: str, workload: Workload | None) -> Identity:
+        if person not in self._administration.enrolled():
+            raise LoginRequired("the person behind this credential is enrolled no more")
         return Identity(
             person=person,
-            credential=found.name,
-            expires=found.expires,
+            credential=credential,
+            expires=expires,
             name=self._people.display_name(person),
             trial=self._people.trial(),
-            via=_via(workload),
+            via=_via(workload) if workload is not None else None,
         )
 
     def _note_use(self, token: Token, address: str | None) -> None:
