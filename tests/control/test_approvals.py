@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from byhand import wiring
 from byhand.control.inbox import Inbox
 from byhand.errors import ApprovalPending, NotPermitted, Refused
 from byhand.ids import new_record_id
 from byhand.records import captured
 from byhand.records.intervention import Automation, Change
 from byhand.records.kinds import Intent
+from byhand.records.standard import WITHHELD
 from byhand.verifying import Knowledge, verify_target
 
 
@@ -144,3 +146,15 @@ def test_the_same_decision_again_gets_the_same_answer(four_eyes: Any) -> None:
     again = four_eyes.send(intervention, text, "bob", record)
     assert (first.index, first.leaf) == (again.index, again.leaf)
     assert four_eyes.alerts(intervention) == []
+
+
+def test_what_deciders_said_of_a_confidential_act_is_withheld_like_its_words(four_eyes: Any) -> None:
+    """The list of decisions takes no reason for reading, so it tells who decided and how, and no more."""
+    four_eyes.register("kept", classification="confidential")
+    for point, said in (("kept", WITHHELD), ("breaker", "Zorblax agreed.")):
+        one = four_eyes.declare(point)
+        four_eyes.decide(one, "bob", meaning="Zorblax agreed.")
+        (shown,) = (
+            wiring.open_desk(four_eyes.home, "")._inbox.approvals(four_eyes.caller("grace"), one).decisions
+        )
+        assert (shown.person, shown.decision, shown.meaning) == ("bob", "approve", said)

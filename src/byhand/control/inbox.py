@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from byhand import clock
 from byhand.client.contract import Approvals as Shown, Inbox as Found, Waiting
 from byhand.control import because
@@ -98,6 +100,9 @@ class Inbox:
         if self._journal.reader.head(found) is None or not self._reading.may_see(caller, found):
             raise NotFound(f"there is no intervention {found}", advice="Look for it with: byhand search")
         shown = self._approvals.shown(found)
+        if because.demanded(self._journal.reader.chain(found)):  # shown to whoever says why: byhand show
+            decided = tuple(msgspec.structs.replace(one, meaning=WITHHELD) for one in shown.decisions)
+            shown = msgspec.structs.replace(shown, decisions=decided)
         self._reading.leave(caller, "approvals", records=(found,), count=1)
         return shown
 
