@@ -163,6 +163,7 @@ def intervention(
     automation: Automation | None = None,
     command: Sequence[str] | None = None,
     break_glass: bool = False,
+    runbook: str | None = None,
 ) -> Intervention:
     """An intervention at ``place`` (point, its name, or ``Target``): ``with``, ``async with`` or decorator.
 
@@ -170,7 +171,8 @@ def intervention(
     value; default: the point's probe. ``new``: the value it is to have; left out: whatever is read back
     (not for high and critical risk; ``None`` is the value null). ``until`` with ``revert``: undone when
     due, see ``run_due_reverts``. ``command``: the command line, when the act is one. ``break_glass``: it cannot
-    wait for approval; two others review it within a day. What it raises: ``Intervention``.
+    wait for approval; two others review it within a day. ``runbook``: the name of the one that it follows: then
+    nobody's approval is waited for. What it raises: ``Intervention``.
     """
     from byhand.client.commands import command_digest
     from byhand.client.interventions import Intervention
@@ -190,6 +192,7 @@ def intervention(
         automation=automation,
         command=command_digest(command) if command is not None else None,
         break_glass=break_glass,
+        runbook=runbook,
     )
     return Intervention(request, _client.means(read=read, revert=revert))
 

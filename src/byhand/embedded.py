@@ -28,6 +28,7 @@ from byhand.client.contract import (
     PointView,
     PolicyView,
     Receipt,
+    RunbookRow,
 )
 from byhand.client.desk import (
     Accesses,
@@ -61,6 +62,7 @@ from byhand.control.people import People
 from byhand.control.point_views import PointViews
 from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.reading import Reading
+from byhand.control.runbooks import Runbooks
 from byhand.errors import LogUnavailable, NotFound, Refused
 from byhand.evidence.bundle import make_bundle, sealed_payloads
 from byhand.journal.journal import Journal
@@ -428,6 +430,19 @@ class EmbeddedCircles:
     def asked(self, intervention: str) -> Asked:
         """Who was told about one's own intervention."""
         return self._asking.asked(self._who.caller("redeem"), intervention)
+
+
+class EmbeddedRunbooks:
+    """See ``byhand.client.contract.RunbookDesk``."""
+
+    def __init__(self, runbooks: Runbooks, who: Who) -> None:
+        self._runbooks = runbooks
+        self._who = who
+
+    def runbooks(self) -> tuple[RunbookRow, ...]:
+        """Every runbook."""
+        self._who.identity()
+        return self._runbooks.all()
 
 
 class EmbeddedLog:

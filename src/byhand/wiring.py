@@ -42,12 +42,20 @@ from byhand.control.points import Points
 from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.reading import Reading
 from byhand.control.reasons import Reasons
+from byhand.control.runbooks import Runbooks
 from byhand.control.sessions import Sessions
 from byhand.control.settling import Settling
 from byhand.control.spooling import Spooling
 from byhand.control.turns import Turns
 from byhand.durable import sync_folder
-from byhand.embedded import Embedded, EmbeddedCircles, EmbeddedDesk, EmbeddedLog, EmbeddedPasskeys
+from byhand.embedded import (
+    Embedded,
+    EmbeddedCircles,
+    EmbeddedDesk,
+    EmbeddedLog,
+    EmbeddedPasskeys,
+    EmbeddedRunbooks,
+)
 from byhand.errors import Conflict, HomeRefused, Invalid, LogUnavailable
 from byhand.journal.journal import Journal
 from byhand.journal.keeper import Keeper
@@ -111,6 +119,7 @@ class Home:
     observing: Observing
     spooling: Spooling
     circles: Circles
+    runbooks: Runbooks
     outbox: SqliteOutbox
     learned: SqliteLearned
     keeper: Keeper | None = None
@@ -331,8 +340,10 @@ def _put_together(
         journal.origin, points, reasons, keys.secret(REDACTION_MAC), settings.gate.intent_seconds
     )
     approvals = Approvals(journal, chains, people, authorization)
+    runbooks = Runbooks(journal, administration)
+    turns = Turns(journal, chains)
     permits = Permits(
-        journal, chains, people, authorization, views, approvals, Turns(journal, chains), settings.gate
+        journal, chains, people, authorization, views, approvals, turns, runbooks, settings.gate
     )
     gate = Gate(
         journal,
@@ -345,6 +356,7 @@ def _put_together(
         approvals,
         permits,
         BreakGlass(chains, indexer, index),
+        runbooks,
         keys.secret(DECLARATION_MAC),
         settings.gate,
     )
@@ -381,6 +393,7 @@ def _put_together(
         Observing(journal, administration, credentials, people, points),
         Spooling(journal, administration, gate, chains, people, views, settings.gate),
         Circles(journal, administration, sink_kinds),
+        runbooks,
         SqliteOutbox(path),
         SqliteLearned(path),
     )
@@ -444,6 +457,11 @@ def open_circles(home: Home, credential: str) -> EmbeddedCircles:
     asking = Asking(home.chains, home.outbox)
     bearer = Bearer(home.credentials, credential)
     return EmbeddedCircles(home.circles, asking, home.reading.pseudonyms, bearer)
+
+
+def open_runbooks(home: Home, credential: str) -> EmbeddedRunbooks:
+    """What officers allowed in advance at an opened home, for whoever ``credential`` stands for."""
+    return EmbeddedRunbooks(home.runbooks, Bearer(home.credentials, credential))
 
 
 def open_log(home: Home) -> EmbeddedLog:

@@ -27,6 +27,7 @@ from byhand.api import (
     points,
     problems,
     reading,
+    runbooks,
     signing_in,
     spool,
 )
@@ -54,6 +55,7 @@ DOORS: tuple[Door, ...] = (
     ("GET", "/v1/policy", "gate", points.policy),
     ("GET", "/v1/targets", "gate", points.target),
     ("GET", "/v1/circles", "api", circles.list_circles),
+    ("GET", "/v1/runbooks", "api", runbooks.list_runbooks),
     ("GET", "/v1/interventions/{id}/request", "gate", circles.asked),
     ("POST", "/v1/interventions", "gate", interventions.declare),
     ("POST", "/v1/interventions/{id}/approvals", "gate", interventions.decide),

@@ -18,7 +18,7 @@ from byhand import clock, wiring
 from byhand.cli.common import Common
 from byhand.cli.output import say
 from byhand.client import http
-from byhand.client.contract import Backend, CircleDesk, DeviceLogin, PasskeyDesk
+from byhand.client.contract import Backend, CircleDesk, DeviceLogin, PasskeyDesk, RunbookDesk
 from byhand.client.desk import Desk, PublicLog
 from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.client.line import Line
@@ -95,6 +95,11 @@ class Opened(ABC):
     @abstractmethod
     def circles(self) -> CircleDesk:
         """Who is asked to decide, for the person signed in."""
+
+    @property
+    @abstractmethod
+    def runbooks(self) -> RunbookDesk:
+        """What officers allowed in advance, for the person signed in."""
 
     @property
     @abstractmethod
@@ -258,6 +263,12 @@ class AtHome(Opened):
         return wiring.open_circles(self._home, self._token)
 
     @property
+    def runbooks(self) -> RunbookDesk:
+        """At the home."""
+        self._signed_in()
+        return wiring.open_runbooks(self._home, self._token)
+
+    @property
     def passkeys(self) -> PasskeyDesk:
         """At the home."""
         self._signed_in()
@@ -327,6 +338,12 @@ class Remote(Opened):
         """Through the server."""
         self._signed_in()
         return http.HttpCircles(self.line)
+
+    @property
+    def runbooks(self) -> RunbookDesk:
+        """Through the server."""
+        self._signed_in()
+        return http.HttpRunbooks(self.line)
 
     @property
     def passkeys(self) -> PasskeyDesk:

@@ -17,7 +17,7 @@ from byhand.cli.opened import Opened
 from byhand.cli.output import say, show_recorded, show_rows, wants_fields
 from byhand.client.contract import Acknowledgement
 from byhand.client.signing import Signer
-from byhand.control import authorization, circles, credentials
+from byhand.control import authorization, circles, credentials, runbooks
 from byhand.errors import BadSignature, Conflict, Invalid, Refused, Unsound
 from byhand.records import codec
 from byhand.records.kinds import Administration
@@ -28,7 +28,9 @@ PENDING = 5
 NONCE_BYTES = 32  # as every statement's: two of them never meet
 PROPOSAL_VERSION = 0
 PROPOSAL_BYTES_MAX = 16 * 1024 * 1024  # an import of a thousand points; more is another file
-CHANGES = ("point", "reasons", "workload", "link", "token", "circle", "policy", "role", "team", "note")
+CHANGES = (
+    "point", "reasons", "workload", "link", "token", "circle", "policy", "role", "team", "runbook", "note",
+)  # fmt: skip
 """What a change may carry: all of it is shown to whoever is asked to sign."""
 FIELDS = ("byhand_proposal", "changes", "origin")
 Signable = (
@@ -143,6 +145,8 @@ def _submit(one: Opened, proposal: Proposal) -> Acknowledgement:
         return one.home.circles.submit(one.caller, record)
     if record.action in authorization.ACTIONS:
         return one.home.authorization.submit(one.caller, record)
+    if record.action in runbooks.ACTIONS:
+        return one.home.runbooks.submit(one.caller, record)
     if record.action in credentials.ACTIONS:
         return one.home.credentials.submit(one.caller, record)
     return one.home.points.submit(one.caller, record)

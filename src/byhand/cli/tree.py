@@ -120,6 +120,16 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         (("list", "roles:list_teams"), ("set", "roles:set_team")),
     ),
     (
+        "runbook",
+        "What officers allowed in advance: acts that wait for nobody.",
+        (
+            ("list", "runbooks:list_runbooks"),
+            ("set", "runbooks:set_runbook"),
+            ("show", "runbooks:show_runbook"),
+            ("retire", "runbooks:retire_runbook"),
+        ),
+    ),
+    (
         "reason",
         "The catalogue of reason codes.",
         (("list", "reasons:list_reasons"), ("set", "reasons:set_reason")),

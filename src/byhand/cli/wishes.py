@@ -62,6 +62,10 @@ class Intended:
     same_as: Annotated[
         str | None, Parameter(help="The same words were used before, knowingly, in that intervention.")
     ] = None
+    runbook: Annotated[
+        str | None,
+        Parameter(help="The runbook that it follows: within its bounds nobody's approval is waited for."),
+    ] = None
     found_in: Annotated[
         str | None,
         Parameter(
@@ -83,6 +87,7 @@ class Intended:
             ticket=self.ticket,
             same_as=self.same_as,
             found_in=self.found_in,
+            runbook=self.runbook,
         )
 
 
@@ -155,6 +160,7 @@ class Wish:
     revert: tuple[str, ...] | None = None
     found_in: str | None = None
     break_glass: bool = False
+    runbook: str | None = None
 
 
 def attempt(one: Opened, wish: Wish, act: Callable[[Request, Means], Answer]) -> Answer:
@@ -210,6 +216,7 @@ def _request(one: Opened, wish: Wish, collected: Literal["prompt", "argument"]) 
         automation=collect(wish.found_in) if wish.found_in is not None else None,
         collected=collected,
         break_glass=wish.break_glass,
+        runbook=wish.runbook,
     )
 
 

@@ -11,6 +11,7 @@ from byhand.records.circles import Circle
 from byhand.records.intervention import Declaration, Mode, Tier
 from byhand.records.kinds import Observation, Outcome, Point, Reason
 from byhand.records.policy import PolicyFile
+from byhand.records.runbooks import Runbook
 from byhand.records.values import CapturedValue
 
 
@@ -458,6 +459,31 @@ class CircleDesk(Protocol):
 
     def asked(self, intervention: str) -> Asked:
         """Who was told about one's own intervention; raises Refused for another's, NotFound."""
+        ...
+
+
+class RunbookRow(Part, kw_only=True):
+    """A runbook as it is now."""
+
+    record: str
+    """The record by which this version came into force: what decisions name."""
+    runbook: Runbook
+    state: Literal["in force", "ended", "retired"]
+    used_today: int
+    """Uses today (UTC), of all persons together."""
+
+
+class Runbooks(Part, kw_only=True):
+    """What officers allowed in advance."""
+
+    runbooks: tuple[RunbookRow, ...]
+
+
+class RunbookDesk(Protocol):
+    """What officers allowed in advance. Quick; may be retried."""
+
+    def runbooks(self) -> tuple[RunbookRow, ...]:
+        """The last version of every runbook, by name."""
         ...
 
 

@@ -34,6 +34,8 @@ from byhand.client.contract import (
     PointView,
     PolicyView,
     Receipt,
+    RunbookRow,
+    Runbooks,
     SignedIn,
     SpoolAnswers,
     SpoolBatch,
@@ -263,6 +265,17 @@ class HttpCircles:
     def asked(self, intervention: str) -> Asked:
         """Who was told about one's own intervention."""
         return self._line.get(_place(intervention, "request"), Asked)
+
+
+class HttpRunbooks:
+    """See ``byhand.client.contract.RunbookDesk``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def runbooks(self) -> tuple[RunbookRow, ...]:
+        """Every runbook."""
+        return self._line.get("/v1/runbooks", Runbooks).runbooks
 
 
 class HttpPasskeys:

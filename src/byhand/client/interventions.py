@@ -356,6 +356,7 @@ class Intervention:
             via=Via(kind="integration", id=INTEGRATION),
             collected="inherited",
             break_glass=False,  # the way back was authorised with the change, however that was
+            runbook=None,
         )
         found = self._found
         known = found is not None and found.form != "unknown"

@@ -81,6 +81,8 @@ class Request:
     written_by: Literal["person", "agent"] = "person"
     break_glass: bool = False
     """It cannot wait for anybody's approval; others review it afterwards."""
+    runbook: str | None = None
+    """The runbook that it follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def build(request: Request, sight: Sight, original: CapturedValue, *, person: st
         caused_by=request.caused_by,
         via=request.via,
         break_glass=request.break_glass,
+        runbook=request.runbook,
     )
     return sight.redactor.declaration(declaration)
 

@@ -34,6 +34,7 @@ from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.policy import PolicyFile, RoleAssignment, Team
 from byhand.trust import administration as trust
 from byhand.trust.keyring import Keyring
+from byhand.trust.runbook import Shelf
 
 LATELY_SECONDS = 0.05  # thousands of decisions a second need not each ask the disk whether byhand was changed
 RACES_MAX = 8  # officers changing byhand at the same moment; more means somebody is looping
@@ -66,6 +67,8 @@ class Administrated:
     roles_assigned: bool = False
     """Whether any role ever was: before, everybody enrolled is an operator."""
     teams: Mapping[str, Team] = field(default_factory=dict)
+    runbooks: Shelf = field(default_factory=Shelf)
+    """The last version of every runbook."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Display names of persons, as far as they had not been erased when they were read."""
     left: Mapping[str, str] = field(default_factory=dict)
@@ -265,9 +268,10 @@ def _after(now: Administrated, stored: Stored, origin: str) -> Administrated:
         keyring = trust.check_record(
             record, index=index, keyring=now.keyring, origin=origin, officers_fingerprint=None
         )
+        runbooks = now.runbooks.after(record, now.points, stored.leaf.recorded)
     except ByhandError as error:
         return _rejected(now, index, str(error))
-    now = dataclasses.replace(now, head=index, keyring=keyring)
+    now = dataclasses.replace(now, head=index, keyring=keyring, runbooks=runbooks)
     if record.action == trust.PERSON_DEACTIVATE:
         now = dataclasses.replace(now, left={**now.left, record.subject: stored.leaf.recorded})
     now = _with(dataclasses.replace(now, names={**now.names, **_names(record, people)}), record)

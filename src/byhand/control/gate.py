@@ -32,6 +32,7 @@ from byhand.control.people import People
 from byhand.control.permits import Permits
 from byhand.control.point_views import PointViews
 from byhand.control.reasons import Reasons, text_digest
+from byhand.control.runbooks import Runbooks
 from byhand.errors import (
     BadSignature,
     ByhandError,
@@ -82,6 +83,7 @@ class Gate:
         approvals: Approvals,
         permits: Permits,
         breaking: BreakGlass,
+        runbooks: Runbooks,
         text_secret: bytes,
         settings: GateSettings,
     ) -> None:
@@ -95,6 +97,7 @@ class Gate:
         self._approvals = approvals
         self._permits = permits
         self._break_glass = breaking
+        self._runbooks = runbooks
         self._text_secret = text_secret
         self._settings = settings
 
@@ -144,6 +147,8 @@ class Gate:
         self, who: Callable[[], Caller], declaration: Declaration, statement: str | None
     ) -> Entry | None:
         """What is to be appended, judged without a look into the log; ``None`` when that look is needed."""
+        if declaration.runbook is not None:  # which use of the day it is stands in the log
+            return None
         try:
             return self._administration.deciding_lately(
                 lambda now: self._judged(who(), declaration, statement, now.expected, new=True)
@@ -208,13 +213,18 @@ class Gate:
             break_glass.check_declared(record, key)
             self._break_glass.check(caller.person)
         people = {details: caller.details()}
+        claims = (claim,) if claim is not None and first is None else ()
+        before = _deadline(caller, declaration, view)
+        if declaration.runbook is not None:
+            record, use = self._runbooks.followed(record, view.point)
+            claims, before = (*claims, use), min(before, self._runbooks.deadline(record))
         return Entry(
             record,
             people=people,
-            claims=(claim,) if claim is not None and first is None else (),
+            claims=claims,
             expected_head=None,
             expected_administration=administration,
-            before=_deadline(caller, declaration, view),
+            before=before,
             declaration=declared,
             new=new,
         )
@@ -311,6 +321,8 @@ class Gate:
             self._check_times(declaration, view, clock.now(), faults)
         elif declaration.break_glass:
             faults.append(Fault("/break_glass", "cannot be spooled: others have to hear of it at once"))
+        if declaration.runbook is not None:
+            _check_runbook(declaration, view, faults, spooled=spooled)
         if faults:
             raise Invalid("the declaration does not fit its point", tuple(faults))
 
@@ -615,6 +627,17 @@ def _check_author(caller: Caller, declaration: Declaration, faults: list[Fault])
     if given is not None and via is not None and via.kind == "agent" and given.written_by != "agent":
         advice = 'write "agent": what an agent writes is no person\'s word'
         faults.append(Fault("/justification/written_by", "is not the person, but an agent", advice))
+
+
+def _check_runbook(declaration: Declaration, view: PointView, faults: list[Fault], *, spooled: bool) -> None:
+    """Uses are counted in the log, and only where somebody would have to approve."""
+    if declaration.break_glass:
+        faults.append(Fault("/runbook", "is followed, or the glass is broken: not both"))
+    elif spooled:
+        faults.append(Fault("/runbook", "cannot be spooled: its uses are counted in the log"))
+    elif view.mode != "enforce":
+        complaint = f"is not needed: this point only {view.mode}s, and a permit is issued at once"
+        faults.append(Fault("/runbook", complaint, "leave it out"))
 
 
 def _deadline(caller: Caller, declaration: Declaration, view: PointView) -> str:

@@ -20,6 +20,7 @@ from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.point_views import PointViews
+from byhand.control.runbooks import Runbooks
 from byhand.control.turns import Turns
 from byhand.errors import BeforeStateChanged, ChainMoved, ClaimTaken, NotPermitted, Refused
 from byhand.ids import new_record_id
@@ -48,6 +49,7 @@ class Permits:
         views: PointViews,
         approvals: Approvals,
         turns: Turns,
+        runbooks: Runbooks,
         settings: GateSettings,
     ) -> None:
         self._journal = journal
@@ -57,6 +59,7 @@ class Permits:
         self._views = views
         self._approvals = approvals
         self._turns = turns
+        self._runbooks = runbooks
         self._settings = settings
 
     def permit(
@@ -100,6 +103,7 @@ class Permits:
             raise NotPermitted(f"this intervention is {chain.state.phase}: it gets no permit any more")
         self._check_allowed(caller, "permit", intent)
         self._views.check_still(intent)
+        self._runbooks.check_still(intent)
         facts = self._facts(acknowledgement, intent)
         persons = self._people.enrolled()
         proof.check_issue(

@@ -13,7 +13,7 @@ from byhand.errors import Fault, Invalid, NotFound, NotPermitted, Refused
 from byhand.records import canonical
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Intent, Point
-from byhand.trust import break_glass, facts as facts_of
+from byhand.trust import break_glass, facts as facts_of, runbook
 from byhand.trust.requirement import requirement
 
 VIEWS_REMEMBERED = 4_096  # points in use at once in one process; each is a kilobyte
@@ -120,6 +120,8 @@ def _check_asks_no_more(intent: Intent, point: Point) -> None:
     decision = intent.decision
     if break_glass.is_break_glass(intent) or decision.authorised_by is not None:
         return  # it waits for nobody, or was authorised with what it undoes
+    if runbook.is_runbook(intent):
+        return  # whether that still lets it pass is asked of the runbook
     needs = requirement(
         point.tier,
         point,

@@ -15,7 +15,7 @@ from byhand.evidence.sources import KeptLookups
 from byhand.journal.vault import Vault
 from byhand.records import parts
 from byhand.records.kinds import Access, AnyRecord, Approval, Finding, Intent, Outcome, Permit
-from byhand.trust import quorum, spool as spools
+from byhand.trust import quorum, runbook, spool as spools
 from byhand.trust.permit import redemption_claim
 
 TEXT_CLAIMS = "text:"  # the first use of a person's text; keyed, so only their number can be judged
@@ -37,6 +37,7 @@ class NamesCheck:
     _claims: int = 0
     _intents: int = 0
     _turns: dict[str, int] = field(default_factory=dict)
+    _uses: dict[tuple[str, str], int] = field(default_factory=dict)
     _whole: bool = True
     _lines: set[int] = field(default_factory=set)
     """Places of lines, by hash: what was spooled is little beside the rest of a log."""
@@ -46,6 +47,7 @@ class NamesCheck:
         self._waiting.append((record.id, index, self._macs(record, body)))
         if isinstance(record, Intent):
             self._intents += 1
+            self._use(record, index)
         for name in self._line_claims(record):
             self._claim(name, index)
         if isinstance(record, Approval):
@@ -59,8 +61,16 @@ class NamesCheck:
                 self._claim(turn_claim(target, number), index)
 
     def pass_over(self) -> None:
-        """A record that could not be opened may have claimed names: from here on turns cannot be counted."""
+        """A record that could not be opened may have claimed names: from here on turns and uses cannot be counted."""
         self._whole = False
+
+    def _use(self, record: Intent, index: int) -> None:
+        """The use of a runbook, the next one of its day."""
+        if not runbook.is_runbook(record) or not self._whole:
+            return
+        use = (record.decision.runbook or "", runbook.day_of(record.times.received or ""))
+        self._uses[use] = self._uses.get(use, 0) + 1
+        self._claim(runbook.use_claim(*use, self._uses[use]), index)
 
     def _claim(self, name: str, index: int) -> None:
         self._claims += 1

@@ -10,6 +10,7 @@ Fed in log order with every opened record, from a home or from a bundle:
     b  intent: by a person enrolled at that place in the log, made in the knowledge of all administration before
        it; it says of its target what the registered point says there (``trust.points``); the person's signature
        covers exactly the declaration, and there is one where that point demands it
+       one that a runbook let pass: the proof of ``trust.runbook``, each use counted, and again at its permit
        one that was spooled: the signed line of the person's spool, and what ``trust.spool`` says of it
     c  permit: for an intent that stands where it says, made in the knowledge of all administration before it,
        by the proof of ``trust.permit`` at the time of its entry, or for a spooled act at the time of the act, redeemed
@@ -22,7 +23,8 @@ Fed in log order with every opened record, from a home or from a bundle:
 A record that cannot be opened leaves a hole in its chain: what follows there is not judged by what is not known,
 and the hole itself is a finding (``payload_check``, ``bundle_check``).
 
-Memory: one state for each intervention under way, and two numbers for each that has ended.
+Memory: one state for each intervention under way, two numbers for each that has ended, and one for each day of a
+runbook.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ from byhand.trust import (
     permit as proof,
     quorum,
     reverts,
+    runbook,
     spool as spools,
 )
 from byhand.trust.accounts import Accounts
@@ -109,6 +112,9 @@ class RecordsCheck:
     """By hash of the intervention: how it ended, and the hash of its permit."""
     _administration: int | None = None
     _points: Register = field(default_factory=Register)
+    _runbooks: runbook.Shelf = field(default_factory=runbook.Shelf)
+    _uses: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By version of a runbook and day: how many acts it let pass."""
     _accounts: Accounts = field(default_factory=Accounts)
     seen_trees: list[tuple[int, int, str]] = field(default_factory=list)
     """Of each decision that holds: its index, and size and root (hex) of the tree that the person had seen."""
@@ -199,6 +205,7 @@ class RecordsCheck:
                 officers_fingerprint=self.officers,
             )
             self.signatures += len(record.statements)
+            self._runbooks = self._runbooks.after(record, self._points.points, seen.leaf.recorded)
             self._points = self._points.after(record)
             self._accounts = self._accounts.after(record)
         except (Unsound, Invalid) as error:
@@ -253,6 +260,7 @@ class RecordsCheck:
             seconds = needs.authenticated_seconds
             since = clock.after(seen.leaf.recorded, seconds=-(seconds or 0) - COMMIT_SECONDS_MAX)
             check_fresh(record.actor.authentication, since, seconds)
+            self._check_runbook(seen, record, point)
             check_demands(record, needs)
             check_says(record, point)
             self._check_spooled(seen, record, point.tier, needs.approvals)
@@ -260,6 +268,14 @@ class RecordsCheck:
             self._add("signature.broken", seen, f"{record.target.tier} risk: {error}")
         except ProofMismatch as error:
             self._add("point.contradicted", seen, str(error))
+
+    def _check_runbook(self, seen: Seen, record: Intent, point: Point) -> None:
+        if record.declaration.runbook is None and not runbook.is_runbook(record):
+            return
+        runbook.check_received(record, seen.leaf.recorded)
+        runbook.check(record, self._runbooks, point, lambda version, day: self._uses.get((version, day), 0))
+        use = (record.decision.runbook or "", runbook.day_of(record.times.received or ""))
+        self._uses[use] = self._uses.get(use, 0) + 1
 
     def _demanded(self, seen: Seen, record: Intent, point: Point) -> Requirement:
         trial = self.keyring is not None and self.keyring.is_trial(seen.index)
@@ -393,6 +409,7 @@ class RecordsCheck:
             standing = self._standing(seen, life, stands, intent)
             proof.check_spooled(facts, standing, acted=acted, persons=persons, acting=bound)
         elif record.phase == "issued":
+            runbook.check_still(intent, self._runbooks)
             proof.check_issue(
                 facts,
                 self._standing(seen, life, stands, intent),

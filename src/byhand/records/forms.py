@@ -14,6 +14,7 @@ from byhand.records.credentials import AccountLink, Token, Workload
 from byhand.records.intervention import (
     Automation,
     Change,
+    Decision,
     Declaration,
     Justification,
     OverriddenDecision,
@@ -34,6 +35,7 @@ from byhand.records.kinds import (
     Record,
 )
 from byhand.records.policy import POLICY_FILES_MAX, PolicyFile, RoleAssignment, Team
+from byhand.records.runbooks import Runbook
 from byhand.records.values import CapturedValue, Masked
 
 
@@ -98,6 +100,15 @@ CIRCLE = Form(
     limits.CIRCLE_FORM,
     advice="use at most 64 of a-z 0-9 . _ -, beginning with a letter or digit",
 )
+RUNBOOK = Form(
+    "is no name of a runbook",
+    64,
+    limits.CIRCLE_FORM,
+    advice="use at most 64 of a-z 0-9 . _ -, beginning with a letter or digit",
+)
+NUMBER = Form(
+    "is no number, written out", limits.NUMBER_LENGTH_MAX, limits.NUMBER_FORM, advice="write 5000000 or -0.25"
+)
 DESTINATION = Form(
     "is no destination", 97, limits.DESTINATION_FORM, advice="write KIND:NAME, e.g. slack:risk-desk"
 )
@@ -145,7 +156,9 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
         "expires": TIME,
         "point": NAME,
         "caused_by": RECORD_ID,
+        "runbook": RUNBOOK,
     },
+    Decision: {"runbook": RECORD_ID},
     Justification: {"code": CODE, "text": NOTES, "given_at": TIME, "same_as": RECORD_ID, "tickets": NAME},
     Target: {"system": NAME, "type": NAME, "id": NAME, "point": NAME, "name": NAME, "environment": NAME},
     Change: {
@@ -172,6 +185,15 @@ FIELDS: dict[type[Part], dict[str, Form]] = {
     Workload: {"name": WORKLOAD, "owner": PERSON, "issuer": ISSUER, "subject": LABEL, "principal": PERSON},
     Circle: {"name": CIRCLE, "destinations": DESTINATION, "second": CIRCLE},
     Member: {"person": PERSON, "destinations": DESTINATION},
+    Runbook: {
+        "name": RUNBOOK,
+        "point": NAME,
+        "minimum": NUMBER,
+        "maximum": NUMBER,
+        "ends": TIME,
+        "owner": PERSON,
+        "text": NOTES,
+    },
     AccountLink: {"issuer": ISSUER, "account": NAME, "person": PERSON},
     PolicyFile: {"name": FILE},
     RoleAssignment: {"person": PERSON, "role": ROLE, "systems": NAME, "environments": NAME, "teams": ROLE},
@@ -188,6 +210,7 @@ ITEMS: dict[tuple[type[Part], str], int] = {
     (Circle, "destinations"): limits.DESTINATIONS_MAX,
     (Member, "destinations"): limits.DESTINATIONS_MAX,
     (Administration, "policy"): POLICY_FILES_MAX,
+    (Runbook, "values"): limits.RUNBOOK_VALUES_MAX,
 }
 """How many items a list may hold, where it is not ITEMS_MAX."""
 

@@ -176,6 +176,8 @@ class Decision(Part, kw_only=True):
     """SHA-256 (hex) of the requirement, which every approver's signature names."""
     authorised_by: str | None = None
     """The intervention whose authorization covers this one: it only undoes that, which was to end."""
+    runbook: str | None = None
+    """The record by which the runbook came into force that let it pass."""
     trial: bool = False
     """No approvals were demanded because the home was on trial: there was nobody else to ask."""
 
@@ -230,3 +232,5 @@ class Declaration(Part, kw_only=True):
     """What carries the act."""
     break_glass: bool = False
     """It cannot wait for anybody's approval; others review it afterwards."""
+    runbook: str | None = None
+    """The runbook that it follows: then it waits for nobody's approval."""

@@ -21,6 +21,7 @@ from byhand.records.intervention import (
     Times,
 )
 from byhand.records.policy import PolicyFile, RoleAssignment, Team
+from byhand.records.runbooks import Runbook
 from byhand.records.values import CapturedValue
 
 SCHEMA_VERSION = 0
@@ -329,6 +330,8 @@ class Administration(Record, kw_only=True, tag="administration"):
     """The role, whose it is, and where."""
     team: Team | None = None
     """The team as it is to be."""
+    runbook: Runbook | None = None
+    """The next version of the runbook."""
     note: str | None = None
     """What else was said."""
     statements: tuple[str, ...] = ()

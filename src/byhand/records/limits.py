@@ -33,6 +33,8 @@ TICKETS_MAX = 16  # more and none of them is the reason
 RECORDS_NAMED_MAX = 1_000  # ids in one access record; beyond it the query says which
 MEMBERS_MAX = 64  # persons on call together; asked are all of them, and of more nobody feels asked
 DESTINATIONS_MAX = 8  # ways to reach one circle or person; each of them is told the same
+RUNBOOK_VALUES_MAX = 64  # values that a runbook allows one by one; of more nobody knows any more which
+NUMBER_LENGTH_MAX = 64  # digits of a bound: money has thirty
 UTC_OFFSET_MINUTES_MAX = 14 * 60  # Kiribati; nobody lives further from Greenwich
 
 # -- forms, as regular expressions over the whole text: the rules and the published schema share them
@@ -44,6 +46,7 @@ POLICY_FILE_FORM = r"[a-z0-9][a-z0-9._-]*\.cedar"
 ACTION_FORM = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){2,7}"
 CODE_FORM = r"[A-Z][A-Z0-9_]*"
 CIRCLE_FORM = r"[a-z0-9][a-z0-9._-]*"
+NUMBER_FORM = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"
 DESTINATION_FORM = r"[a-z][a-z0-9-]{0,31}:[a-z0-9][a-z0-9._-]{0,63}"
 DIGEST_FORM = r"[0-9a-f]{64}"
 POINTER_FORM = r"(?:/(?:[^~/]|~[01])*)*"

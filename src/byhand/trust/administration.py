@@ -67,6 +67,10 @@ ROLE_REMOVE = "administration.role.remove"
 """A person holds a role no more."""
 TEAM_SET = "administration.team.set"
 """A team and its members are said anew."""
+RUNBOOK_SET = "administration.runbook.set"
+"""The next version of a runbook is in force."""
+RUNBOOK_RETIRE = "administration.runbook.retire"
+"""A runbook lets nothing pass any more."""
 KEYRING_ACTIONS: dict[
     str,
     type[statements.Genesis | statements.Enrolment | statements.Revocation | statements.Deactivation],
@@ -95,6 +99,8 @@ ACTIONS = (
     *TOKEN_ACTIONS,
     CIRCLE_SET,
     CIRCLE_RETIRE,
+    RUNBOOK_SET,
+    RUNBOOK_RETIRE,
 )
 _NEEDED: dict[str, frozenset[str]] = {
     POINT_SET: frozenset({"point"}),
@@ -110,9 +116,10 @@ _NEEDED: dict[str, frozenset[str]] = {
     TOKEN_ISSUE: frozenset({"token"}),
     TOKEN_REVOKE: frozenset({"token"}),
     CIRCLE_SET: frozenset({"circle"}),
+    RUNBOOK_SET: frozenset({"runbook"}),
 }
 _ABOUT_A_CHANGE = (
-    "point", "reasons", "catalogue", "workload", "link", "token", "circle", "policy", "role", "team",
+    "point", "reasons", "catalogue", "workload", "link", "token", "circle", "policy", "role", "team", "runbook",
 )  # fmt: skip
 _CHAIN_FIELDS = ("intervention", "amends", "caused_by")
 
@@ -205,6 +212,8 @@ def _carried(record: Administration) -> Iterator[tuple[str, str]]:
         yield "token", record.token.id
     if record.circle is not None:
         yield "circle", record.circle.name
+    if record.runbook is not None:
+        yield "runbook", record.runbook.name
 
 
 def role_name(role: RoleAssignment) -> str:

@@ -55,6 +55,7 @@ def run(
     $ byhand run mm7-breaker --reason FALSE_POSITIVE --notes "Stale quote from XLON." -- deskctl resume MM-7
     $ byhand run --target risk-gateway/limits/ACME#/max --action trading.limit.raise --new 5000000 \
         --probe file:limits.json#/max -- ./raise.sh
+    $ byhand run mm7-breaker --runbook resume-mm7 --new ACTIVE -- deskctl resume MM-7
     $ byhand run mm7-breaker --new ACTIVE --for 15m --revert "deskctl halt MM-7" -- deskctl resume MM-7
     ```
 
