@@ -101,7 +101,7 @@ def set_runbook(
     proposal: Path | None = None,
     common: Common = NOTHING_CHOSEN,
 ) -> int:
-    """Allow acts at one point in advance: within bounds, so often a day, until it ends. Takes two officers.
+    r"""Allow acts at one point in advance: within bounds, so often a day, until it ends. Takes two officers.
 
     Each use is an intent of its own, with a reason and an outcome; only the approval is given beforehand. Setting it
     again makes the next version, all of it said anew, and ends the one before.
