@@ -27,7 +27,7 @@ from byhand.journal.entry import Entry
 from byhand.records import captured
 from byhand.records.actor import Via
 from byhand.records.intervention import Change, Decision, Justification
-from byhand.records.kinds import SCHEMA_VERSION, Administration, Intent
+from byhand.records.kinds import SCHEMA_VERSION, Administration, Intent, Outcome
 from byhand.records.runbooks import Runbook
 from byhand.trust import administration as trust, runbook as proof
 from byhand.verifying import Knowledge, verify_target
@@ -161,6 +161,10 @@ def by_an_agent(eyes: Any) -> None:
     follow(eyes, justification=words)
 
 
+def with_broken_glass(eyes: Any) -> None:
+    follow(eyes, break_glass=True)
+
+
 def without_a_reason(eyes: Any) -> None:
     follow(eyes, justification=None)
 
@@ -192,6 +196,7 @@ def unsigned(eyes: Any) -> None:
         (critical_by_now, Refused, "critical"),
         (one_use_too_many, Refused, "used up"),
         (by_an_agent, Refused, "agent"),
+        (with_broken_glass, Invalid, "not both"),
         (without_a_reason, Invalid, "justification"),
         (where_nothing_holds_anybody_up, Invalid, "not needed"),
         (unsigned, Refused, "signed"),
@@ -267,6 +272,54 @@ def test_the_same_declaration_again_takes_no_second_use(four_eyes: Any) -> None:
     four_eyes.home.gate.declare = declare
     declare(*kept[0])
     assert four_eyes.home.runbooks.all()[0].used_today == 1
+
+
+def test_a_use_that_somebody_takes_meanwhile_is_not_followed_by_one_too_many(
+    four_eyes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last use is taken between the judgement and the append: then it is judged anew, and refused."""
+    put(four_eyes, uses_a_day=1)
+    chains, begin = four_eyes.home.chains, four_eyes.home.chains.begin
+
+    def overtaken(entry: Entry) -> Any:
+        monkeypatch.setattr(chains, "begin", begin)
+        follow(four_eyes, by="bob")
+        return begin(entry)
+
+    monkeypatch.setattr(chains, "begin", overtaken)
+    with pytest.raises(Refused, match="used up"):
+        follow(four_eyes)
+    assert verified(four_eyes) == set()
+
+
+def test_the_way_back_of_a_runbooks_act_takes_no_use_of_its_own(four_eyes: Any) -> None:
+    """It was authorised with the act, though its value is none that the runbook allows."""
+    put(four_eyes, uses_a_day=1)
+    words = Justification(code="LIQUIDITY_PROVISIONING", text="Quoting obligation until noon")
+    until = clock.after(clock.now(), seconds=300)
+    act = follow(
+        four_eyes,
+        change=Change(original=HALTED, new=ACTIVE, effective_until=until),
+        justification=words,
+    )
+    four_eyes.permit(act)
+    applied = Outcome(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        intervention=act,
+        result="applied",
+        found=ACTIVE,
+        attempt="first",
+    )
+    four_eyes.home.gate.conclude(four_eyes.caller("ada"), act, applied)
+    back = four_eyes.declare(
+        change=Change(original=ACTIVE, new=HALTED),
+        caused_by=act,
+        justification=msgspec.structs.replace(words, collected="inherited", same_as=act),
+    )
+    four_eyes.permit(back, before=ACTIVE)
+    assert intent_of(four_eyes, back).decision.authorised_by == act
+    assert verified(four_eyes) == set()
 
 
 def test_what_was_retired_before_its_permit_gets_none(four_eyes: Any) -> None:

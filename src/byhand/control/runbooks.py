@@ -71,12 +71,13 @@ class Runbooks:
                 authorised_by=None,
             )
             passed = msgspec.structs.replace(intent, decision=decision)
-            proof.check(passed, shelf, point, self._used)
+            day = proof.day_of(intent.times.received or "")
+            used = self._used(version.record, day)  # once: what is judged is what the name says
+            proof.check(passed, shelf, point, lambda _version, _day: used)
         except ProofMismatch as error:
             advice = f"{_SEE}; without --runbook others approve it."
             raise Refused(f"the runbook does not let this pass: {error}", advice=advice) from error
-        day = proof.day_of(intent.times.received or "")
-        return passed, proof.use_claim(version.record, day, self._used(version.record, day) + 1)
+        return passed, proof.use_claim(version.record, day, used + 1)
 
     @staticmethod
     def deadline(intent: Intent) -> str:
