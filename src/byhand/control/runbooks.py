@@ -133,7 +133,9 @@ class Runbooks:
         if now.keyring is None or runbook.owner not in now.keyring.persons_at(self._journal.reader.size):
             faults.append(Fault("/runbook/owner", "is enrolled here as nobody", "byhand person list"))
         if not runbook.text.strip():
-            faults.append(Fault("/runbook/text", "says nothing", "say what is to be done, and when"))
+            faults.append(
+                Fault("/runbook/text", "says nothing", "say what whoever follows it does, and when")
+            )
         try:
             now.runbooks.after(record, now.points, clock.now())
         except Unsound as error:

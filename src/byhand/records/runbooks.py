@@ -29,4 +29,4 @@ class Runbook(Part, kw_only=True):
     owner: str
     """The person who answers for it."""
     text: str
-    """What is to be done, and when; for whoever uses it."""
+    """What whoever follows it does, and when."""

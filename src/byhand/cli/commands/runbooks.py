@@ -56,7 +56,7 @@ def _row(row: RunbookRow) -> dict[str, object]:
 
 
 def show_runbook(name: str, /, *, common: Common = NOTHING_CHOSEN) -> None:
-    """Show one runbook: what is to be done, what it allows, and how often it was used today (UTC).
+    """Show one runbook: what whoever follows it does, what it allows, and how often it was used today (UTC).
 
     **Example**
 
@@ -87,7 +87,7 @@ def set_runbook(
     point: Annotated[str, Parameter(help="The registered point at which it counts; never a critical one.")],
     uses: Annotated[int, Parameter(help="How many acts a day (UTC) it lets pass, of all persons together.")],
     owner: Annotated[str, Parameter(help="The person who answers for it.")],
-    text: Annotated[str, Parameter(help="What is to be done, and when.")],
+    text: Annotated[str, Parameter(help="What whoever follows it does, and when.")],
     value: Annotated[
         Many, Parameter(help="A new value that is allowed, as for --new; may be repeated.")
     ] = (),
