@@ -34,6 +34,7 @@ NOT_TYPED = {
     "byhand key revoke": "is about a key of somebody's",
     "byhand token create --workload": "takes a workload with an owner of its own: tests/cli/credentials.txt",
     "byhand token revoke": "is about a token of somebody's: tests/cli/credentials.txt",
+    "byhand run mm7-breaker --runbook": "takes a point that enforces: tests/cli/runbooks.txt",
     "byhand circle test": "sends to somebody: tests/cli/circles.txt",
     "byhand redeem $ID": "is a pipeline's, with variables of its own: tests/peers",
     "byhand spool send": "needs a server: tests/api",
