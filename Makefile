@@ -20,7 +20,7 @@ SLOW := crash tamper journeys peers browser
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 
 # Benchmarks print one JSON object a line; ARGS=--quick for a short look.
-BENCHMARKS = $(filter-out bench/common.py bench/load.py,$(wildcard bench/*.py))
+BENCHMARKS = $(filter-out bench/common.py bench/load.py bench/history.py bench/anomaly_data.py bench/anomaly_baselines.py,$(wildcard bench/*.py))
 
 .PHONY: help demo test check bench format docs reference clean
 

@@ -146,6 +146,8 @@ class _Maker:
         if len(before) < HISTORY_MIN:
             return []
         found = getattr(self, f"_{kind}")(base, before)
+        if any(event["timestamp"] < self.events[self.begin]["timestamp"] for event in found):
+            return []  # moved into the warm-up
         made = []
         for event in found:
             self.number += 1

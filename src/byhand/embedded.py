@@ -254,11 +254,21 @@ class EmbeddedDesk:
         return Intended(intent=intent, attempt=redeemed[1].attempt if redeemed is not None else None)
 
     def conclude_afterwards(self, finding: FindingRequest) -> Acknowledgement:
-        """A correction beside the original, or hindsight."""
+        """A correction beside the original, hindsight, or what an alert was about."""
         caller, about, record = self._who.caller("act"), finding.intervention, finding.record
         if finding.type == "amendment":
             return self._findings.amend(
                 caller, about, finding.summary, field=finding.field, value=finding.value, record=record
+            )
+        if finding.type == "disposition":
+            return self._findings.dispose(
+                caller,
+                about,
+                finding.about or "",
+                finding.verdict or "",
+                finding.summary,
+                expectation=finding.expectation,
+                record=record,
             )
         return self._findings.review(
             caller, about, finding.verdict or "", finding.summary, led_to=finding.led_to, record=record

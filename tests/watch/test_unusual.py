@@ -16,7 +16,11 @@ from typing import Any
 import orjson
 import pytest
 
-from byhand import clock, wiring
+from byhand import clock, embedded, wiring
+from byhand.cli.commands import unusual as commands
+from byhand.cli.common import Common
+from byhand.client.desk import Shown
+from byhand.errors import Invalid, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.records.actor import Actor
@@ -327,3 +331,67 @@ def test_without_numpy_it_is_refused(year: Year) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "unusual acts cannot be found without numpy" in done.stderr
+
+
+def said_of_ada(year: Year) -> Finding:
+    year.lived()
+    year.put(year.observed("ada", "permissions", 3, year.sunday))
+    year.follower().turn(after(year.sunday))
+    (alert,) = year.said()
+    return alert
+
+
+def test_somebody_else_says_what_it_was(year: Year) -> None:
+    """A colleague disposes of it, with what is to be expected; the act itself stays what it was observed to be."""
+    alert = said_of_ada(year)
+    year.office.enrol("grace", "ada")
+    grace, findings = year.office.caller("grace"), year.home.findings
+    until = clock.after(clock.now(), seconds=7 * 86_400)
+    about = (str(alert.intervention), alert.id)
+    findings.dispose(grace, *about, "true", "nobody had asked for that change")
+    assert year.home.chains.get(about[0]).state.phase == "observed"
+    record = new_record_id()
+    expected = Expectation(scope="target", until=until)
+    words = "she is on call for the database"
+    first = findings.dispose(grace, *about, "expected", words, expectation=expected, record=record)
+    assert first == findings.dispose(grace, *about, "expected", words, expectation=expected, record=record)
+    assert year.home.chains.get(about[0]).state.phase == "explained"
+    stored = year.home.journal.reader.find(record)
+    assert stored is not None
+    assert isinstance(stored.record, Finding)
+    assert (stored.record.about, stored.record.expectation) == (alert.id, expected)
+
+
+def test_nobody_disposes_of_what_is_said_of_themselves(year: Year) -> None:
+    """The one whose act it was is refused, whatever she says it was; so is what is no alert, or for ever."""
+    alert = said_of_ada(year)
+    ada, findings, chain = year.office.caller("ada"), year.home.findings, str(alert.intervention)
+    for verdict in ("expected", "noise", "true"):
+        with pytest.raises(Refused, match="for others to judge"):
+            findings.dispose(ada, chain, alert.id, verdict, "that was quite alright")
+    year.office.enrol("grace", "ada")
+    grace = year.office.caller("grace")
+    with pytest.raises(Invalid, match="disposition is not valid"):
+        findings.dispose(grace, chain, chain, "noise", "that was quite alright")
+    for until in ("2020-01-01T00:00:00.000000Z", clock.after(clock.now(), seconds=400 * 86_400), "tomorrow"):
+        expectation = Expectation(scope="person", until=until)
+        with pytest.raises(Invalid, match="disposition is not valid"):
+            findings.dispose(grace, chain, alert.id, "expected", "that was alright", expectation=expectation)
+    with pytest.raises(Invalid, match="disposition is not valid"):
+        findings.dispose(grace, chain, alert.id, "fine", "that was quite alright")
+
+
+def test_the_reasons_are_drawn(year: Year, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bar for each reason, the longest first, and the words beside it; JSON has the bits."""
+    alert = said_of_ada(year)
+    found = year.home.reading.show(year.office.caller("ada"), str(alert.intervention))
+    shown = Shown(id=found.id, entries=tuple(map(embedded._entry, found.entries)), standard=dict(found.row))
+    commands._show(shown, Common(output="table"))
+    drawn = capsys.readouterr().out
+    assert "no one in this role works" in " ".join(drawn.split())
+    assert "█" in drawn or "#" in drawn
+    commands._show(shown, Common(output="json"))
+    told = orjson.loads(capsys.readouterr().out)
+    bits = [reason["bits"] for reason in told["reasons"]]
+    assert bits == sorted(bits, reverse=True)
+    assert told["id"] == alert.id

@@ -30,6 +30,8 @@ TOP: tuple[tuple[str, str], ...] = (
     ("verify", "evidence:verify"),
     ("amend", "findings:amend"),
     ("review", "findings:review"),
+    ("disposition", "unusual:disposition"),
+    ("unusual", "unusual:unusual"),
     ("serve", "serving:serve"),
     ("watch", "serving:watch"),
     ("doctor", "doctor:doctor"),

@@ -9,7 +9,7 @@ from byhand.records.actor import Via
 from byhand.records.base import Part
 from byhand.records.circles import Circle
 from byhand.records.intervention import Declaration, Mode, Tier
-from byhand.records.kinds import Observation, Outcome, Point, Reason
+from byhand.records.kinds import Expectation, Observation, Outcome, Point, Reason
 from byhand.records.policy import PolicyFile
 from byhand.records.runbooks import Runbook
 from byhand.records.values import CapturedValue
@@ -245,16 +245,20 @@ class Diagnoses(Part, kw_only=True):
 
 
 class FindingRequest(Part, kw_only=True):
-    """What a client sends to amend or review. ``record``: the new record's id, the idempotency key."""
+    """What a client sends to amend, review or dispose of. ``record``: the new record's id, the idempotency key."""
 
     record: str
     intervention: str
-    type: Literal["amendment", "review"]
+    type: Literal["amendment", "review", "disposition"]
     summary: str
     field: str | None = None
     value: CapturedValue | None = None
     verdict: str | None = None
     led_to: tuple[str, ...] = ()
+    about: str | None = None
+    """The alert that is disposed of."""
+    expectation: Expectation | None = None
+    """What is to be expected from now on, with the verdict ``expected``."""
 
 
 class ObservationBatch(Part, kw_only=True):

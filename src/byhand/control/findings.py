@@ -9,17 +9,21 @@ from byhand import clock
 from byhand.client.contract import Acknowledgement
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
-from byhand.errors import Fault, Invalid
+from byhand.errors import Fault, Invalid, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.journal.journal import Journal
 from byhand.records import codec, parts, rules
 from byhand.records.intervention import Times
-from byhand.records.kinds import SCHEMA_VERSION, Finding
+from byhand.records.kinds import SCHEMA_VERSION, Expectation, Finding, Intent, Observation
 from byhand.records.values import CapturedValue
 
 SUMMARY_LENGTH_MIN = 10  # as for reasons: shorter says nothing in five years
 VERDICTS = ("right", "wrong")
+DISPOSITIONS = ("expected", "true", "noise")
+EXPECTED_DAYS_MAX = (
+    366  # what is to be expected for longer is what the person usually does, and learned as that
+)
 
 
 class Findings:
@@ -72,6 +76,47 @@ class Findings:
             caller, intervention, "review", summary, faults, record=record, verdict=verdict, references=led_to
         )
 
+    def dispose(
+        self,
+        caller: Caller,
+        intervention: str,
+        alert: str,
+        verdict: str,
+        summary: str,
+        *,
+        expectation: Expectation | None = None,
+        record: str | None = None,
+    ) -> Acknowledgement:
+        """Say what an alert was: expected, truly what it said, or noise. ``record``: as in ``amend``.
+
+        1 the words hold; 2 the alert is one, of this intervention; 3 nobody disposes of what is said of themselves.
+        """
+        faults: list[Fault] = []
+        if verdict not in DISPOSITIONS:
+            faults.append(Fault("/verdict", f"must be one of {', '.join(DISPOSITIONS)}"))
+        _check_summary(summary, faults)
+        _check_expectation(expectation, verdict, faults)  # 1
+        found = self._journal.reader.find(alert) if rules.is_record_id(alert) else None
+        said = found.record if found is not None else None
+        if not isinstance(said, Finding) or said.type != "alert" or said.intervention != intervention:  # 2
+            faults.append(Fault("/about", "is no alert about this intervention"))
+        elif caller.person in _acting(self._chains.get(intervention)):  # 3
+            raise Refused(
+                "what is said of one's own act is for others to judge",
+                advice="Ask a colleague: byhand disposition",
+            )
+        return self._add(
+            caller,
+            intervention,
+            "disposition",
+            summary,
+            faults,
+            record=record,
+            verdict=verdict,
+            about=alert,
+            expectation=expectation,
+        )
+
     def _add(
         self,
         caller: Caller,
@@ -85,6 +130,8 @@ class Findings:
         field: str | None = None,
         value: CapturedValue | None = None,
         references: tuple[str, ...] = (),
+        about: str | None = None,
+        expectation: Expectation | None = None,
     ) -> Acknowledgement:
         if faults:
             raise Invalid(f"the {kind} is not valid", tuple(faults))
@@ -95,7 +142,8 @@ class Findings:
             intervention=intervention,
             times=Times(received=clock.now()),
             type=kind,  # type: ignore[arg-type]
-            about=intervention,
+            about=about or intervention,
+            expectation=expectation,
             summary=summary,
             actor=caller.actor(details=details),
             verdict=verdict,
@@ -122,6 +170,28 @@ class Findings:
             return acknowledgement
 
         return self._chains.deciding(intervention, append)
+
+
+def _acting(chain: Chain) -> set[str]:
+    """The persons who acted, as far as the records name them."""
+    found = set()
+    for link in chain.links:
+        if isinstance(link.record, Intent | Observation):
+            found |= {link.record.actor.person, link.record.actor.on_behalf_of or ""}
+    return found
+
+
+def _check_expectation(expectation: Expectation | None, verdict: str, faults: list[Fault]) -> None:
+    if expectation is None:
+        return
+    if verdict != "expected":
+        faults.append(Fault("/expectation", "goes with the verdict expected"))
+    now = clock.now()
+    rules.time_fault(expectation.until, "/expectation/until", faults)
+    if faults:
+        return
+    if not now < expectation.until <= clock.after(now, seconds=EXPECTED_DAYS_MAX * 86_400):
+        faults.append(Fault("/expectation/until", f"must lie within the next {EXPECTED_DAYS_MAX} days"))
 
 
 def _check_summary(summary: str, faults: list[Fault]) -> None:

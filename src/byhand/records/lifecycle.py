@@ -159,11 +159,15 @@ def _approval(state: State, record: Approval) -> State:
     return _to(state, "approved" if enough and approvals else waiting, approvals=approvals)
 
 
+UNEXPLAINING = frozenset({"true", "noise"})
+"""Dispositions of an alert that explain no act: it was what it was said to be, or nothing was the matter."""
+
+
 def _finding(state: State, record: Finding) -> State:
     if record.type == "verdict":
         verdicts = (*state.verdicts, record.verdict or "")
         return _to(state, state.phase, verdict=record.verdict, verdicts=verdicts)
-    if record.type == "disposition" and state.phase == "observed":
+    if record.type == "disposition" and record.verdict not in UNEXPLAINING and state.phase == "observed":
         return _to(state, "explained")
     if record.type == "review":
         person = record.actor.person if record.actor is not None and record.actor.via is None else None
