@@ -18,6 +18,8 @@ NOT_TYPED = {
     "byhand logout": "as login",
     "byhand serve": "goes on until it is ended: tests/api",
     "byhand timeline --follow": "goes on until it is ended: tests/cli/test_following.py",
+    "byhand unusual 019": "needs most of a year of acts: tests/watch/test_unusual.py",
+    "byhand disposition": "needs something that was said: tests/watch/test_unusual.py",
     "byhand watch": "goes on until it is ended: tests/watch",
     "byhand doctor --url": "needs a server: tests/api",
     "byhand run mm7-breaker --url": "needs the server of the line before: tests/api",

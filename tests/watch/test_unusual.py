@@ -395,3 +395,38 @@ def test_the_reasons_are_drawn(year: Year, capsys: pytest.CaptureFixture[str]) -
     bits = [reason["bits"] for reason in told["reasons"]]
     assert bits == sorted(bits, reverse=True)
     assert told["id"] == alert.id
+
+
+def test_it_is_read_and_disposed_of_at_the_command_line(year: Year) -> None:
+    """The list, the reasons and who it was by pseudonym; a colleague's word on it, and a refusal of one's own."""
+    alert = said_of_ada(year)
+    year.office.enrol("grace", "ada")
+
+    def typed(person: str, *words: str) -> subprocess.CompletedProcess[str]:
+        key = {"BYHAND_KEY": str(year.office.pens._folder / person), "BYHAND_PERSON": person}
+        return subprocess.run(
+            [sys.executable, "-m", "byhand", *words, "--home", str(year.office.path), "--output", "json"],
+            env={**os.environ, **year.office.environment, **key},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    listed = typed("grace", "unusual")
+    assert [row["id"] for row in orjson.loads(listed.stdout)] == [alert.id], listed.stderr
+    shown = typed("grace", "unusual", str(alert.intervention))
+    told = orjson.loads(shown.stdout)
+    assert told["id"] == alert.id
+    assert "ada" not in shown.stdout
+    assert "ada" in typed("grace", "unusual", str(alert.intervention), "--names").stdout
+    words = ("disposition", alert.id, "--as", "expected", "--because", "She is on call for the database.")
+    own = typed("ada", *words)
+    assert own.returncode == 3
+    assert "for others to judge" in own.stderr
+    done = typed("grace", *words, "--scope", "target", "--until", "7d")
+    assert done.returncode == 0, done.stderr
+    stored = year.home.journal.reader.find(orjson.loads(done.stdout)["record"])
+    assert stored is not None
+    assert isinstance(stored.record, Finding)
+    assert stored.record.verdict == "expected"
+    assert stored.record.expectation is not None
