@@ -106,9 +106,8 @@ def _undelivered(home: wiring.Home) -> Iterator[Diagnosis]:
     since = clock.after(clock.now(), seconds=-DEAD_SECONDS)
     counts = home.outbox.counts(since)
     if counts.unheard:
-        what = (
-            f"{counts.unheard} of {counts.requests} interventions wait for a decision, and nobody hears of it"
-        )
+        waiting = f"{counts.unheard} of {counts.requests} interventions"
+        what = f"{waiting} wait for a decision or a review, and nobody hears of it"
         yield Diagnosis("requests", "wrong", what, "Tell somebody yourself; then mend circle or destination.")
     dead = home.outbox.letters(state="dead", since=since)
     for letter in dead[:DEAD_SHOWN_MAX]:

@@ -20,7 +20,7 @@ from byhand.journal.entry import Entry
 from byhand.records import captured
 from byhand.records.circles import Circle, Member
 from byhand.records.intervention import Change, Decision, Declaration, Governance, Justification, Target
-from byhand.records.kinds import SCHEMA_VERSION, Administration, Approval, Intent
+from byhand.records.kinds import SCHEMA_VERSION, Administration, Approval, Intent, Outcome, Permit
 from byhand.trust import administration as trust
 from byhand.watch.requests import Requests
 
@@ -73,9 +73,15 @@ class Desk:
         self.office.register(offices.breaker(**{"circle": "risk-desk", **changed}))
 
     def ask(
-        self, *, seconds: int = 3_600, needed: int = 1, point: str | None = "mm7-breaker", **governance: Any
+        self,
+        *,
+        seconds: int = 3_600,
+        needed: int = 1,
+        point: str | None = "mm7-breaker",
+        broken: bool = False,
+        **governance: Any,
     ) -> Intent:
-        """An intent by ada that needs approvals, put into the log as the gate would."""
+        """An intent by ada that needs approvals, or none as it breaks the glass, put into the log as the gate would."""
         id_, now = new_record_id(), clock.now()
         target = Target(system="risk-gateway", type="circuit_breaker", id="MM-7", point=point)
         declared = Declaration(
@@ -86,6 +92,7 @@ class Desk:
             target=None if point else target,
             change=Change(original=captured.capture("secret before"), new=captured.capture("secret after")),
             expires=clock.after(now, seconds=seconds),
+            break_glass=broken,
             justification=Justification(code="SYSTEM_ERROR_RECOVERY", text="why it is done, in private"),
         )
         intent = Intent(
@@ -97,7 +104,7 @@ class Desk:
             target=target,
             mode="enforce",
             catalogue=1,
-            decision=Decision(approvals_needed=needed),
+            decision=Decision(path="break-glass") if broken else Decision(approvals_needed=needed),
             governance=Governance(**governance),
         )
         self.home.journal.append([Entry(intent, expected_head=None)])
@@ -116,6 +123,35 @@ class Desk:
             leaf=acknowledgement.leaf,
         )
         self.home.journal.append([Entry(record, expected_head=chain.head)])
+
+    def act(self, intent: Intent) -> None:
+        """The change is carried out, as the gate would put it into the log."""
+        chain = self.home.chains.get(intent.id)
+        acknowledgement, _ = chain.intent
+        common: dict[str, Any] = {"schema": SCHEMA_VERSION, "intervention": intent.id}
+        permit = {
+            "intent": acknowledgement.index,
+            "leaf": acknowledgement.leaf,
+            "permit": (issued := new_record_id()),
+            "person": "ada",
+            "change": "0" * 64,
+            "before": "0" * 64,
+            "attempt": "first",
+            "executor": "test",
+            "expires": clock.after(clock.now(), seconds=3_600),
+        }
+        for record in (
+            Permit(id=issued, phase="issued", **permit, **common),
+            Permit(id=new_record_id(), phase="redeemed", **permit, **common),
+            Outcome(id=new_record_id(), result="applied", attempt="first", **common),
+        ):
+            self.home.journal.append([Entry(record, expected_head=self.home.chains.get(intent.id).head)])
+
+    def review(self, intent: Intent, *persons: str) -> None:
+        for person in persons:
+            self.home.findings.review(
+                self.office.caller(person), intent.id, "right", "It could not wait at all."
+            )
 
     def requests(self, home: wiring.Home | None = None) -> Requests:
         found = home or self.home

@@ -18,6 +18,11 @@ FIRST = {("request", "slack:risk-desk"), ("request", "smtp:grace")}
 AGAIN = {("reminder", "slack:risk-desk"), ("reminder", "smtp:grace")}
 SECOND = {("second", "webhook:pager")}
 GLASS = {("break-glass", "smtp:ada")}
+EVERYBODY = ("slack:risk-desk", "smtp:grace", "webhook:pager")
+BROKEN = {("broken", one) for one in EVERYBODY}
+HALF = {("review", one) for one in EVERYBODY}
+LATE = {("overdue", one) for one in (*EVERYBODY, "smtp:ada")}
+DAY = 86_400
 
 
 @pytest.fixture
@@ -200,3 +205,100 @@ def test_destinations_are_named_in_records_and_nowhere_shown(asked: Any, tmp_pat
     error = Destinations(file).fault("slack:risk-desk")
     assert error is not None
     assert "SECRET" not in str(error)
+
+
+# -- a broken glass
+
+
+def test_a_broken_glass_is_told_to_both_circles_at_once_and_until_it_is_reviewed(asked: Any) -> None:
+    """At once, at half of the day and when it is over, to the second, each once; whoever broke it hears the last."""
+    intent, requests = asked.ask(broken=True), asked.requests()
+    requests.turn(asked.at(intent, 0))
+    assert asked.sent(intent) == BROKEN
+    asked.act(intent)
+    for seconds, expected in (
+        (700, BROKEN),
+        (DAY / 2 - 0.1, BROKEN),
+        (DAY / 2, BROKEN | HALF),
+        (DAY - 0.1, BROKEN | HALF),
+        (DAY, BROKEN | HALF | LATE),
+        (2 * DAY - 1, BROKEN | HALF | LATE),
+        (2 * DAY, BROKEN | HALF | LATE),
+    ):
+        requests.turn(asked.at(intent, seconds))
+        assert asked.sent(intent) == expected, seconds
+    assert len(asked.home.outbox.letters(intent.id)) == len(BROKEN | HALF | LATE)
+    assert asked.home.outbox.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("reviewers", "expected"),
+    [((), HALF | LATE), (("grace",), HALF | LATE), (("grace", "alan"), set())],
+    ids=["nobody", "one", "two"],
+)
+def test_reminders_to_review_end_with_the_second_review(
+    asked: Any, reviewers: tuple[str, ...], expected: set[tuple[str, str]]
+) -> None:
+    """One other person is not enough; after two nobody is reminded, and nothing waits any more."""
+    intent, requests = asked.ask(broken=True), asked.requests()
+    requests.turn(asked.at(intent, 0))
+    asked.act(intent)
+    asked.review(intent, *reviewers)
+    requests.turn(asked.at(intent, DAY / 2))
+    requests.turn(asked.at(intent, DAY))
+    assert asked.sent(intent) == BROKEN | expected
+    assert asked.asking().asked(asked.office.caller("ada"), intent.id).open is bool(expected)
+
+
+def test_a_glass_broken_for_nothing_is_told_and_nobody_is_to_review_it(asked: Any) -> None:
+    """Nothing was done under it: it is news all the same, and there is nothing to look at."""
+    intent, requests = asked.ask(broken=True), asked.requests()
+    for seconds in (0, DAY / 2, DAY):
+        requests.turn(asked.at(intent, seconds))
+    assert asked.sent(intent) == BROKEN
+
+
+def test_a_review_before_the_watch_woke_takes_no_news_back(asked: Any) -> None:
+    """Acted and reviewed by two within a moment: both circles are told that the glass was broken."""
+    intent = asked.ask(broken=True)
+    asked.act(intent)
+    asked.review(intent, "grace", "alan")
+    asked.requests().turn(asked.at(intent, 5))
+    asked.requests().turn(asked.at(intent, 6))
+    assert asked.sent(intent) == BROKEN
+    assert {one.state for one in asked.home.outbox.letters(intent.id)} == {"waiting"}
+
+
+def test_a_watch_that_slept_a_day_says_both_and_no_reminder(asked: Any) -> None:
+    """What was broken and that it is overdue; after two days a new outbox calls nobody for it."""
+    intent = asked.ask(broken=True)
+    asked.act(intent)
+    asked.requests().turn(asked.at(intent, DAY + 1))
+    assert asked.sent(intent) == BROKEN | LATE
+    other = asked.ask(broken=True)
+    asked.requests().turn(asked.at(other, 2 * DAY))
+    assert asked.sent(other) == set()
+
+
+def test_of_a_broken_glass_who_where_and_why_are_told_as_the_class_allows(asked: Any) -> None:
+    """Person, point, the reason's code and the link; never a value or the reason's text."""
+    intent, careful = asked.ask(broken=True), asked.ask(broken=True, classification="confidential")
+    asked.requests().turn(asked.at(careful, 0))
+    message, hidden = asked.message(intent, "broken"), asked.message(careful, "broken")
+    facts = dict(message["facts"])
+    assert message["title"] == "Glass broken: mm7-breaker"
+    assert (facts["Broken by"], facts["Reason"]) == ("ada", "SYSTEM_ERROR_RECOVERY")
+    assert facts["Review before"].endswith("(1439 minutes left)")
+    assert message["link"] == f"https://byhand.example/interventions/{intent.id}"
+    assert {"Act", "Broken by", "Reason"} & set(dict(hidden["facts"])) == set()
+    for one in (message, hidden):
+        assert not any(word in json.dumps(one) for word in ("secret before", "secret after", "private"))
+
+
+def test_a_glass_broken_where_nobody_is_on_call_is_said_aloud(asked: Any) -> None:
+    """Without a circle the person, the log of the watch and the figures are told that nobody hears of it."""
+    asked.point(circle=None)
+    intent = asked.ask(broken=True)
+    asked.requests().turn(asked.at(intent, 0))
+    assert "names no circle" in asked.asking().asked(asked.office.caller("ada"), intent.id).unheard
+    assert asked.home.outbox.counts("").unheard == 1

@@ -25,13 +25,10 @@ PATIENCE_SECONDS = 30.0
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-def test_a_watch_without_a_server_tells_whoever_is_on_call(desk: Any, tmp_path: Path) -> None:
-    """The message arrives within seconds, with the link; the requester sees that it did, and nobody else may."""
-    desk.circle("risk-desk", Member(person="grace"), to=("webhook:pager", "slack:nowhere"))
-    desk.point()
-    intent = desk.ask()
+def watched(desk: Any, folder: Path) -> list[dict[str, Any]]:
+    """What a real receiver hears from a real ``byhand watch`` until its first message."""
     with receiver() as found:
-        places = tmp_path / "places.toml"
+        places = folder / "places.toml"
         places.write_text(f'[webhook.pager]\nlink = "{found.url}/x"\nsecret = "{SECRET}"\n')
         places.chmod(0o600)
         environment = os.environ | desk.office.environment | {
@@ -47,17 +44,40 @@ def test_a_watch_without_a_server_tells_whoever_is_on_call(desk: Any, tmp_path: 
         finally:
             watch.send_signal(signal.SIGTERM)
             said = watch.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    assert SECRET not in said
     assert len(found.received) == 1, said
-    body = json.loads(found.received[0].body)
+    return [json.loads(one.body) for one in found.received]
+
+
+def test_a_watch_without_a_server_tells_whoever_is_on_call(desk: Any, tmp_path: Path) -> None:
+    """The message arrives within seconds, with the link; the requester sees that it did, and nobody else may."""
+    desk.circle("risk-desk", Member(person="grace"), to=("webhook:pager", "slack:nowhere"))
+    desk.point()
+    intent = desk.ask()
+    (body,) = watched(desk, tmp_path)
     assert body["type"] == "byhand.request"
     assert body["data"]["link"] == f"https://byhand.example/interventions/{intent.id}"
-    assert SECRET not in said
     asked = desk.asking().asked(desk.office.caller("ada"), intent.id)
     states = {one.destination: one.state for one in asked.told}
     assert states["webhook:pager"] == "delivered"
     assert (asked.open, asked.unheard) == (True, "")
     with pytest.raises(Refused):
         desk.asking().asked(desk.office.caller("grace"), intent.id)
+
+
+def test_a_watch_tells_of_a_broken_glass_once(desk: Any, tmp_path: Path) -> None:
+    """The second circle hears within seconds who broke it and why; a watch started again says nothing new."""
+    desk.circle("head-office", Member(person="alan"), to=("webhook:pager",))
+    desk.circle("risk-desk", Member(person="grace"), to=("slack:nowhere",), second="head-office")
+    desk.point()
+    intent = desk.ask(broken=True)
+    desk.act(intent)
+    (body,) = watched(desk, tmp_path)
+    assert body["type"] == "byhand.broken"
+    assert body["data"]["link"] == f"https://byhand.example/interventions/{intent.id}"
+    later = desk.ask(broken=True)
+    (again,) = watched(desk, tmp_path)
+    assert again["data"]["intervention"] == later.id
 
 
 def test_when_every_message_is_dead_whoever_waits_is_told(desk: Any) -> None:

@@ -428,7 +428,7 @@ class DeviceWaits(Part, kw_only=True):
 class Told(Part, kw_only=True):
     """One message to one destination."""
 
-    occasion: Literal["request", "reminder", "second", "break-glass"]
+    occasion: Literal["request", "reminder", "second", "break-glass", "broken", "review", "overdue"]
     """What it was about."""
     destination: str
     """``KIND:NAME``; the address behind it is shown to nobody."""
@@ -438,7 +438,7 @@ class Told(Part, kw_only=True):
 
 
 class Asked(Part, kw_only=True):
-    """Who was told that an intervention waits for a decision."""
+    """Who was told that an intervention waits for a decision, or for its reviews."""
 
     intervention: str
     open: bool

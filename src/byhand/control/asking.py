@@ -12,6 +12,7 @@ from byhand.control.chains import Chains
 from byhand.control.identity import Caller
 from byhand.errors import Refused
 from byhand.store.outbox import Letter, Outbox, RequestBook
+from byhand.trust.break_glass import is_break_glass, reviews_missing
 
 DEAD_EVERYWHERE = "no destination could be reached"
 
@@ -29,7 +30,8 @@ class Asking:
 
     def asked(self, caller: Caller, intervention: str) -> Asked:
         """Who was told about ``intervention``; raises Refused unless it is the caller's own, NotFound."""
-        _, intent = self._chains.get(intervention).intent
+        chain = self._chains.get(intervention)
+        _, intent = chain.intent
         if caller.person != intent.declaration.person:
             raise Refused(
                 "the intent is somebody else's",
@@ -40,8 +42,9 @@ class Asking:
         unheard = rows[0].unheard if rows else ""
         if not unheard and letters and all(letter.state == "dead" for letter in letters):
             unheard = DEAD_EVERYWHERE
+        waits = bool(rows) and (not is_break_glass(intent) or reviews_missing(chain.state) > 0)
         told = tuple(_told(letter) for letter in reversed(letters))
-        return Asked(intervention=intervention, open=bool(rows), told=told, unheard=unheard)
+        return Asked(intervention=intervention, open=waits, told=told, unheard=unheard)
 
 
 def _told(letter: Letter) -> Told:

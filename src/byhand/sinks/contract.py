@@ -11,7 +11,7 @@ from byhand.records.base import Part
 
 SEND_SECONDS_MAX = 10.0  # all of one delivery, however slowly the other side speaks: the next retry is better
 
-Occasion = Literal["request", "reminder", "second", "break-glass", "test"]
+Occasion = Literal["request", "reminder", "second", "break-glass", "broken", "review", "overdue", "test"]
 
 
 class Message(Part, kw_only=True):

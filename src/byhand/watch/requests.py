@@ -8,9 +8,18 @@ For every intent that needs approvals, from the time the log recorded it:
     3  5 minutes    the second circle
     4  10 minutes   the requester, who is offered to break the glass
 
-It stops when the intervention is decided, has ended or has expired. What was slept through is done once, late; a
-reminder is not sent together with what it reminds of. Silence never approves, and a link never does: it leads to a
-page that asks for a signature.
+It stops when the intervention is decided, has ended or has expired.
+
+For every glass that was broken, in the same way:
+
+    5  at once      both circles of its point: who, where, by which reason, and where it is reviewed
+    6  12 hours     both again, while reviews are missing
+    7  24 hours     both, and whoever broke it, when reviews are missing still
+
+What was done about it in the meantime takes back none of 5: it is news, whatever became of it.
+
+What was slept through is done once, late; a reminder is not sent together with what it reminds of. Silence never
+approves, and a link never does: it leads to a page that asks for a signature.
 
 All of it follows from the log, a cursor and the time given; what was done is committed together with its letters.
 """
@@ -34,17 +43,32 @@ from byhand.records.kinds import Intent
 from byhand.records.visible import visible
 from byhand.sinks.contract import Message, Occasion
 from byhand.store.outbox import Letter, RequestBook, RequestRow
+from byhand.trust.break_glass import REVIEW_SECONDS_MAX, is_break_glass, reviews_missing
 
 BATCH = 1_024  # entries looked at between two moves of the cursor
 REMINDER_SECONDS = 180
 SECOND_SECONDS = 300
 BREAK_GLASS_SECONDS = 600
-SCHEDULE: tuple[tuple[Occasion, int], ...] = (
+SCHEDULE: Schedule = (
     ("request", 0),
     ("reminder", REMINDER_SECONDS),
     ("second", SECOND_SECONDS),
     ("break-glass", BREAK_GLASS_SECONDS),
 )
+TOLD_SECONDS_MAX = (
+    2 * REVIEW_SECONDS_MAX
+)  # later nobody is called for it: the finding stays, and so does the rule
+Schedule = tuple[tuple[Occasion, int], ...]
+BROKEN: Schedule = (
+    ("broken", 0),
+    ("review", REVIEW_SECONDS_MAX // 2),
+    ("overdue", REVIEW_SECONDS_MAX),
+)
+REMINDS_OF: dict[Occasion, frozenset[Occasion]] = {
+    "reminder": frozenset({"request"}),
+    "review": frozenset({"broken", "overdue"}),
+}
+"""What makes a reminder needless when it is sent at the same moment."""
 PENDING = "pending"
 SHOWN_LENGTH_MAX = 120  # characters of a name in a message: a telephone shows two lines
 logger = logging.getLogger("byhand.watch")
@@ -88,11 +112,21 @@ class Requests:
         except ByhandError as error:
             logger.warning("the request about %s cannot be followed: %s", row.intervention, error)
             return 0
-        if chain.state.phase != PENDING or row.expires <= now:
+        broken = is_break_glass(intent)
+        if row.expires <= now or (chain.state.phase != PENDING and not broken):
             self._book.end(row.intervention)
             return 0
-        stages = due_stages(row, now)
-        if not stages:
+        schedule = BROKEN if broken else SCHEDULE
+        stages = due_stages(row, now, schedule)
+        if broken and not reviews_missing(chain.state):
+            stages = [stage for stage in stages if stage == "broken"]
+        return self._advance(row, intent, stages, _passed(row, now, schedule), now)
+
+    def _advance(
+        self, row: RequestRow, intent: Intent, stages: list[Occasion], passed: list[Occasion], now: str
+    ) -> int:
+        """Write the letters of ``stages``, and note that ``passed`` are done, together."""
+        if not passed:
             return 0
         letters: list[Letter] = []
         unheard = row.unheard
@@ -100,10 +134,10 @@ class Requests:
             destinations, why = self._reached(stage, intent)
             if stage != "break-glass":
                 unheard = why if why or destinations else unheard
-            letters += self._letters(stage, intent, destinations, now)
+            letters += self._letters(stage, intent, destinations, row, now)
         if unheard and unheard != row.unheard:
-            logger.warning("nobody hears that %s waits for a decision: %s", row.intervention, unheard)
-        after = row._replace(stages=(*row.stages, *_passed(row, now)), unheard=unheard)
+            logger.warning("nobody hears that %s waits for others: %s", row.intervention, unheard)
+        after = row._replace(stages=(*row.stages, *passed), unheard=unheard)
         return len(letters) if self._book.advance(row, after, letters) else 0
 
     def _reached(self, stage: Occasion, intent: Intent) -> tuple[tuple[str, ...], str]:
@@ -122,7 +156,11 @@ class Requests:
         if stage == "second":
             return self._second(circle, requester)
         found = self._circles.reached(circle, but=requester)
-        return found, "" if found else f"nobody but the requester is reached by the circle {circle.name}"
+        if stage in _WORDS_OF_BROKEN:
+            found = tuple(dict.fromkeys((*found, *self._second(circle, requester)[0])))
+        why = "" if found else f"nobody but the requester is reached by the circle {circle.name}"
+        own = self._circles.of_person(requester) if stage == "overdue" else ()
+        return tuple(dict.fromkeys((*found, *own))), why
 
     def _second(self, circle: Circle, requester: str) -> tuple[tuple[str, ...], str]:
         """Where there is no second circle the first is not silently asked for ever: it was asked twice."""
@@ -130,23 +168,21 @@ class Requests:
         return (self._circles.reached(second, but=requester), "") if second is not None else ((), "")
 
     def _letters(
-        self, stage: Occasion, intent: Intent, destinations: Iterable[str], now: str
+        self, stage: Occasion, intent: Intent, destinations: Iterable[str], row: RequestRow, now: str
     ) -> list[Letter]:
-        message = msgspec.json.encode(self._message(stage, intent, now))
+        message = msgspec.json.encode(self._message(stage, intent, row, now))
         return [
-            Letter(f"{intent.id}-{stage}", one, intent.id, message, now, now, intent.declaration.expires)
+            Letter(f"{intent.id}-{stage}", one, intent.id, message, now, now, row.expires)
             for one in destinations
         ]
 
-    def _message(self, stage: Occasion, intent: Intent, now: str) -> Message:
-        """What is told: no value, no reason, no secret; of careful classes neither the act nor the person."""
-        target, declaration = intent.target, intent.declaration
-        place = _shown(target.point or f"{target.system}/{target.type}")
-        facts = [("Place", place), ("Risk", target.tier), ("Decide before", _until(declaration.expires, now))]
-        if not demands_reason(intent.governance.classification):
-            facts[1:1] = [("Act", _shown(declaration.action)), ("Asked by", _shown(declaration.person))]
+    def _message(self, stage: Occasion, intent: Intent, row: RequestRow, now: str) -> Message:
+        """What is told: no value, no text, no secret; of careful classes neither the act nor the person."""
+        place = _shown(intent.target.point or f"{intent.target.system}/{intent.target.type}")
+        facts = _facts(stage, intent, row, now)
+        facts[0:0] = [("Place", place)]
         facts.append(("Intervention", intent.id))
-        title, text = _WORDS[stage]
+        title, text = (_WORDS | _WORDS_OF_BROKEN)[stage]
         return Message(
             id=f"{intent.id}-{stage}",
             occasion=stage,
@@ -175,30 +211,61 @@ _WORDS: dict[Occasion, tuple[str, str]] = {
         f"Your request has waited for ten minutes. {_BREAK}",
     ),
 }
+_REVIEW = "Two others look at what was done and say whether it was right: byhand review ID right|wrong TEXT"
+_WORDS_OF_BROKEN: dict[Occasion, tuple[str, str]] = {
+    "broken": ("Glass broken: {place}", f"It did not wait for anybody's approval. {_REVIEW}"),
+    "review": ("Review still missing: {place}", f"The glass was broken half a day ago. {_REVIEW}"),
+    "overdue": (
+        "Review overdue: {place}",
+        f"The glass was broken a day ago; whoever did cannot break it again before. {_REVIEW}",
+    ),
+}
+
+
+def _facts(stage: Occasion, intent: Intent, row: RequestRow, now: str) -> list[tuple[str, str]]:
+    """Act, person, risk and time; of a broken glass the code of its reason too.
+
+    The text of a reason can be erased from the log, but never from a chat: it is read where it can be erased.
+    """
+    declaration, justification = intent.declaration, intent.declaration.justification
+    broken = stage in _WORDS_OF_BROKEN
+    facts: list[tuple[str, str]] = []
+    if not demands_reason(intent.governance.classification):
+        by = "Broken by" if broken else "Asked by"
+        facts = [("Act", _shown(declaration.action)), (by, _shown(declaration.person))]
+        if broken and justification is not None:
+            facts.append(("Reason", _shown(justification.code)))
+    until = clock.after(row.recorded, seconds=REVIEW_SECONDS_MAX) if broken else declaration.expires
+    before = "Review before" if broken else "Decide before"
+    return [*facts, ("Risk", intent.target.tier), (before, _until(until, now))]
 
 
 def _request(stored: Stored, now: str) -> RequestRow | None:
     """The request in an entry, if it holds one that still matters."""
     record = stored.record
-    if not isinstance(record, Intent) or record.decision.approvals_needed < 1:
+    if not isinstance(record, Intent):
         return None
-    expires = record.declaration.expires
+    broken = is_break_glass(record)
+    if record.decision.approvals_needed < 1 and not broken:
+        return None
+    told_until = clock.after(stored.leaf.recorded, seconds=TOLD_SECONDS_MAX)
+    expires = told_until if broken else record.declaration.expires
     return RequestRow(record.id, stored.leaf.recorded, expires) if expires > now else None
 
 
-def _passed(row: RequestRow, now: str) -> list[Occasion]:
+def _passed(row: RequestRow, now: str, schedule: Schedule) -> list[Occasion]:
     """The stages whose time has come and that were not done."""
     return [
         stage
-        for stage, seconds in SCHEDULE
+        for stage, seconds in schedule
         if stage not in row.stages and clock.after(row.recorded, seconds=seconds) <= now
     ]
 
 
-def due_stages(row: RequestRow, now: str) -> list[Occasion]:
+def due_stages(row: RequestRow, now: str, schedule: Schedule = SCHEDULE) -> list[Occasion]:
     """What is to be sent at ``now``: no reminder of what is only being sent."""
-    passed = _passed(row, now)
-    return [stage for stage in passed if not (stage == "reminder" and "request" in passed)]
+    passed = _passed(row, now, schedule)
+    return [stage for stage in passed if REMINDS_OF.get(stage, frozenset()).isdisjoint(passed)]
 
 
 def _shown(text: str) -> str:
@@ -210,4 +277,5 @@ def _shown(text: str) -> str:
 def _until(expires: str, now: str) -> str:
     """A time of day with what is left until then."""
     minutes = int((clock.parse(expires) - clock.parse(now)).total_seconds() // 60)
-    return f"{expires[:10]} {expires[11:16]} UTC ({minutes} minutes left)"
+    left = f"{minutes} minutes left" if minutes >= 0 else "over"
+    return f"{expires[:10]} {expires[11:16]} UTC ({left})"
