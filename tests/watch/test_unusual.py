@@ -23,9 +23,10 @@ from byhand.client.desk import Shown
 from byhand.errors import Invalid, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
+from byhand.records import captured
 from byhand.records.actor import Actor
-from byhand.records.intervention import Target, Times
-from byhand.records.kinds import SCHEMA_VERSION, Expectation, Finding, Observation, Point
+from byhand.records.intervention import Change, Declaration, Target, Times
+from byhand.records.kinds import SCHEMA_VERSION, Expectation, Finding, Intent, Observation, Point
 from byhand.watch import unusual as room
 from byhand.watch.acts import TakingPart
 from byhand.watch.unusual import NAME, UNUSUAL, Unusual, derived_id
@@ -430,3 +431,39 @@ def test_it_is_read_and_disposed_of_at_the_command_line(year: Year) -> None:
     assert isinstance(stored.record, Finding)
     assert stored.record.verdict == "expected"
     assert stored.record.expectation is not None
+
+
+def test_a_declared_act_is_compared_by_the_time_of_the_log(year: Year) -> None:
+    """An intent is an act when it is declared: its time is the log's, the zone its person's, its size what changes."""
+    id_, claimed = new_record_id(), "2020-01-01T03:00:00.000000Z"
+    target = Target(system="database", type="grant", id="any", point="permissions")
+    declared = Declaration(
+        record=id_,
+        person="ada",
+        action=JOBS["permissions"][2],
+        point="permissions",
+        change=Change(original=captured.capture({"a": 1, "b": 1}), new=captured.capture({"a": 2, "b": 2})),
+        expires=clock.after(clock.now(), seconds=600),
+        times=Times(observed=claimed, utc_offset_minutes=330),
+    )
+    actor = year.office.caller("ada").actor()
+    intent = Intent(
+        id=id_,
+        schema=SCHEMA_VERSION,
+        intervention=id_,
+        declaration=declared,
+        actor=actor,
+        target=target,
+        mode="enforce",
+        catalogue=1,
+    )
+    year.home.journal.append([Entry(intent, expected_head=None)])
+    stored = year.home.journal.reader.find(id_)
+    assert stored is not None
+    taking_part = TakingPart((), ("permissions",))
+    found = taking_part.act(stored)
+    assert found is not None
+    act, _ = found
+    assert act.at == clock.parse(stored.leaf.recorded).timestamp()
+    assert (act.person, act.zone, act.size, act.target) == ("ada", 330, 2.0, "database/grant/any")
+    assert TakingPart(("trading",), ("web",)).act(stored) is None
