@@ -70,8 +70,6 @@ def test_every_exit_code_occurs() -> None:
 
 KEPT_RUNNING = {"serve", "watch"}
 """Commands that do not end by themselves: tests/api starts and stops them."""
-SERVED = {"spool send", "spool show"}
-"""Commands about what a server's log does not have yet: docs/how-to/work-when-the-log-cannot-be-reached.md."""
 
 
 def test_every_command_occurs() -> None:
@@ -85,7 +83,7 @@ def test_every_command_occurs() -> None:
         if step.exit_code == 0 and step.command.startswith("byhand ")
         for words in (shlex.split(step.command)[1:3], shlex.split(step.command)[1:2])
     }
-    assert names - typed == KEPT_RUNNING | SERVED
+    assert names - typed == KEPT_RUNNING
 
 
 # -- the player itself
