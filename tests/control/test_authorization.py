@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from byhand import clock
+from byhand.client.contract import Attempt
 from byhand.control import authorization as room, policy_check
 from byhand.control.authorization import FRESH, SUBJECT, engine_of, record_with, shipped
 from byhand.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from byhand.ids import new_record_id
 from byhand.records import captured
 from byhand.records.intervention import Change, Declaration, Justification
-from byhand.records.kinds import Access, Intent, Point
+from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Point
 from byhand.records.policy import PolicyFile, RoleAssignment, Team
 from byhand.trust import administration as trust, authorization as judge
 from byhand.trust.authorization import Asking, Person, Resource
@@ -333,6 +334,40 @@ def test_a_permit_is_refused_to_whoever_lost_the_role_meanwhile(desk: Desk) -> N
     desk.remove("bob", "operator")
     with pytest.raises(Forbidden, match="may not permit"):
         desk.home.gate.permit(desk.office.caller("bob"), declared.id)
+
+
+def test_no_policy_keeps_the_outcome_of_an_act_from_the_log(desk: Desk) -> None:
+    """What was carried out under a permit is recorded, whatever became of its person's rights meanwhile."""
+    intent = desk.declare("bob")
+    attempt = Attempt(attempt="first", executor="test", before=captured.capture(1))
+    desk.home.gate.permit(desk.office.caller("bob"), intent.id, attempt)
+    desk.set(
+        with_rule('@id("nothing-ends") forbid (principal, action == Byhand::Action::"conclude", resource);')
+    )
+    outcome = Outcome(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        intervention=intent.id,
+        result="applied",
+        found=captured.capture(2),
+        attempt="first",
+    )
+    desk.home.gate.conclude(desk.office.caller("bob"), intent.id, outcome)
+    assert desk.home.chains.get(intent.id).state.phase == "applied"
+    unused = desk.declare("bob")
+    with pytest.raises(Forbidden, match="nothing-ends"):
+        desk.home.gate.conclude(
+            desk.office.caller("bob"),
+            unused.id,
+            msgspec.structs.replace(
+                outcome,
+                id=new_record_id(),
+                intervention=unused.id,
+                result="abandoned",
+                attempt=None,
+                found=None,
+            ),
+        )
 
 
 def test_business_hours_are_the_servers_clock(desk: Desk) -> None:

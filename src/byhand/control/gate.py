@@ -592,7 +592,8 @@ class Gate:
             raise NotPermitted("no permit was redeemed: nothing can have been carried out under it")
         if redeemed is not None and outcome.attempt != redeemed[1].attempt:
             raise Refused("the outcome is of another attempt than the one that redeemed the permit")
-        self._authorization.check(caller, "conclude", self._authorization.of(intent))
+        if redeemed is None:  # what was carried out under a permit is recorded, whatever policies say by now
+            self._authorization.check(caller, "conclude", self._authorization.of(intent))
         judged = msgspec.structs.replace(
             outcome,
             as_declared=_as_declared(intent, outcome, self._views.ignored(intent)),
