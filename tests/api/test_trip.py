@@ -38,6 +38,16 @@ def test_an_override_is_declared_permitted_carried_out_and_read_back(server: Ser
     assert shown.standard["Actor_ID"] == ADA
 
 
+def test_a_glass_is_broken_through_a_server(server: Server, ada: Client) -> None:
+    """Judged beside the loop, since it looks through the index; the path it took is on record."""
+    before = server.state()
+    with ada.act(other(before), break_glass=True, reason="INCIDENT_RESPONSE") as act:
+        server.state(other(before))
+    shown = ada.desk.show(act.id)
+    assert shown.state == "applied"
+    assert shown.entries[0].record["decision"]["path"] == "break-glass"
+
+
 def test_a_refused_declaration_names_every_fault_as_it_does_without_a_server(
     server: Server, ada: Client
 ) -> None:
