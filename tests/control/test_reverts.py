@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from byhand import clock
-from byhand.errors import ApprovalPending
+from byhand.errors import ApprovalPending, ProofMismatch
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.records import captured
 from byhand.records.intervention import Change, Justification
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Outcome
+from byhand.trust import reverts
 from byhand.verifying import Knowledge, verify_target
 
 TEXT = "Quoting obligation on XLON until 15:00"
@@ -125,6 +126,20 @@ def test_what_is_not_the_way_back_waits_for_approval(four_eyes: Any, attempt: An
     with pytest.raises(ApprovalPending):
         four_eyes.home.gate.permit(four_eyes.caller(person), intervention)
     assert four_eyes.home.chains.get(intervention).intent[1].decision.authorised_by is None
+
+
+def test_an_hour_after_its_end_going_back_is_a_change_like_any_other(four_eyes: Any) -> None:
+    """Somebody else may have wanted the value to stay by then."""
+    cause = for_a_while(four_eyes)
+    first = four_eyes.home.chains.get(cause).intent[1]
+    intent = four_eyes.home.chains.get(back(four_eyes, cause)).intent[1]
+    original = reverts.original(first)
+    assert original is not None
+    last = clock.after(original.until, seconds=reverts.WAY_BACK_SECONDS_MAX)
+    reverts.check(intent, original, "applied", at=last)
+    reverts.check(intent, original, "applied", at=clock.after(last, seconds=1), late_seconds=1)
+    with pytest.raises(ProofMismatch, match="too long ago"):
+        reverts.check(intent, original, "applied", at=clock.after(last, seconds=1))
 
 
 def test_an_operator_cannot_say_that_something_was_authorised(four_eyes: Any) -> None:

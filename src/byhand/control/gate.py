@@ -428,7 +428,8 @@ class Gate:
             return False
         try:
             chain = self._chains.get(cause)
-            reverts.check(intent, reverts.original(chain.intent[1]), chain.state.phase)
+            original = reverts.original(chain.intent[1])
+            reverts.check(intent, original, chain.state.phase, at=clock.now())
         except (NotFound, HomeRefused, ProofMismatch):
             return False  # it is judged like any other intent
         return True

@@ -253,7 +253,13 @@ class RecordsCheck:
             if cause is not None:
                 if cause != record.declaration.caused_by:
                     raise ProofMismatch("it says it was authorised with something else than its cause")
-                reverts.check(record, self._originals.get(cause), self.phase(cause))
+                reverts.check(
+                    record,
+                    self._originals.get(cause),
+                    self.phase(cause),
+                    at=seen.leaf.recorded,
+                    late_seconds=COMMIT_SECONDS_MAX,
+                )
             if needs.signature != "none" and record.statement is None:
                 what = f"{point.tier} risk under {point.mode}, but the actor did not sign the intent"
                 self._add("signature.broken", seen, what)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from byhand.errors import LoginTooWeak
 from byhand.records.actor import Authentication
 
@@ -25,3 +27,11 @@ def check_fresh(authentication: Authentication | None, since: str, seconds: int 
             f"this takes a login within the last {seconds} seconds; yours was at {authentication.when}",
             max_age=seconds,
         )
+
+
+def seconds_between(one: str, other: str) -> float | None:
+    """How much later ``other`` is; ``None`` where one of them is no time that there is, as a forger may write it."""
+    try:
+        return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
+    except (ValueError, TypeError):
+        return None

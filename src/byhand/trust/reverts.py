@@ -7,8 +7,9 @@ An intent needs no approvals of its own when
     1  it is by the same person, the same action on the same field of the same target
     2  it goes from the value that the cause set to the very value that was there before
     3  the cause was carried out, or may have been
+    4  the change was to end no longer than an hour ago
 
-Whoever could do this again and again would only undo, each time, what others had approved.
+After that hour somebody else may have wanted the value to stay: going back is a change like any other then.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from byhand.errors import ProofMismatch
 from byhand.records import captured
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import Intent
+from byhand.trust.freshness import seconds_between
 
+WAY_BACK_SECONDS_MAX = 3_600  # a revert runs at its minute; an hour bears a target that does not answer
 CARRIED_OUT = frozenset({"applied", "unknown"})
 
 
@@ -32,6 +35,8 @@ class Original:
     text: str
     before: str
     after: str
+    until: str
+    """When it was to end."""
 
 
 def original(intent: Intent) -> Original | None:
@@ -46,6 +51,7 @@ def original(intent: Intent) -> Original | None:
         text=f"{given.code}\n{given.text}",
         before=captured.normal_digest(change.original),
         after=captured.normal_digest(change.new),
+        until=change.effective_until,
     )
 
 
@@ -55,8 +61,11 @@ def is_revert(declaration: Declaration) -> bool:
     return declaration.caused_by is not None and given is not None and given.collected == "inherited"
 
 
-def check(intent: Intent, of: Original | None, phase: str | None) -> None:
-    """Raise ProofMismatch unless 0 to 3 hold; ``of`` and ``phase`` are those of the intervention it names."""
+def check(intent: Intent, of: Original | None, phase: str | None, *, at: str, late_seconds: int = 0) -> None:
+    """Raise ProofMismatch unless 0 to 4 hold at the time ``at``, or ``late_seconds`` before.
+
+    ``of`` and ``phase`` are those of the intervention that it names.
+    """
     declaration = intent.declaration
     given, change = declaration.justification, declaration.change
     if of is None or not is_revert(declaration) or given is None or change.new is None:  # 0
@@ -72,6 +81,9 @@ def check(intent: Intent, of: Original | None, phase: str | None) -> None:
         )
     if phase not in CARRIED_OUT:  # 3
         raise ProofMismatch(f"the change that it undoes is {phase}: there is nothing to undo")
+    past = seconds_between(of.until, at)
+    if past is None or past > WAY_BACK_SECONDS_MAX + late_seconds:  # 4
+        raise ProofMismatch(f"the change that it undoes was to end at {of.until}, too long ago")
 
 
 def _place(declaration: Declaration, intent: Intent) -> tuple[str, ...]:

@@ -25,7 +25,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -35,7 +34,7 @@ from byhand.records.kinds import Administration, Intent, Point
 from byhand.records.runbooks import Runbook
 from byhand.records.values import CapturedValue
 from byhand.trust import administration as trust
-from byhand.trust.freshness import COMMIT_SECONDS_MAX
+from byhand.trust.freshness import COMMIT_SECONDS_MAX, seconds_between
 
 PATH: Final = "runbook"
 """What the intent's decision says of the path it took."""
@@ -114,7 +113,7 @@ def check_version(runbook: Runbook, before: Version | None, recorded: str) -> No
     if not 1 <= runbook.uses_a_day <= USES_MAX:
         raise Unsound(f"{runbook.name} is good for {runbook.uses_a_day} uses a day, not 1 to {USES_MAX}")
     _check_bounds(runbook)
-    seconds = _seconds_between(recorded, runbook.ends)
+    seconds = seconds_between(recorded, runbook.ends)
     if seconds is None or not 0 < seconds <= DAYS_MAX * DAY_SECONDS:  # b
         raise Unsound(f"{runbook.name} does not end within {DAYS_MAX} days: {runbook.ends}")
 
@@ -168,17 +167,9 @@ def check_still(intent: Intent, shelf: Shelf) -> None:
 def check_received(intent: Intent, recorded: str) -> None:
     """Raise ProofMismatch unless the declaration came just before it was recorded, as it says (4)."""
     received = intent.times.received or ""
-    seconds = _seconds_between(received, recorded)
+    seconds = seconds_between(received, recorded)
     if seconds is None or abs(seconds) > COMMIT_SECONDS_MAX:
         raise ProofMismatch(f"it says it came at {received!r}, and was recorded at {recorded}")
-
-
-def _seconds_between(one: str, other: str) -> float | None:
-    """How much later ``other`` is; ``None`` where one of them is no time that there is."""
-    try:
-        return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
-    except (ValueError, TypeError):
-        return None
 
 
 def allows(runbook: Runbook, new: CapturedValue | None) -> bool:
