@@ -84,3 +84,32 @@ SAMPLES = _samples()  # read when this file is: the fixtures below run after the
 def samples() -> Path:
     """Events as real systems sent them: BYHAND_SAMPLES, a folder beside us, or the records of our own corpus."""
     return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def engine(missing: Callable[[str, str], None]) -> Callable[[str], Path]:
+    """The Python beside a story's real engine; built when it is not in the cache yet, and never silently left out."""
+
+    def ensured(name: str) -> Path:
+        from byhand.demo import engines
+        from byhand.errors import EngineUnavailable
+
+        try:
+            return engines.ensure(name, show=print)
+        except EngineUnavailable as error:
+            missing(str(error), error.advice)
+            raise
+
+    return ensured
+
+
+@pytest.fixture(scope="session")
+def engine_python(engine: Callable[[str], Path]) -> Path:
+    """The Python beside the trading engine."""
+    return engine("nautilus")
+
+
+@pytest.fixture(scope="session")
+def buildbot_python(engine: Callable[[str], Path]) -> Path:
+    """The Python beside Buildbot."""
+    return engine("buildbot")

@@ -28,7 +28,7 @@ from real_server import ADA, Client, Server, prepared, signed_in  # noqa: E402 -
 from byhand import wiring  # noqa: E402
 from byhand.client import steps  # noqa: E402
 from byhand.client.places import RegisteredPoint  # noqa: E402
-from byhand.demo import build_system, engines  # noqa: E402
+from byhand.demo import build_system  # noqa: E402
 from byhand.demo.build_system import Master, Shop  # noqa: E402
 from byhand.errors import EngineUnavailable  # noqa: E402
 from byhand.ids import new_record_id  # noqa: E402
@@ -122,18 +122,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def python() -> Path:
-    """The Python beside Buildbot; where it cannot be had, a failure in CI and a skip elsewhere."""
-    try:
-        return engines.ensure("buildbot", show=print)
-    except EngineUnavailable as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"{error}. {error.advice}")
-
-
-@pytest.fixture(scope="module")
-def site(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(buildbot_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Everything up; each test leaves it so."""
     folder = tmp_path_factory.mktemp("site")
     shop = Shop(folder / "shop")
@@ -157,7 +146,7 @@ def site(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build_system, "shop_folder", lambda: shipped)
         shop.open(revision=RUNNING, latency_ms=900)
-        with Master(folder / "master", python, shop, server.url, token, os.environ) as master:
+        with Master(folder / "master", buildbot_python, shop, server.url, token, os.environ) as master:
             yield Site(server, master)
     if server.process is not None:
         assert server.stop() == 0, "".join(server.said)

@@ -115,7 +115,7 @@ class Permits:
         )
         if facts_of.needs(intent).anchored:
             self._journal.anchor(acknowledgement.index + 1)
-        permit = self._issued(acknowledgement, intent, facts)
+        permit = issued_permit(acknowledgement, intent, facts, self._seconds(intent))
         records = [permit]
         if redeem is None:
             return _permitted(self._extend(chain, records, administration)[-1], records[-1])
@@ -155,25 +155,6 @@ class Permits:
             leaf_hash=bytes.fromhex(acknowledgement.leaf),
             ignore=self._views.ignored(intent),
             device_bound=facts_of.signed_device_bound(intent, self._people.keyring()),
-        )
-
-    def _issued(self, acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent) -> Permit:
-        record_id = new_record_id()
-        return Permit(
-            id=record_id,
-            schema=SCHEMA_VERSION,
-            intervention=intent.id,
-            times=Times(received=clock.now()),
-            governance=intent.governance,
-            phase="issued",
-            intent=acknowledgement.index,
-            leaf=acknowledgement.leaf,
-            permit=record_id,
-            person=intent.declaration.person,
-            change=facts.bound.change_sha256,
-            before=facts.bound.before_sha256,
-            expires=clock.after(clock.now(), seconds=self._seconds(intent)),
-            decision=intent.decision,
         )
 
     def redeem(
@@ -304,6 +285,29 @@ class Permits:
             for position, record in enumerate(records)
         ]
         return self._chains.extend(str(records[0].intervention), chain, entries)
+
+
+def issued_permit(
+    acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent, seconds: int
+) -> Permit:
+    """A permit for ``intent``, which stands where ``acknowledgement`` says, good for ``seconds`` from now."""
+    record_id = new_record_id()
+    return Permit(
+        id=record_id,
+        schema=SCHEMA_VERSION,
+        intervention=intent.id,
+        times=Times(received=clock.now()),
+        governance=intent.governance,
+        phase="issued",
+        intent=acknowledgement.index,
+        leaf=acknowledgement.leaf,
+        permit=record_id,
+        person=intent.declaration.person,
+        change=facts.bound.change_sha256,
+        before=facts.bound.before_sha256,
+        expires=clock.after(clock.now(), seconds=seconds),
+        decision=intent.decision,
+    )
 
 
 def _deadline(intent: Intent, record: Permit) -> str | None:

@@ -20,6 +20,7 @@ from byhand.control.chains import Chain, Chains
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.people import People
+from byhand.control.permits import issued_permit
 from byhand.control.point_views import PointViews
 from byhand.errors import (
     ByhandError,
@@ -38,7 +39,7 @@ from byhand.journal.entry import ANY, Entry
 from byhand.journal.journal import Journal
 from byhand.records import captured, spool as lines
 from byhand.records.intervention import Times
-from byhand.records.kinds import SCHEMA_VERSION, Finding, Intent, Outcome, Permit
+from byhand.records.kinds import SCHEMA_VERSION, Finding, Intent, Outcome
 from byhand.records.spool import SpooledAct, SpoolLine
 from byhand.records.visible import visible
 from byhand.settings import GateSettings
@@ -256,11 +257,14 @@ class Spooling:
         ignore = self._views.ignored(intent)
         leaf = bytes.fromhex(acknowledgement.leaf)
         facts = facts_of.facts(intent, index=acknowledgement.index, leaf_hash=leaf, ignore=ignore)
-        persons = self._people.keyring().persons_at(self._journal.reader.size)
         proof.check_spooled(
-            facts, facts_of.unapproved(intent), acted=statement.time, persons=persons, acting=facts.bound
+            facts,
+            facts_of.unapproved(intent),
+            acted=statement.time,
+            persons=self._people.enrolled(),
+            acting=facts.bound,
         )
-        issued = self._issued(acknowledgement, intent, facts)
+        issued = issued_permit(acknowledgement, intent, facts, self._settings.permit_seconds)
         used = msgspec.structs.replace(
             issued,
             id=new_record_id(),
@@ -282,25 +286,6 @@ class Spooling:
             ),
         ]
         return self._chains.extend(intent.id, chain, entries)[-1]
-
-    def _issued(self, acknowledgement: Acknowledgement, intent: Intent, facts: proof.Intent) -> Permit:
-        record_id = new_record_id()
-        return Permit(
-            id=record_id,
-            schema=SCHEMA_VERSION,
-            intervention=intent.id,
-            times=Times(received=clock.now()),
-            governance=intent.governance,
-            phase="issued",
-            intent=acknowledgement.index,
-            leaf=acknowledgement.leaf,
-            permit=record_id,
-            person=intent.declaration.person,
-            change=facts.bound.change_sha256,
-            before=facts.bound.before_sha256,
-            expires=clock.after(clock.now(), seconds=self._settings.permit_seconds),
-            decision=intent.decision,
-        )
 
     # -- 4
 

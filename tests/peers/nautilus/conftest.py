@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import textwrap
 from collections.abc import Callable
@@ -13,23 +12,9 @@ from typing import Any
 
 import pytest
 
-from byhand.demo import engines
-from byhand.errors import EngineUnavailable
-
 SCRIPT_SECONDS_MAX = 60  # a story takes about a second; more means that the engine hangs
 
 RunScript = Callable[[str], list[Any]]
-
-
-@pytest.fixture(scope="session")
-def engine_python() -> Path:
-    """The Python of the engine's environment; built when it is not in the cache yet."""
-    try:
-        return engines.ensure("nautilus", show=print)
-    except EngineUnavailable as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"{error}. {error.advice}")
 
 
 @pytest.fixture
