@@ -16,9 +16,11 @@ from byhand.control import authorization as room, policy_check
 from byhand.control.authorization import FRESH, SUBJECT, engine_of, record_with, shipped
 from byhand.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from byhand.ids import new_record_id
+from byhand.journal.entry import Entry
 from byhand.records import captured
-from byhand.records.intervention import Change, Declaration, Justification
-from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Point
+from byhand.records.actor import Actor
+from byhand.records.intervention import Change, Declaration, Justification, Target
+from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Observation, Outcome, Point
 from byhand.records.policy import PolicyFile, RoleAssignment, Team
 from byhand.trust import administration as trust, authorization as judge
 from byhand.trust.authorization import Asking, Person, Resource
@@ -226,8 +228,6 @@ def test_a_role_is_held_within_its_scope_alone(desk: Desk) -> None:
 def test_tier_and_environment_are_the_points_whatever_the_request_says(desk: Desk) -> None:
     """A registered target named as one that is not, with a tier and place of one's own, is no way in."""
     desk.assign("bob", "operator", environments=("staging",))
-    from byhand.records.intervention import Target
-
     target = Target(system="risk-gateway", type="limits", id="other", environment="staging", tier="low")
     with pytest.raises(Refused):
         desk.declare("bob", point=None, target=target)
@@ -441,6 +441,45 @@ def test_a_page_is_filled_whatever_lies_between(desk: Desk) -> None:
     counted = reading.facets(cyd, "")
     assert counted.total == 3
     assert [one.values for one in counted.facets if one.column == "system"] == [(("shop", 3),)]
+
+
+def observed(desk: Desk, person: str, system: str) -> str:
+    """The id of an act that a feed showed."""
+    record_id = new_record_id()
+    record = Observation(
+        id=record_id,
+        schema=SCHEMA_VERSION,
+        intervention=record_id,
+        actor=Actor(person=person, issuer="gateway"),
+        target=Target(system=system, type="limits", id="seen", environment="production", tier="medium"),
+        action="trading.limit.raise",
+        connector="test",
+        instance="test",
+        capture="feed",
+        absence="source_has_no_field",
+    )
+    desk.home.journal.append([Entry(record)])
+    return record_id
+
+
+def test_an_observed_act_is_read_by_whoever_may_read_what_is_declared_there(desk: Desk) -> None:
+    """Scopes and forbids over targets hold for it by its id as they do in search."""
+    there, here = observed(desk, "bob", "risk-gateway"), observed(desk, "dan", "shop")
+    desk.assign("cyd", "operator", systems=("shop",))
+    cyd, reading = desk.office.caller("cyd"), desk.home.reading
+    assert [row.id for row in reading.search(cyd, "").rows] == [here]
+    assert reading.show(cyd, here).id == here
+    assert reading.show(desk.office.caller("bob"), there).id == there
+    desk.assign("cyd", "operator")
+    desk.set(
+        with_rule(
+            '@id("sealed") forbid (principal, action == Byhand::Action::"read", resource is Byhand::Target)'
+            ' when { resource.system == "risk-gateway" };'
+        )
+    )
+    with pytest.raises(Forbidden, match="sealed"):
+        reading.show(cyd, there)
+    assert there not in "".join(reading.export(cyd, "", rows="records", form="ndjson"))
 
 
 # -- judged before it is signed

@@ -25,7 +25,7 @@ from byhand.errors import Conflict, Fault, Forbidden, Invalid, NotFound
 from byhand.journal.journal import Journal
 from byhand.records.actor import Authentication
 from byhand.records.intervention import Tier
-from byhand.records.kinds import Administration, Intent, Point
+from byhand.records.kinds import Administration, Intent, Observation, Point
 from byhand.records.policy import PolicyFile, RoleAssignment
 from byhand.store.index import Among, AnyOf, Condition, InterventionRow
 from byhand.trust import administration as trust, authorization as judge, quorum, statements
@@ -278,30 +278,35 @@ class Authorization:
         """Whether ``caller`` may read an intervention that the index found."""
         return self.verdict(caller, "read", self.row_of(row)).allowed
 
-    def may_read(self, caller: Caller, intent: Intent | None) -> Verdict:
-        """Whether ``caller`` may read the intervention that ``intent`` began."""
-        if intent is None:
+    def may_read(self, caller: Caller, begun: Intent | Observation | None) -> Verdict:
+        """Whether ``caller`` may read the intervention that ``begun`` began; ``None``: nobody can read what did."""
+        if begun is None:
             return self.verdict(caller, "read", Loose("intervention"))
-        return self.verdict(caller, "read", self.of(intent))
+        return self.verdict(caller, "read", self.of(begun))
 
-    def of(self, intent: Intent) -> Resource:
+    def of(self, begun: Intent | Observation) -> Resource:
         """An intervention as policies see it; its tier and environment are those of the record."""
-        target, point = intent.target, None
+        target, point = begun.target, None
         if target.point is not None:
             now = self._administration.current()
             point = now.points.get(target.point) or now.retired.get(target.point)
-        person = intent.declaration.person
+        if isinstance(begun, Intent):
+            person, action = begun.declaration.person, begun.declaration.action
+            contributors = quorum.contributors(begun)
+        else:
+            person, action = begun.actor.person, begun.action
+            contributors = frozenset({person})
         return Resource(
             system=target.system,
             type=target.type,
             id=target.id,
             environment=target.environment,
             tier=target.tier,
-            action=intent.declaration.action,
+            action=action,
             point=target.point or "",
             team=(point.team if point is not None else None) or "",
             person=person,
-            contributors=quorum.contributors(intent),
+            contributors=contributors,
         )
 
     # -- changes

@@ -33,7 +33,7 @@ from byhand.records.captured import Difference
 from byhand.records.classification import OPEN
 from byhand.records.codec import UnknownVersion
 from byhand.records.intervention import Times
-from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Outcome, Record
+from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Observation, Outcome, Record
 from byhand.records.lifecycle import State
 from byhand.records.limits import RECORDS_NAMED_MAX
 from byhand.store.index import FACETS, Among, Condition, Facet, Facets, Found, InterventionRow
@@ -201,8 +201,9 @@ class Reading:
         intervention, record = stored.leaf.intervention, stored.record
         if intervention is not None:
             begun = entries[0] if entries else self._journal.reader.find(intervention)
-            intent = begun.record if begun is not None else None
-            return self._authorization.may_read(caller, intent if isinstance(intent, Intent) else None)
+            first = begun.record if begun is not None else None
+            known = first if isinstance(first, Intent | Observation) else None
+            return self._authorization.may_read(caller, known)
         actor = getattr(record, "actor", None)
         about = Loose(stored.leaf.kind, actor.person if actor is not None else "")
         return self._authorization.verdict(caller, "read", about)
