@@ -254,8 +254,10 @@ class EmbeddedDesk:
         return Intended(intent=intent, attempt=redeemed[1].attempt if redeemed is not None else None)
 
     def conclude_afterwards(self, finding: FindingRequest) -> Acknowledgement:
-        """A correction beside the original, hindsight, or what an alert was about."""
+        """A correction beside the original, hindsight, or what an alert was about, by whoever may read it."""
         caller, about, record = self._who.caller("act"), finding.intervention, finding.record
+        if not self._reading.may_see(caller, about):
+            raise NotFound(f"there is no intervention {about}", advice="Look for it with: byhand search")
         if finding.type == "amendment":
             return self._findings.amend(
                 caller, about, finding.summary, field=finding.field, value=finding.value, record=record

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies
 
-from byhand import clock
-from byhand.client.contract import Attempt
+from byhand import clock, wiring
+from byhand.client.contract import Attempt, FindingRequest
 from byhand.control import authorization as room, policy_check
 from byhand.control.authorization import FRESH, SUBJECT, engine_of, record_with, shipped
 from byhand.errors import Conflict, Forbidden, Invalid, NotFound, Refused
@@ -480,6 +480,45 @@ def test_an_observed_act_is_read_by_whoever_may_read_what_is_declared_there(desk
     with pytest.raises(Forbidden, match="sealed"):
         reading.show(cyd, there)
     assert there not in "".join(reading.export(cyd, "", rows="records", form="ndjson"))
+
+
+class Signed(NamedTuple):
+    """Whoever a caller is: see ``byhand.embedded.Who``."""
+
+    one: Any
+
+    def caller(self, scope: str) -> Any:
+        return self.one
+
+
+def hindsight(desk: Desk, person: str, wanted: FindingRequest) -> Any:
+    opened = wiring.open_desk(desk.home, "")
+    opened._who = Signed(desk.office.caller(person))  # type: ignore[assignment]
+    return opened.conclude_afterwards(wanted)
+
+
+@pytest.mark.parametrize("kind", ["amendment", "review", "disposition"])
+def test_nobody_concludes_anything_about_what_they_may_not_read(desk: Desk, kind: Any) -> None:
+    """It is answered as if there were no such intervention; whoever may read it may conclude."""
+    declared = desk.declare("bob")
+    desk.assign("dan", "auditor")
+    wanted = FindingRequest(
+        record=new_record_id(),
+        intervention=declared.id,
+        type=kind,
+        summary="It was not the cause after all.",
+        verdict="right" if kind == "review" else "noise" if kind == "disposition" else None,
+    )
+    with pytest.raises(NotFound, match="there is no intervention"):
+        hindsight(desk, "cyd", wanted)
+    nothing = msgspec.structs.replace(wanted, intervention=new_record_id())
+    with pytest.raises(NotFound, match="there is no intervention"):
+        hindsight(desk, "cyd", nothing)
+    if kind == "disposition":  # judged further: there is no such alert
+        with pytest.raises(Invalid, match="is no alert"):
+            hindsight(desk, "dan", wanted)
+    else:
+        assert hindsight(desk, "dan", wanted).record == wanted.record
 
 
 # -- judged before it is signed

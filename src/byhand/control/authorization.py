@@ -39,7 +39,7 @@ SUBJECT = "policy"
 ROLES = {
     "operator": "Declares, carries out and ends interventions, and reads those in its scope.",
     "approver": "Approves others' interventions, and reads those in its scope.",
-    "auditor": "Reads everything and changes nothing.",
+    "auditor": "Reads everything, says in hindsight what it finds, and changes nothing.",
     "officer": "Changes byhand itself, together with another officer, and reads everything. Held by a key.",
     "identity-officer": "An officer for persons, keys, accounts, workloads, tokens and teams.",
     "records-officer": "An officer for retention, holds and erasure, who reads everything.",

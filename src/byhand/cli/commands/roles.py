@@ -28,7 +28,7 @@ def assign(
     """Give somebody a role, everywhere or within a scope; said anew it replaces the scope before.
 
     Shipped are operator, approver, auditor, identity-officer, records-officer; policies may name others. From the
-    first role on, whoever holds none may nothing but read and end what is their own.
+    first role on, whoever holds none may nothing but read and end what is their own, and amend or review that.
 
     **Example**
 
