@@ -22,7 +22,7 @@ from byhand.records.actor import Actor
 from byhand.records.intervention import Change, Declaration, Justification, Target
 from byhand.records.kinds import SCHEMA_VERSION, Access, Intent, Observation, Outcome, Point
 from byhand.records.policy import PolicyFile, RoleAssignment, Team
-from byhand.trust import administration as trust, authorization as judge
+from byhand.trust import administration as trust, authorization as judge, statements
 from byhand.trust.authorization import Asking, Person, Resource
 
 HERE = Resource(
@@ -59,7 +59,7 @@ class Desk:
     """A home with an officer, three colleagues, and two points in two environments."""
 
     def __init__(self, office: Any) -> None:
-        self.office, self.home = office, office.home
+        self.office, self.home, self.officers = office, office.home, ("ada",)
         for person in ("bob", "cyd", "dan"):
             office.enrol(person, "ada")
         for name, system, environment, team in (
@@ -81,8 +81,14 @@ class Desk:
                 )
             )
 
+    def leave_trial(self) -> None:
+        """From here on grace signs with ada, and hal is a third officer."""
+        self.office.second_officer()
+        self.officers = ("ada", "grace")
+        self.office.enrol("hal", *self.officers, roles=(statements.OFFICER,))
+
     def change(self, action: str, subject: str, **held: Any) -> None:
-        record = self.office.signed(record_with(action, subject, **held), "ada")
+        record = self.office.signed(record_with(action, subject, **held), *self.officers)
         self.home.authorization.submit(self.office.caller("ada"), record)
 
     def assign(self, person: str, role: str, **scope: Any) -> None:
@@ -300,6 +306,45 @@ def test_policies_that_lock_the_officers_out_are_refused(desk: Desk) -> None:
         desk.set(policy('@id("a") permit (principal, action == Byhand::Action::"read", resource);'))
 
 
+def test_the_last_officer_gets_no_role_that_forbids_to_change_byhand(desk: Desk) -> None:
+    """Nobody could take it from them again."""
+    with pytest.raises(Invalid, match="lock the officers out"):
+        desk.assign("ada", "auditor")
+    desk.assign("bob", "auditor")
+
+
+KEEPS_OFF = '@id("keeps-off") forbid (principal{}, action == Byhand::Action::"administer", resource){};'
+
+
+def test_as_many_officers_as_a_change_takes_may_still_make_one(desk: Desk) -> None:
+    """Two of three are enough and one is not, whether policies, a role, a team or a key that ends is the reason."""
+    desk.leave_trial()
+    two = ' when { ["grace", "hal"].contains(principal.name) }'
+    with pytest.raises(Invalid, match="lock everybody out"):
+        desk.set(with_rule(KEEPS_OFF.format("", two)))
+    desk.set(with_rule(KEEPS_OFF.format(' in Byhand::Team::"guests"', "")))
+    with pytest.raises(Invalid, match="lock the officers out"):
+        desk.change(trust.TEAM_SET, "guests", team=Team(name="guests", members=("ada", "hal")))
+    desk.assign("hal", "auditor")
+    with pytest.raises(Invalid, match="lock the officers out"):
+        desk.assign("grace", "auditor")
+    desk.office.enrol("ida", *desk.officers, roles=(statements.OFFICER,))
+    desk.assign("grace", "auditor")
+    desk.officers = ("ada", "ida")
+    leaving = desk.office.revocation("ida", *desk.officers)
+    with pytest.raises(Invalid, match="lock the officers out"):
+        desk.home.people.revoke(desk.office.caller("ada"), leaving)
+    desk.remove("hal", "auditor")
+    desk.home.people.revoke(desk.office.caller("ada"), leaving)
+
+
+def test_a_home_leaves_its_trial_with_officers_who_may_change_it(desk: Desk) -> None:
+    """A second officer who may change nothing would make two necessary of whom one is allowed."""
+    desk.set(with_rule(KEEPS_OFF.format("", ' when { principal.name == "grace" }')))
+    with pytest.raises(Invalid, match="lock the officers out"):
+        desk.office.second_officer()
+
+
 def test_policies_without_enough_signatures_are_refused(desk: Desk) -> None:
     """An operator's signature is none."""
     record = record_with(trust.POLICY_SET, SUBJECT, policy=with_rule(f'@id("all") {EVERYBODY}'))
@@ -312,6 +357,7 @@ def test_policies_without_enough_signatures_are_refused(desk: Desk) -> None:
 
 def test_an_officer_who_audits_signs_no_change(desk: Desk) -> None:
     """Each signature must be by somebody whom a policy lets change this, whoever hands it in."""
+    desk.leave_trial()
     desk.assign("ada", "auditor")
     with pytest.raises(Forbidden, match="auditors-administer-nothing"):
         desk.assign("bob", "operator")

@@ -93,11 +93,11 @@ Check = Callable[[Administrated], None]
 """Raises when a change cannot be made in the state given."""
 
 
-Allowed = Callable[[Caller, Administration, Administrated], None]
-"""Raises Forbidden when no policy lets the caller hand in a change."""
+Allowed = Callable[[Caller, Administration, Administrated, Administrated], None]
+"""Raises Forbidden when no policy lets the caller hand in a change to a state, Invalid where none follows the other."""
 
 
-def anybody(caller: Caller, record: Administration, now: Administrated) -> None:
+def anybody(caller: Caller, record: Administration, now: Administrated, after: Administrated) -> None:
     """Whoever hands in what is signed: the rule before policies are asked."""
 
 
@@ -108,7 +108,7 @@ def anything(now: Administrated) -> None:
 class AdministrationFold:
     """The fold, remembered per head of the chain. Thread-safe.
 
-    ``allowed`` is asked of every change whose signatures hold, on the state that it follows.
+    ``allowed`` is asked of every change whose signatures hold, on the state that it follows and the one it makes.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -229,7 +229,8 @@ class AdministrationFold:
         check(now)
         keyring = self._verified(record, now)
         if now.keyring is not None:
-            self.allowed(caller, record, now)
+            held = dataclasses.replace(now, head=self._journal.reader.size, keyring=keyring)
+            self.allowed(caller, record, now, _effect(held, record, clock.now()))
         own = caller.person in trust.signers(record, keyring)
         details = new_record_id()
         stamped = msgspec.structs.replace(
@@ -271,12 +272,18 @@ def _after(now: Administrated, stored: Stored, origin: str) -> Administrated:
         runbooks = now.runbooks.after(record, now.points, stored.leaf.recorded)
     except ByhandError as error:
         return _rejected(now, index, str(error))
-    now = dataclasses.replace(now, head=index, keyring=keyring, runbooks=runbooks)
+    names = {**now.names, **_names(record, people)}
+    now = dataclasses.replace(now, head=index, keyring=keyring, runbooks=runbooks, names=names)
+    return _effect(now, record, stored.leaf.recorded)
+
+
+def _effect(now: Administrated, record: Administration, recorded: str) -> Administrated:
+    """``now``, whose keyring is the one after ``record``, with all else that it changes."""
     if record.action == trust.PERSON_DEACTIVATE:
-        now = dataclasses.replace(now, left={**now.left, record.subject: stored.leaf.recorded})
-    now = _with(dataclasses.replace(now, names={**now.names, **_names(record, people)}), record)
+        now = dataclasses.replace(now, left={**now.left, record.subject: recorded})
+    now = _with(now, record)
     if record.policy:
-        return dataclasses.replace(now, policy=record.policy, policy_since=stored.leaf.recorded)
+        return dataclasses.replace(now, policy=record.policy, policy_since=recorded)
     return _with_role(now, record)
 
 

@@ -146,7 +146,7 @@ class Authorization:
     def person(self, now: Administrated, name: str, about: About) -> Person:
         """``name`` as policies see them: active, with the roles held at ``about``, and their teams."""
         keyring = now.keyring
-        held = self._roles_of_keys(keyring).get(name) if keyring is not None else None
+        held = self._roles_of_keys(keyring, now).get(name) if keyring is not None else None
         roles = held or frozenset()
         assigned = now.roles.get(name, {})
         roles |= {role for role, one in assigned.items() if judge.covers(one, about)}
@@ -155,11 +155,11 @@ class Authorization:
         teams = frozenset(team.name for team in now.teams.values() if name in team.members)
         return Person(name=name, roles=roles, teams=teams, active=held is not None)
 
-    def _roles_of_keys(self, keyring: Keyring) -> dict[str, frozenset[str]]:
+    def _roles_of_keys(self, keyring: Keyring, now: Administrated) -> dict[str, frozenset[str]]:
         """Roles of everybody's valid keys, worked out once for each keyring: a token is no way around them."""
         known = self._key_roles
         if known is None or known[0] is not keyring:
-            size, found = self._journal.reader.size, dict[str, frozenset[str]]()
+            size, found = max(self._journal.reader.size, now.position), dict[str, frozenset[str]]()
             for key in keyring.keys.values():
                 if key.valid_at(size):
                     found[key.person] = found.get(key.person, frozenset()) | frozenset(key.roles)
@@ -311,8 +311,13 @@ class Authorization:
 
     # -- changes
 
-    def _check_change(self, caller: Caller, record: Administration, now: Administrated) -> None:
-        """Each signature must be by somebody whom a policy lets change this; who hands it in decides nothing."""
+    def _check_change(
+        self, caller: Caller, record: Administration, now: Administrated, after: Administrated
+    ) -> None:
+        """Each signature must be by somebody whom a policy lets change this; who hands it in decides nothing.
+
+        And whatever is changed, enough officers are left who may change it back.
+        """
         if now.keyring is None:
             return
         area = record.action.split(".")[1]
@@ -326,6 +331,35 @@ class Authorization:
             )
             if not verdict.allowed:
                 raise forbidden(person, record.action, verdict)
+        if self._enough_officers(now) and not self._enough_officers(after):
+            what = (
+                "these policies would lock everybody out"
+                if record.policy
+                else "this change would lock the officers out"
+            )
+            fault = Fault(
+                "/policy" if record.policy else "/subject",
+                "would leave fewer officers who may change the policies than a change takes",
+                "keep officers-administer, and no officer an auditor without whom there are too few",
+            )
+            raise Invalid(what, (fault,))
+
+    def _enough_officers(self, now: Administrated) -> bool:
+        """Whether as many officers may change the policies as must sign that.
+
+        As signatures are judged: of a hardware key they tell nothing, so it helps nobody here.
+        """
+        keyring = now.keyring
+        if keyring is None:
+            return False
+        engine, about = engine_of(now.policy or shipped()), Change(SUBJECT)
+        asking = Asking(method="ssh-key", weekday=1, minute=judge.MINUTES_A_DAY // 2)
+        able = [
+            one
+            for one in keyring.officers(now.position)
+            if engine.decide(self.person(now, one, about), "administer", about, asking).allowed
+        ]
+        return len(able) >= keyring.officers_needed(now.position)
 
     def submit(self, caller: Caller, record: Administration) -> Acknowledgement:
         """Record other policies, a role or a team; raises Invalid naming every fault, NotFound, Refused."""
@@ -340,7 +374,7 @@ class Authorization:
             now.keyring.persons_at(self._journal.reader.size) if now.keyring is not None else frozenset()
         )
         if record.policy:
-            self._check_policy(record, now, persons)
+            _check_policy(record, now)
         named = record.team.members if record.team is not None else ()
         if record.role is not None and record.action == trust.ROLE_ASSIGN:
             named = (record.role.person,)
@@ -360,21 +394,11 @@ class Authorization:
                     advice="See: byhand role list",
                 )
 
-    def _check_policy(self, record: Administration, now: Administrated, persons: frozenset[str]) -> None:
-        """Policies are valid, new, and leave somebody who may change them again."""
-        engine = engine_of(record.policy)
-        if engine.digest == engine_of(now.policy or shipped()).digest:
-            raise Conflict("these policies are in force already", advice="See: byhand policy show")
-        asking = Asking(method="ssh-key", weekday=1, minute=judge.MINUTES_A_DAY // 2)
-        officers = now.keyring.officers(self._journal.reader.size) if now.keyring is not None else ()
-        about = Change(SUBJECT)
-        if not any(
-            engine.decide(self.person(now, one, about), "administer", about, asking).allowed
-            for one in officers
-            if one in persons
-        ):
-            fault = Fault("/policy", "let no officer change the policies again", "keep officers-administer")
-            raise Invalid("these policies would lock everybody out", (fault,))
+
+def _check_policy(record: Administration, now: Administrated) -> None:
+    """Policies are valid, and new."""
+    if engine_of(record.policy).digest == engine_of(now.policy or shipped()).digest:
+        raise Conflict("these policies are in force already", advice="See: byhand policy show")
 
 
 def _first(values: tuple[str, ...]) -> str:
