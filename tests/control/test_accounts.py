@@ -235,6 +235,18 @@ def test_a_workload_of_a_cluster_is_nobody(cluster: Desk) -> None:
         cluster.home.observing.accept(token, [bad()])
 
 
+def test_a_workload_of_a_cluster_declares_for_nobody(cluster: Desk) -> None:
+    """Its issuer does not say who started it, so it would name any person it likes; it still uses a permit."""
+    subject = "system:serviceaccount:prod:deployer"
+    cluster.workload(subject=f"github:{subject}", issuer="buildbot", scopes=("act", "redeem"))
+    link = AccountLink(issuer="buildbot", account="grace", person="grace")
+    cluster.change(trust.ACCOUNT_LINK, "buildbot:grace", link=link)
+    token = cluster.mint.token(cluster.mint.claims(sub=subject, actor=None, actor_id=None))
+    with pytest.raises(Refused, match="its issuer does not say who started it"):
+        cluster.caller(token, "act", on_behalf_of="buildbot:grace")
+    assert cluster.caller(token, "redeem", on_behalf_of="buildbot:grace").person == "grace"
+
+
 def bad() -> Observation:
     """An observation with a fault: it came as far as being judged."""
     return Observation(

@@ -121,6 +121,11 @@ class Credentials:
         """
         workload, found = self._accounts.bearer(credential)
         self._check_covers(workload, scope)
+        if scope == "act" and found.kind == "workload" and workload.kind != AGENT:
+            raise Refused(
+                f"{workload.name} may not declare: its issuer does not say who started it",
+                advice="Let the person declare; a workload uses the permit.",
+            )
         if workload.kind == AGENT or found.kind == "workload":
             person, via = self._behind(workload.name, on_behalf_of)
         else:
