@@ -41,6 +41,8 @@ def test_an_account_is_its_persons_from_the_link_to_its_end() -> None:
     for accounts, person in wrong:
         with pytest.raises(ProofMismatch, match=f"{person} is said to have signed in as corp:7"):
             accounts.check(actor(person))
+        with pytest.raises(ProofMismatch):
+            accounts.check(actor(person, method="oidc-undated"))
 
 
 def test_other_ways_of_signing_in_name_no_account() -> None:

@@ -35,6 +35,8 @@ from byhand.records.base import Part
 from byhand.store.state import State
 
 METHOD = "oidc"
+UNDATED = "oidc-undated"
+"""The issuer does not say when the person proved who they are: for no act that takes a fresh login."""
 SEVERAL_FACTORS = "mfa"
 HANDLE_BYTES = 32
 LOGIN_SECONDS = 600  # to find the phone and sign in there; RFC 8628 issuers give ten minutes or more
@@ -249,7 +251,7 @@ class Logins:
         self._check_strength(one, found)  # 4
         person = self._accounts.person(found)  # 5
         authentication = Authentication(
-            method=METHOD,
+            method=METHOD if found.authenticated is not None else UNDATED,
             when=found.authenticated or found.issued,
             credential=found.name,
             acr=found.acr,

@@ -5,7 +5,7 @@
     1  its algorithm is on the issuer's list; it is an identity token, not one for another purpose
     2  the key is one of the issuer's own, found by its id alone, made for that algorithm; the signature holds
     3  issuer and audience are exactly these, and nobody else is meant by it
-    4  it is in force now, give or take a clock's error, and not for longer than a token may be
+    4  it is in force now, give or take a clock's error, and not for longer than a token may be; nobody signed in tomorrow
     5  it answers this very login (nonce), where it answers one
     6  every claim that the settings require is there with a value they name
     7  the account is one person's: no service's, no shared one by its names or by the settings' rules
@@ -253,6 +253,8 @@ def _times(claims: Mapping[str, Any], now: str) -> tuple[float, float]:
         raise _refused("it has expired")
     if max(issued, begins) - LEEWAY_SECONDS > moment:
         raise _refused("it is not in force yet; or the clock here is wrong")
+    if claims.get("auth_time") is not None and _number(claims, "auth_time") - LEEWAY_SECONDS > moment:
+        raise _refused("its auth_time is yet to come; or the clock here is wrong")
     if not 0 < expires - issued <= TOKEN_SECONDS_MAX:
         raise _refused(f"it is good for longer than {TOKEN_SECONDS_MAX} seconds, or never was")
     return issued, expires

@@ -11,8 +11,8 @@ from byhand.records.actor import Actor
 from byhand.records.kinds import Administration
 from byhand.trust import administration
 
-BY_ACCOUNT = "oidc"
-"""The way of signing in whose ``credential`` is an account (``issuer:account``) and nothing else."""
+BY_ACCOUNT = frozenset({"oidc", "oidc-undated"})
+"""Ways of signing in whose ``credential`` is an account (``issuer:account``) and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Accounts:
     def check(self, actor: Actor) -> None:
         """Raise ProofMismatch unless an account that the actor signed in with was that person's here."""
         said = actor.authentication
-        if said is None or said.method != BY_ACCOUNT:
+        if said is None or said.method not in BY_ACCOUNT:
             return
         whose = self.links.get(said.credential)
         if whose != actor.person:

@@ -35,6 +35,10 @@ class Mint:
                 self.end_headers()
                 self.wfile.write(body or b"{}")
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                self.do_GET()
+
             def log_message(self, *_: object) -> None:
                 pass
 
