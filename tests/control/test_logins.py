@@ -16,7 +16,7 @@ if str(TESTS) not in sys.path:
     sys.path.append(str(TESTS))
 from byhand import clock, wiring  # noqa: E402
 from byhand.control.identity import Caller  # noqa: E402
-from byhand.errors import LoginTooWeak, Refused  # noqa: E402
+from byhand.errors import LoginRequired, LoginTooWeak, Refused  # noqa: E402
 from byhand.ids import new_record_id  # noqa: E402
 from byhand.records.credentials import AccountLink  # noqa: E402
 from byhand.records.kinds import SCHEMA_VERSION, Administration  # noqa: E402
@@ -108,3 +108,15 @@ def test_nobody_signed_in_tomorrow(company: Company) -> None:
     with pytest.raises(Refused, match="auth_time"):
         company.sign_in(auth_time=int(time.time()) + 120)
     assert company.sign_in(auth_time=int(time.time()) + 10)
+
+
+def test_a_link_made_anew_revives_no_session(company: Company) -> None:
+    """An account that was nobody's in between, in whoever's hands, begins anew; linked twice it goes on."""
+    session = company.sign_in()
+    company.change(trust.ACCOUNT_LINK)
+    assert company.caller(session).person == "grace"
+    company.change(trust.ACCOUNT_UNLINK)
+    company.change(trust.ACCOUNT_LINK)
+    with pytest.raises(LoginRequired, match="any more"):
+        company.caller(session)
+    assert company.caller(company.sign_in()).person == "grace"

@@ -43,9 +43,11 @@ class Accounts:
         enrolled = self._people.keyring().persons_at(self._journal.reader.size)
         return person if person in enrolled else None
 
-    def holds(self, account: str, person: str) -> bool:
-        """Whether the account still is that person's, at an issuer that is still asked."""
-        return account.partition(":")[0] in self._issuers.table and self.linked(account) == person
+    def holds(self, account: str, person: str, since: str) -> bool:
+        """Whether the account is that person's and was at every moment ``since``, at an issuer that is still asked."""
+        linked_at = self._administration.current().linked_at.get(account, "")
+        known = account.partition(":")[0] in self._issuers.table
+        return known and since > linked_at and self.linked(account) == person
 
     def bearer(self, token: str) -> tuple[Workload, Verified]:
         """The workload that a token of an issuer stands for; raises LoginRequired, Refused, IssuerUnavailable."""

@@ -54,6 +54,8 @@ class Administrated:
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     """Persons by account (``issuer:account``)."""
+    linked_at: Mapping[str, str] = field(default_factory=dict)
+    """When an account became somebody's, or nobody's, last: no session that began before is good again."""
     tokens: Mapping[str, Token] = field(default_factory=dict)
     """Tokens in force by digest; whether one has expired is asked when it is used."""
     circles: Mapping[str, Circle] = field(default_factory=dict)
@@ -281,7 +283,10 @@ def _effect(now: Administrated, record: Administration, recorded: str) -> Admini
     """``now``, whose keyring is the one after ``record``, with all else that it changes."""
     if record.action == trust.PERSON_DEACTIVATE:
         now = dataclasses.replace(now, left={**now.left, record.subject: recorded})
+    before = now.links
     now = _with(now, record)
+    if now.links.get(record.subject) != before.get(record.subject):
+        now = dataclasses.replace(now, linked_at={**now.linked_at, record.subject: recorded})
     if record.policy:
         return dataclasses.replace(now, policy=record.policy, policy_since=recorded)
     return _with_role(now, record)

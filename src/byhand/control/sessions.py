@@ -44,7 +44,7 @@ SEVERAL_FACTORS = "mfa"
 """RFC 8176: a passkey is something one has, and it opens to a PIN, a finger or a face."""
 
 
-def nobodys(account: str, person: str) -> bool:  # noqa: ARG001 - a home that knows no issuers
+def nobodys(account: str, person: str, since: str) -> bool:  # noqa: ARG001 - a home that knows no issuers
     """No account is anybody's."""
     return False
 
@@ -57,9 +57,9 @@ class Sessions:
         journal: Journal,
         people: People,
         state: State,
-        still: Callable[[str, str], bool] = nobodys,
+        still: Callable[[str, str, str], bool] = nobodys,
     ) -> None:
-        """``still``: whether an account (``issuer:account``) still is a person's."""
+        """``still``: whether an account (``issuer:account``) still is a person's, and was since a time."""
         self._journal = journal
         self._people = people
         self._state = state
@@ -192,7 +192,7 @@ class Sessions:
         if row.began <= self._people.left(row.person):
             raise LoginRequired(f"{row.person} was deactivated after this session began")
         if row.authentication:
-            if not self._still(row.credential, row.person):
+            if not self._still(row.credential, row.person, row.began):
                 raise LoginRequired(f"the account of this session is not {row.person}'s any more")
             return row, None
         try:
