@@ -169,8 +169,9 @@ class Sessions:
     def count(self, envelope: dsse.Envelope) -> None:
         """Remember how often the passkeys that signed a verified ``envelope`` have signed; raises BadSignature."""
         for one in envelope.signatures:
-            counter = webauthn.counter_of(one.authenticator_data)
-            if counter and not self._state.count_up(one.keyid, counter):
+            if not one.authenticator_data:
+                continue  # no passkey's: an SSH key counts nothing
+            if not self._state.count_up(one.keyid, webauthn.counter_of(one.authenticator_data)):
                 raise BadSignature(
                     f"The passkey {one.keyid} has signed less often than it had before: a copy of it is in use.",
                     advice="Revoke it and enrol a new one: byhand key revoke",

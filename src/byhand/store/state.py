@@ -70,7 +70,10 @@ class State(Protocol):
         ...
 
     def count_up(self, fingerprint: str, counter: int) -> bool:
-        """Remember how often a passkey has signed; ``False`` when it had signed as often, or more often, before."""
+        """Remember how often a passkey has signed; ``False`` when it had signed as often, or more often, before.
+
+        One that does not count says 0 every time; one that ever counted is never taken at 0 again.
+        """
         ...
 
     def add_login(self, handle: str, said: str, expires: str) -> None:

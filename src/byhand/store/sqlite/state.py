@@ -148,10 +148,11 @@ class SqliteState:
         return PasskeyRow(*row) if row else None
 
     def count_up(self, fingerprint: str, counter: int) -> bool:
-        """Remember a counter, if it went up."""
+        """Remember a counter, if it went up, or is of a passkey that never counted."""
         statement = (
             "INSERT INTO passkey_count VALUES (?, ?) ON CONFLICT DO UPDATE SET counter = excluded.counter"
             " WHERE excluded.counter > passkey_count.counter"
+            " OR (excluded.counter = 0 AND passkey_count.counter = 0)"
         )
         return self._run(statement, (fingerprint, counter)).rowcount == 1
 
