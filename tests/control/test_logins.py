@@ -93,7 +93,7 @@ def company(office: Any, mint: Mint) -> Company:
 
 
 def test_a_login_is_as_old_as_its_issuer_says(company: Company) -> None:
-    """Where the issuer does not say when the person proved who they are, it is no fresh login, however new the token."""
+    """Where the issuer does not say when the person signed in, the login is never fresh, however new the token is."""
     dated = company.caller(company.sign_in(auth_time=int(time.time()))).authentication
     undated = company.caller(company.sign_in()).authentication
     assert (dated.method, undated.method) == ("oidc", "oidc-undated")

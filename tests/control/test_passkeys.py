@@ -103,7 +103,7 @@ def test_an_answer_is_good_once_and_for_its_own_words(office: Any) -> None:
 
 
 def test_a_copy_of_a_passkey_is_found_by_its_counter(office: Any) -> None:
-    """Whoever signs with a lower or the same count is refused, 0 too (WebAuthn, 7.2); one that never counts is taken."""
+    """A lower or the same count is refused, 0 too (WebAuthn, 7.2); a passkey that never counts is taken."""
     enrol(office, passkey := Authenticator("ada's key"))
     sign_in(office, passkey)
     sign_in(office, passkey)

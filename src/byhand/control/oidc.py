@@ -5,7 +5,7 @@
     1  its algorithm is on the issuer's list; it is an identity token, not one for another purpose
     2  the key is one of the issuer's own, found by its id alone, made for that algorithm; the signature holds
     3  issuer and audience are exactly these, and nobody else is meant by it
-    4  it is in force now, give or take a clock's error, and not for longer than a token may be; nobody signed in tomorrow
+    4  it is in force now, give or take a clock's error, and not for longer than a token may be; no login is yet to come
     5  it answers this very login (nonce), where it answers one
     6  every claim that the settings require is there with a value they name
     7  the account is one person's: no service's, no shared one by its names or by the settings' rules
