@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from byhand.errors import ProofMismatch
 from byhand.ids import new_record_id
-from byhand.records.actor import Actor, Authentication
+from byhand.records.actor import Actor, Authentication, Via
 from byhand.records.credentials import AccountLink
 from byhand.records.kinds import SCHEMA_VERSION, Administration
 from byhand.trust import administration
@@ -43,6 +44,22 @@ def test_an_account_is_its_persons_from_the_link_to_its_end() -> None:
             accounts.check(actor(person))
         with pytest.raises(ProofMismatch):
             accounts.check(actor(person, method="oidc-undated"))
+
+
+def test_a_pipeline_was_started_by_whose_account_it_names() -> None:
+    """By its issuer's token: the account is the starter's. An agent's own account is no person's."""
+    linked = Accounts().after(change(administration.ACCOUNT_LINK, "corp:7", "ada"))
+    pipeline, agent = Via(kind="pipeline", id="deploy"), Via(kind="agent", id="assistant", person="grace")
+
+    def started(person: str, via: Via) -> Actor:
+        return msgspec.structs.replace(actor(person, method="issuer-token"), via=via)
+
+    linked.check(started("ada", pipeline))
+    linked.check(started("grace", agent))
+    with pytest.raises(ProofMismatch, match="which was ada's"):
+        linked.check(started("grace", pipeline))
+    with pytest.raises(ProofMismatch, match="which was nobody's"):
+        Accounts().check(started("ada", pipeline))
 
 
 def test_other_ways_of_signing_in_name_no_account() -> None:

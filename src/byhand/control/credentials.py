@@ -36,10 +36,9 @@ from byhand.records.credentials import (
 from byhand.records.kinds import Administration
 from byhand.store.state import State
 from byhand.trust import administration as trust
+from byhand.trust.accounts import BY_ISSUER
 
 METHOD = "token"
-OF_AN_ISSUER = "issuer-token"
-"""How a pipeline or workload proved itself that came with a token of its issuer."""
 AGENT = "agent"
 SECONDS_A_DAY = 86_400
 USE_NOTED_SECONDS = 60  # last use is kept to the minute: a busy token must not write at every request
@@ -134,7 +133,7 @@ class Credentials:
             person=person,
             credential=found.name,
             authentication=Authentication(
-                method=OF_AN_ISSUER, when=found.issued, credential=found.name, acr=found.acr, amr=found.amr
+                method=BY_ISSUER, when=found.issued, credential=found.name, acr=found.acr, amr=found.amr
             ),
             via=via,
             address=address,

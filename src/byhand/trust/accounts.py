@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from byhand.errors import ProofMismatch
-from byhand.records.actor import Actor
+from byhand.records.actor import Actor, Authentication
 from byhand.records.kinds import Administration
 from byhand.trust import administration
 
 BY_ACCOUNT = frozenset({"oidc", "oidc-undated"})
 """Ways of signing in whose ``credential`` is an account (``issuer:account``) and nothing else."""
+BY_ISSUER = "issuer-token"
+"""The way of a pipeline or an agent that came with a token of its issuer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,17 @@ class Accounts:
         return Accounts(others | linked)
 
     def check(self, actor: Actor) -> None:
-        """Raise ProofMismatch unless an account that the actor signed in with was that person's here."""
+        """Raise ProofMismatch unless the account that declared, or started what did, was that person's here."""
         said = actor.authentication
-        if said is None or said.method not in BY_ACCOUNT:
+        if said is None or not (said.method in BY_ACCOUNT or _started(actor, said)):
             return
         whose = self.links.get(said.credential)
         if whose != actor.person:
             raise ProofMismatch(
                 f"{actor.person} is said to have signed in as {said.credential[:100]}, which was {whose or 'nobody'}'s"
             )
+
+
+def _started(actor: Actor, said: Authentication) -> bool:
+    """Whether the account is of whoever started a pipeline, by its issuer's word; an agent's names no person."""
+    return said.method == BY_ISSUER and actor.via is not None and actor.via.kind == "pipeline"
