@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,18 @@ def test_high_risk_is_never_spooled(ada: Person) -> None:
     with pytest.raises(Unreachable, match="never asked about"):
         ada.done("ACTIVE", "unheard-of")
     assert not list(spool_files({"XDG_STATE_HOME": str(ada.folder)}))
+    assert ada.server.state() == "HALTED"
+
+
+@pytest.mark.parametrize("way", [{"break_glass": True}, {"runbook": "halt-acme"}])
+def test_a_way_that_needs_the_log_is_never_spooled(ada: Person, way: dict[str, object]) -> None:
+    """Nobody would hear of a broken glass, and nobody counts a runbook's use: such an act does not begin."""
+    away(ada)
+    one = ada.act("RAISED")
+    one._request = replace(one._request, **way)  # type: ignore[arg-type]
+    with pytest.raises(Unreachable, match="never spooled"), one:
+        ada.server.state("RAISED")
+    assert ada.file.unsent() == ()
     assert ada.server.state() == "HALTED"
 
 

@@ -39,6 +39,7 @@ from byhand.errors import (
     Invalid,
     LoginRequired,
     LogUnavailable,
+    NotPermitted,
     OutcomeUnknown,
     Refused,
     StillSpooled,
@@ -48,7 +49,7 @@ from byhand.records import captured
 from byhand.records.intervention import Declaration, Spooled
 from byhand.records.kinds import Outcome
 from byhand.records.spool import SpooledAct, line_digest
-from byhand.trust.spool import TIERS
+from byhand.trust.spool import TIERS, check_way
 
 AWAY_SECONDS = (
     30.0  # a server that was away is not asked again for this long: each try costs seconds of an act
@@ -197,6 +198,10 @@ class SpoolBackend:
     def _plan(self, declaration: Declaration, away: Unreachable) -> Declared:
         if declaration.point is None:
             raise away
+        try:
+            check_way(declaration)
+        except NotPermitted as refusal:
+            raise Unreachable(f"{away}; {refusal}") from away
         known = self._cached(declaration.point, away)
         _check_reason(declaration, known.view)
         self._planned[declaration.record] = (declaration, known)

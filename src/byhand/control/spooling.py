@@ -228,7 +228,7 @@ class Spooling:
             spools.check_act(
                 statement,
                 act.spooled,
-                expires=declaration.expires,
+                declaration,
                 tier=view.tier,
                 approvals=entry.record.decision.approvals_needed,
                 recorded=clock.now(),

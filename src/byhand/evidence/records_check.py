@@ -305,7 +305,7 @@ class RecordsCheck:
             spools.check_act(
                 spools.statement_of(record.statement or ""),
                 spooled,
-                expires=record.declaration.expires,
+                record.declaration,
                 tier=tier,
                 approvals=approvals,
                 recorded=seen.leaf.recorded,

@@ -7,6 +7,7 @@
     4  the act began before its declaration expired
     5  nobody else had to approve it
     6  it was not done in the future: the line's time is at most ``CLOCK_SKEW_SECONDS_MAX`` after its record's
+    7  no glass was broken, which others have to hear of at once, and no runbook followed, whose uses the log counts
 
 A line of a spool that breaks one of them becomes no intervention: it is recorded as a finding, since it happened.
 """
@@ -17,7 +18,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 from byhand.errors import NotPermitted
-from byhand.records.intervention import Spooled, Tier
+from byhand.records.intervention import Declaration, Spooled, Tier
 from byhand.records.kinds import Finding, Intent, Outcome
 from byhand.signatures import dsse
 from byhand.trust.statements import Spooled as Statement, parse
@@ -79,9 +80,15 @@ def statement_of(envelope: str) -> Statement:
 
 
 def check_act(
-    statement: Statement, spooled: Spooled, *, expires: str, tier: Tier, approvals: int, recorded: str
+    statement: Statement,
+    spooled: Spooled,
+    declaration: Declaration,
+    *,
+    tier: Tier,
+    approvals: int,
+    recorded: str,
 ) -> None:
-    """Raises NotPermitted unless the act could be spooled (2 to 6). ``tier``: of the registered point.
+    """Raises NotPermitted unless the act could be spooled (2 to 7). ``tier``: of the registered point.
 
     ``approvals``: how many it needs; ``recorded``: when its record was made, or is being made.
     """
@@ -95,8 +102,10 @@ def check_act(
             f"what was known of the point at {statement.time} was of {spooled.viewed}",
             advice=f"The server must have been met within {VIEW_SECONDS_MAX // 3_600} hours; check the clock.",
         )
-    if not statement.time < expires:  # 4
-        raise NotPermitted(f"the act began at {statement.time}, its declaration expired at {expires}")
+    if not statement.time < declaration.expires:  # 4
+        raise NotPermitted(
+            f"the act began at {statement.time}, its declaration expired at {declaration.expires}"
+        )
     if approvals:  # 5
         raise NotPermitted("an act that others must approve is never spooled")
     if statement.time > later(recorded, CLOCK_SKEW_SECONDS_MAX):  # 6
@@ -104,6 +113,15 @@ def check_act(
             f"the act is said to be of {statement.time}, and it is {recorded}",
             advice="Set this machine's clock, then send the spool again.",
         )
+    check_way(declaration)  # 7
+
+
+def check_way(declaration: Declaration) -> None:
+    """Raises NotPermitted when it takes a way that needs the log itself (7)."""
+    if declaration.break_glass:
+        raise NotPermitted("a broken glass is never spooled: others have to hear of it at once")
+    if declaration.runbook is not None:
+        raise NotPermitted("an act by a runbook is never spooled: its uses are counted in the log")
 
 
 def late(statement: Statement, recorded: str) -> bool:
