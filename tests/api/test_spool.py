@@ -28,10 +28,12 @@ from byhand.client.speaking import sign_login
 from byhand.client.spool_file import SpoolFile, spool_files
 from byhand.client.spooling import SpoolBackend
 from byhand.client.steps import Request
+from byhand.client.unsent import OF_THIS_PROCESS
 from byhand.errors import (
     BeforeStateChanged,
     Invalid,
     LogUnavailable,
+    OutcomeUnrecorded,
     Overloaded,
     Refused,
     StillSpooled,
@@ -454,6 +456,29 @@ def test_an_outcome_that_the_log_could_not_take_is_spooled(ada: Person) -> None:
     assert act.receipt.acknowledgement.record == act.outcome.id
     assert ada.server.stop() == 0
     assert verified(ada.server) == []
+
+
+def test_an_outcome_that_cannot_be_spooled_is_not_forgotten(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spool that others may read takes no outcome, but the log has refused none: it waits, and comes back."""
+    monkeypatch.setattr("byhand.client.concluding.CONCLUDE_PAUSES_SECONDS", ())
+    away(ada)
+    act = ada.act("RAISED")
+
+    def acted() -> None:
+        with act:
+            ada.server.state("RAISED")
+            ada.file.path.chmod(0o644)
+
+    with pytest.raises(OutcomeUnrecorded, match="could not be spooled"):
+        acted()
+    assert len(OF_THIS_PROCESS) == 1
+    ada.file.path.chmod(0o600)
+    back(ada)
+    OF_THIS_PROCESS.send(ada.backend)
+    assert len(OF_THIS_PROCESS) == 0
+    assert records(ada.server, act.id)[-1]["kind"] == "outcome"
 
 
 def test_the_next_act_brings_the_spool_home(ada: Person) -> None:

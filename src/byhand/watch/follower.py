@@ -18,6 +18,7 @@ from byhand.errors import ByhandError
 
 PAUSE_SECONDS = 1.0  # what is searched for or has lapsed may be a second old
 PAUSE_SECONDS_MAX = 60.0  # between tries of a follower that fails again and again
+DOUBLINGS_MAX = 16  # of a pause: any is at its longest by then, and no power is too large for a float
 logger = logging.getLogger("byhand.watch")
 
 
@@ -101,7 +102,7 @@ class Watch:
         standing = self.standings[follower.name]
         while True:
             self._turn(follower, standing)
-            if self._stop.wait(min(self._pause * 2**standing.failures, PAUSE_SECONDS_MAX)):
+            if self._stop.wait(_pause_after(standing.failures, self._pause)):
                 return
 
     def _turn(self, follower: Follower, standing: Standing) -> None:
@@ -118,3 +119,8 @@ class Watch:
         else:
             standing.failures, standing.error = 0, ""
         standing.turns += 1
+
+
+def _pause_after(failures: int, seconds: float) -> float:
+    """Twice as long after each further failure, up to ``PAUSE_SECONDS_MAX``."""
+    return min(seconds * 2 ** min(failures, DOUBLINGS_MAX), PAUSE_SECONDS_MAX)

@@ -11,19 +11,24 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from byhand.watch.follower import Standing
+import msgspec
+
+from byhand.watch.follower import DOUBLINGS_MAX, Standing
 
 COMMAND = ("-m", "byhand", "watch", "--piped")
 NICENESS = 5  # where processors are few, acts come first and the index after them
 RESTART_SECONDS = 1.0  # after the first end; twice as long after each further one
 RESTART_SECONDS_MAX = 60.0  # more often would only fill the log of a machine that something is wrong with
 STOP_SECONDS = 20.0  # the turns that began are ended; a batch takes far less
+LINE_SHOWN_MAX = 200  # characters of a line that is no telling: enough to see whose it is
+_told = msgspec.json.Decoder(dict[str, Standing])
 logger = logging.getLogger("byhand.watch")
 
 
@@ -44,12 +49,19 @@ class WatchProcess:
         self._thread.start()
 
     def close(self) -> None:
-        """Let every turn that began end, then stop. Idempotent."""
+        """Let every turn that began end, then stop; what has not ended by ``STOP_SECONDS`` is killed. Idempotent.
+
+        Nothing is lost by that: a turn that was cut short is repeated.
+        """
         self._stop.set()
         with self._lock:
             if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()
         if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive() and self._process is not None:
+            logger.warning("the followers' process did not end within %s s and is killed", STOP_SECONDS)
+            _kill(self._process)
             self._thread.join()
 
     def _run(self) -> None:
@@ -58,14 +70,16 @@ class WatchProcess:
             own.turns += 1
             try:
                 ended = self._once()
-            except OSError as error:
-                ended = str(error)
+            except Exception as error:  # whatever one run does to us, there is a next
+                ended = f"{type(error).__name__}: {error}"
+                logger.exception("the followers' process could not be followed")
             if self._stop.is_set():
                 return
             own.failures += 1
             own.error = f"the followers' process ended: {ended}"
             logger.error("%s; it is started again", own.error)
-            self._stop.wait(min(RESTART_SECONDS * 2 ** (own.failures - 1), RESTART_SECONDS_MAX))
+            doublings = min(own.failures - 1, DOUBLINGS_MAX)
+            self._stop.wait(min(RESTART_SECONDS * 2**doublings, RESTART_SECONDS_MAX))
 
     def _once(self) -> str:
         """From start to end; how it ended."""
@@ -73,23 +87,41 @@ class WatchProcess:
             if self._stop.is_set():
                 return "it was to stop"
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                process_group=0,
             )
         process = self._process
         with process:
-            for line in process.stdout or ():
-                self._hear(line)
             try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+                for line in process.stdout or ():
+                    self._hear(line)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
+            finally:  # what hangs, or is not heard any more, must not keep the next one from its start
+                if process.poll() is None:
+                    _kill(process)
         return f"code {process.returncode}"
 
     def _hear(self, line: str) -> None:
-        """One line of JSON: the standing of each follower."""
-        told = json.loads(line)
-        self.standings.update({str(name): Standing(**standing) for name, standing in told.items()})
+        """One line of JSON: the standing of each follower. Anything else that is printed there tells nothing."""
+        try:
+            told = _told.decode(line)
+        except (msgspec.DecodeError, UnicodeError):
+            logger.warning("the followers' process said what is no standing: %r", line[:LINE_SHOWN_MAX])
+            return
+        told.pop("watch", None)  # the standing of the process itself is kept here
+        self.standings.update(told)
         self.standings["watch"].failures = 0
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End it at once, with all that it started: what keeps its pipe open would be listened to for ever."""
+    with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def tell(standings: Mapping[str, Standing]) -> str:

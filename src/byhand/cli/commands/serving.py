@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
-import sys
 import threading
 from typing import Any
 
@@ -16,6 +16,7 @@ from byhand.cli.output import say, show_text
 from byhand.errors import Invalid
 from byhand.watch import process
 
+STANDARD_INPUT = 0
 TOLD_SECONDS = 1.0  # as often as the followers take a turn
 
 
@@ -113,7 +114,10 @@ def watch(*, piped: bool = False, common: Common = NOTHING_CHOSEN) -> None:
 
 
 def _end_with_input(stop: threading.Event) -> None:
-    """Whoever started this keeps a pipe open; the system closes it, however they end."""
-    while sys.stdin.buffer.read(1):
+    """Whoever started this keeps a pipe open; the system closes it, however they end.
+
+    Read without Python's buffer: a thread that waits inside it aborts the interpreter when that ends first.
+    """
+    while os.read(STANDARD_INPUT, 1):
         pass
     stop.set()
