@@ -342,6 +342,31 @@ def test_what_is_no_line_at_all_is_kept_as_a_finding(ada: Person, line: str) -> 
     assert verified(ada.server) == []
 
 
+def test_a_finding_is_kept_as_carefully_as_what_it_holds(ada: Person) -> None:
+    """A refused line stands in a finding of its point's class, an outcome's of its intent's, any other of the last."""
+    rows = two_acts(ada)
+    target = ("--action", "trading.limit.raise", "--target", "risk-gateway/limit/ACME")
+    more = ("--owner", ADA, "--tier", "medium", "--mode", "enforce", "--classification", "restricted")
+    kept = ("--retention-class", "mifid2-7y", "--probe", f"file:{ada.server.gateway}#/state")
+    ada.server.byhand("point", "add", LIMIT, *target, *more, *kept)
+    changed = [row.replace("RAISED", "RUINED") for row in rows[:2]]
+    ada.send(rows[:1])
+    answers = ada.send([*changed, "{}"])
+    assert {one.result for one in answers} == {"refused"}
+    assert ada.server.stop() == 0
+    home = wiring.open_home(
+        ada.server.home, environment={"XDG_STATE_HOME": str(ada.server.folder / ".local" / "state")}
+    )
+    held = [home.journal.reader.find(one.acknowledgement.record) for one in answers]
+    said = [one.record.governance for one in held if one is not None and one.record is not None]
+    home.close()
+    assert [(one.retention_class, one.classification) for one in said] == [
+        ("mifid2-7y", "restricted"),
+        ("mifid2-7y", "restricted"),
+        ("default-7y", "secret"),
+    ]
+
+
 def test_a_second_history_is_found(ada: Person) -> None:
     """A spool put back from a copy and written on: both histories are recorded, and the fork is said."""
     away(ada)

@@ -28,6 +28,7 @@ from byhand.errors import (
     ClaimTaken,
     Conflict,
     Fault,
+    HomeRefused,
     Invalid,
     NotFound,
     Overloaded,
@@ -37,8 +38,8 @@ from byhand.errors import (
 from byhand.ids import new_record_id
 from byhand.journal.entry import ANY, Entry
 from byhand.journal.journal import Journal
-from byhand.records import captured, spool as lines
-from byhand.records.intervention import Times
+from byhand.records import captured, classification, spool as lines
+from byhand.records.intervention import Governance, Times
 from byhand.records.kinds import SCHEMA_VERSION, Finding, Intent, Outcome
 from byhand.records.spool import SpooledAct, SpoolLine
 from byhand.records.visible import visible
@@ -49,6 +50,8 @@ from byhand.trust.statements import Spooled as Statement
 
 LINES_MAX = 64  # lines at once: a request that ends within a second or two, and may be sent again
 CAUSE_LENGTH_MAX = 1_000  # characters of why a line was refused; the line itself stands beside it
+_NOBODY_KNOWS = Governance(classification=classification.CLASSES[-1])
+"""How a line is kept of which nobody can tell where it belongs: it may hold anything."""
 
 
 class _Place(NamedTuple):
@@ -103,6 +106,7 @@ class Spooling:
 
     def _judged(self, caller: Caller, text: str) -> SpoolAnswer:
         data = text.encode("utf-8", "surrogatepass")
+        line: SpoolLine | None = None
         statement: Statement | None = None
         try:
             line = lines.parse_line(data)  # 0
@@ -112,9 +116,9 @@ class Spooling:
         except (ChainMoved, ClaimTaken):
             raise
         except (Invalid, Refused, NotFound, Unsound, Conflict) as error:
-            return self._refused(caller, text, data, statement, error)  # 4
+            return self._refused(caller, text, data, line, statement, error)  # 4
         for verdict, summary in found:
-            self._find(caller, statement.intervention, lines.line_digest(data), verdict, summary)
+            self._find(caller, line, statement.intervention, lines.line_digest(data), verdict, summary)
         return SpoolAnswer(
             line=lines.line_digest(data),
             result="recorded",
@@ -294,6 +298,7 @@ class Spooling:
         caller: Caller,
         text: str,
         data: bytes,
+        line: SpoolLine | None,
         statement: Statement | None,
         error: ByhandError,
     ) -> SpoolAnswer:
@@ -301,7 +306,9 @@ class Spooling:
         claim: str | None = None
         if statement is not None and self._at(spools.line_claim(statement)) is None:
             claim = spools.line_claim(statement)  # its place in the spool is taken: what follows is no gap
-        acknowledgement = self._find(caller, None, digest, spools.REFUSED, cause, text=text, claim=claim)
+        acknowledgement = self._find(
+            caller, line, None, digest, spools.REFUSED, cause, text=text, claim=claim
+        )
         return SpoolAnswer(
             line=digest,
             result="refused",
@@ -311,9 +318,23 @@ class Spooling:
             cause=cause,
         )
 
+    def _governance(self, line: SpoolLine | None) -> Governance:
+        """What counts for the records of an intervention counts for a finding that may hold all of its line."""
+        try:
+            if line is not None and line.act is not None:
+                point = self._views.declared(line.act.declaration).point
+                return Governance(retention_class=point.retention_class, classification=point.classification)
+            if line is not None and line.outcome is not None:
+                _, intent = self._chains.get(str(line.outcome.intervention)).intent
+                return intent.governance
+        except (Invalid, Refused, NotFound, HomeRefused):
+            return _NOBODY_KNOWS
+        return _NOBODY_KNOWS
+
     def _find(
         self,
         caller: Caller,
+        line: SpoolLine | None,
         intervention: str | None,
         digest: str,
         verdict: str,
@@ -333,6 +354,7 @@ class Spooling:
             schema=SCHEMA_VERSION,
             intervention=intervention,
             times=Times(received=clock.now()),
+            governance=self._governance(line),
             type="alert",
             about=intervention or digest,
             summary=visible(summary),
