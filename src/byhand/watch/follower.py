@@ -123,4 +123,4 @@ class Watch:
 
 def _pause_after(failures: int, seconds: float) -> float:
     """Twice as long after each further failure, up to ``PAUSE_SECONDS_MAX``."""
-    return min(seconds * 2 ** min(failures, DOUBLINGS_MAX), PAUSE_SECONDS_MAX)
+    return min(seconds * 2.0 ** min(failures, DOUBLINGS_MAX), PAUSE_SECONDS_MAX)
