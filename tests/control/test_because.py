@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from byhand.control.lists import Lists
 from byhand.errors import Invalid, ReasonRequired
 from byhand.ids import new_record_id
+from byhand.journal.entry import Entry
 from byhand.records.actor import Actor
 from byhand.records.classification import CLASSES, demands_reason, strictest
 from byhand.records.intervention import Governance, Target
-from byhand.records.kinds import SCHEMA_VERSION, Observation
+from byhand.records.kinds import SCHEMA_VERSION, Finding, Observation
 from byhand.records.standard import WITHHELD
 from byhand.trust.reading import Reads, says_why
 
@@ -108,6 +110,33 @@ def test_what_is_found_afterwards_is_not_searched_either(archive: Any, confident
     """A review of a confidential intervention adds no word to it."""
     archive.home.findings.review(archive.ada, confidential, "wrong", "Grumbuk had known it all along.")
     assert archive.found("Grumbuk") == []
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_one_later_record_of_a_class_keeps_the_whole_intervention(archive: Any, indexed: bool) -> None:
+    """It is found by its class and by no word any more, and an export is refused before its first line."""
+    one = archive.raise_limit("alpha", SECRET, old="calm", new="Zorblax")
+    archive.home.findings.review(archive.ada, one, "wrong", "Grumbuk had known it all along.")
+    if indexed:
+        assert archive.found("Zorblax Grumbuk") == [one]
+    record = Finding(
+        id=new_record_id(),
+        schema=SCHEMA_VERSION,
+        intervention=one,
+        governance=Governance(classification="secret"),
+        type="review",
+        verdict="wrong",
+        about=one,
+        summary="It was the insolvency that was known.",
+    )
+    archive.home.journal.append([Entry(record, expected_head=archive.home.journal.reader.head(one))])
+    assert archive.found("class:secret") == archive.found("point:alpha") == archive.found("alpha") == [one]
+    assert archive.found("Zorblax") == archive.found("Grumbuk") == archive.found("insolvency") == []
+    with pytest.raises(ReasonRequired):
+        archive.home.reading.export(archive.ada, "")
+    home = archive.home
+    lists = Lists(home.journal, home.indexer, home.index, home.reading)
+    assert {row.summary for row in lists.findings(archive.ada, "").rows} == {WITHHELD}
 
 
 def test_an_export_without_what_demands_a_reason_needs_none(archive: Any, confidential: str) -> None:

@@ -14,7 +14,7 @@ from byhand.errors import IllegalTransition
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.records import captured, lifecycle
-from byhand.records.classification import demands_reason
+from byhand.records.classification import CLASSES, demands_reason, strictest
 from byhand.records.codec import UnknownVersion
 from byhand.records.kinds import Access, Finding, Intent, Observation, Outcome, Permit, Record
 from byhand.records.lifecycle import State
@@ -25,6 +25,8 @@ BATCH = 1_024  # entries folded between two writes of the index
 OVERDUE_GRACE_SECONDS = 60  # a revert runs at its minute; a minute later nobody is on it any more
 OVERDUE = "overdue"
 REVIEW_OVERDUE = "review_overdue"
+UNREADABLE = "confidential"
+"""The class of what nobody here can judge."""
 WORDS_LENGTH_MAX = 8_192  # characters of one intervention that searches look into
 _state = msgspec.json.Decoder(State)
 
@@ -116,8 +118,10 @@ def _person(record: Record | UnknownVersion | None) -> str:
 
 
 def _after(row: InterventionRow | None, stored: Stored) -> InterventionRow | None:
-    """The row of an intervention after one more record; an unreadable record leaves it as it was."""
+    """The row of an intervention after one more record; of one that cannot be read only the class counts."""
     record = stored.record
+    if row is not None:
+        row = _kept(row, _class_of(stored))
     if not isinstance(record, Record):
         return row
     try:
@@ -165,8 +169,27 @@ def _first(record: Record, stored: Stored) -> InterventionRow:
         caused_by=record.caused_by or "",
         state=b"",
         words="",
-        classification=record.governance.classification,
+        classification=_class_of(stored)
+        if stored.leaf.id == record.intervention
+        else strictest((_class_of(stored), UNREADABLE)),  # its beginning is erased, and may have been of any
     )
+
+
+def _class_of(stored: Stored) -> str:
+    """The class of a record in a chain, as ``because.demanded`` judges it."""
+    if isinstance(stored.record, Record):
+        return stored.record.governance.classification
+    return CLASSES[0] if stored.record is None else UNREADABLE  # erased, or shown as it stands
+
+
+def _kept(row: InterventionRow, classification: str) -> InterventionRow:
+    """As carefully as any record of it demands; by its words it is then found no more."""
+    if not demands_reason(classification):
+        return row
+    if row.words and not demands_reason(row.classification):
+        shown = (row.action, row.system, row.type, row.target, row.point, row.code)
+        row = row._replace(words=" ".join(filter(None, shown)))
+    return row._replace(classification=strictest((row.classification, classification)))
 
 
 def _with_due(row: InterventionRow, record: Record, state: State, recorded: str) -> InterventionRow:

@@ -86,12 +86,8 @@ class Lists:
     def _demanding(self, entries: Sequence[Stored]) -> frozenset[int]:
         """The places of findings that, or whose interventions, are of a class that demands a reason."""
         about = {one.leaf.intervention for one in entries if one.leaf.intervention is not None}
-        begun = {name: self._journal.reader.find(name) for name in about}
-        careful = {
-            name
-            for name, first in begun.items()
-            if first is None or first.record is None or because.demanded([first])
-        }
+        chains = {name: self._journal.reader.chain(name) for name in about}
+        careful = {name for name, chain in chains.items() if because.demanded(chain)}
         return frozenset(
             one.index for one in entries if because.demanded([one]) or one.leaf.intervention in careful
         )

@@ -14,6 +14,7 @@ import pytest
 
 from byhand import clock
 from byhand.store.index import LISTED, Among, Condition, ListedRow, RecordRow, Within, Words
+from byhand.store.sqlite import listing
 from byhand.store.sqlite.index import FILE_NAME, MIGRATIONS, SqliteIndex
 
 START = "2026-11-20T00:00:00.000000Z"
@@ -140,4 +141,21 @@ def test_an_index_of_before_the_lists_is_filled_anew(tmp_path: Path) -> None:
     assert index.cursor() == 0
     assert index.search([], 10, None).rows == ()
     assert index.search([Words(("left",))], 10, None).rows == ()
+    index.close()
+
+
+def test_an_index_of_before_the_strictest_class_is_filled_anew(tmp_path: Path) -> None:
+    """Lists, searches and rows of classes that were too low are gone."""
+    with sqlite3.connect(tmp_path / FILE_NAME) as old:
+        for name in ("0001_index.sql", "0002_search.sql", "0003_lists.sql"):
+            old.executescript(resources.files(MIGRATIONS).joinpath(name).read_text("utf-8"))
+        old.execute("INSERT INTO search (rowid, words, terms) VALUES (1, 'left', 'z')")
+        listing.write(old, [ListedRow(1, "access", START, (("person", "ada"),), "left")])
+        old.execute("UPDATE cursor SET next = 20")
+        old.execute("PRAGMA user_version = 3")
+    old.close()
+    index = SqliteIndex(tmp_path)
+    assert index.cursor() == 0
+    assert index.search([Words(("left",))], 10, None).rows == ()
+    assert index.listed("access", [], 10, None).places == ()
     index.close()
