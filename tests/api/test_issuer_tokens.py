@@ -106,6 +106,14 @@ def test_what_is_no_token_at_all_is_refused(server: Server) -> None:
     assert httpx.get(f"{pages}/v1/identity", cookies={"byhand": "a.b.c"}).status_code == 401
 
 
+@pytest.mark.parametrize("max_age", [-1, 86_401, 2**53 - 1])
+def test_no_login_begins_that_could_not_be_judged(server: Server, max_age: int) -> None:
+    """An age that no time of ours has is told before anything begins, not after the person has signed in."""
+    asked = {"issuer": "corp", "max_age": max_age}
+    answer = httpx.post(f"{server.url}/v1/login/device", json=asked)
+    assert (answer.status_code, "/max_age" in answer.text) == (400, True)
+
+
 def test_a_login_that_is_too_old_is_told_how_fresh_it_must_be() -> None:
     """RFC 9470: the challenge of the header, and the same in the problem for a client of ours."""
     from byhand.client import line as lines

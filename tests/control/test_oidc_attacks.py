@@ -159,6 +159,17 @@ def test_an_attackers_token_is_refused(published: Mint, attack: str) -> None:
         judge(published, make(published))
 
 
+def test_an_issuer_on_this_machine_is_asked_without_a_proxy(
+    mint: Mint, published: Mint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked in the clear stays here, whatever the environment says of proxies."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, published.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert judge(mint, mint.token()).account == "1815"
+
+
 def test_a_token_of_another_issuer_is_nobodys(mint: Mint, published: Mint) -> None:
     """Signed well by an issuer that is not in the table, or under the name of one that is."""
     with pytest.raises(LoginRequired, match="no issuer"):

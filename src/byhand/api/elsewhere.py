@@ -23,7 +23,7 @@ from byhand.client.contract import (
     IssuerNames,
     SignedIn,
 )
-from byhand.control.logins import LOGIN_SECONDS
+from byhand.control.logins import LOGIN_SECONDS, MAX_AGE_SECONDS_MAX
 from byhand.errors import Fault, Invalid, LoginPending, Refused
 from byhand.records import codec
 
@@ -54,8 +54,9 @@ async def begin_device(call: Call) -> Response:
 
     def begun() -> DeviceLogin:
         wanted = codec.parse(call.body, DeviceRequest, inside={}, bytes_max=call.lane.bytes_max)
-        if wanted.max_age is not None and wanted.max_age < 0:
-            raise Invalid("the login cannot begin", (Fault("/max_age", "is less than nothing"),))
+        if wanted.max_age is not None and not 0 <= wanted.max_age <= MAX_AGE_SECONDS_MAX:
+            fault = Fault("/max_age", f"is no whole number up to {MAX_AGE_SECONDS_MAX}")
+            raise Invalid("the login cannot begin", (fault,))
         return call.home.logins.begin_device(wanted.issuer, max_age=wanted.max_age, strong=wanted.strong)
 
     return shown(await call.run(begun))
@@ -80,7 +81,7 @@ async def begin_browser(call: Call) -> Response:
     if not call.origin:
         raise Refused("this server has no pages to sign in to", advice="Set server.public_url.")
     issuer, then = str(call.request.path_params["issuer"]), own_path(call.word("after", "/"))
-    strong, max_age = call.flag("strong"), call.number("max_age", high=86_400)
+    strong, max_age = call.flag("strong"), call.number("max_age", high=MAX_AGE_SECONDS_MAX)
     place, browser = await call.run(
         lambda: call.home.logins.begin_browser(
             issuer, call.origin + CALLBACK, then=then, max_age=max_age, strong=strong

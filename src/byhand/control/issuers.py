@@ -220,7 +220,12 @@ class Issuers:
             context = _trusting(settings) if url.startswith("https:") else False
             login = httpx.BasicAuth(_encoded(settings.client_id), _encoded(secret)) if secret else None
             with (
-                httpx.Client(verify=context, timeout=ANSWER_SECONDS_MAX, follow_redirects=False) as client,
+                httpx.Client(
+                    verify=context,
+                    timeout=ANSWER_SECONDS_MAX,
+                    follow_redirects=False,
+                    trust_env=url.startswith("https:"),  # no proxy is handed what is for this machine alone
+                ) as client,
                 client.stream(
                     method,
                     url,
