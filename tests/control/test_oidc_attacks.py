@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import hmac
 import json
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +327,51 @@ def test_keys_are_fetched_over_tls_or_from_this_machine(mint: Mint) -> None:
     mint.documents[place] = {"issuer": mint.url, "jwks_uri": "http://keys.test/keys"}
     with pytest.raises(IssuerUnavailable, match="fetched safely"):
         judge(mint, mint.token())
+
+
+@contextmanager
+def trickling(beginning: bytes) -> Iterator[str]:
+    """Who answers a byte at a time and never ends; its host and port."""
+    over = threading.Event()
+
+    def answer(line: socket.socket) -> None:
+        with line, suppress(OSError):
+            line.sendall(beginning)
+            while not over.wait(0.1):
+                line.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            over.set()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "beginning"),
+    [
+        ("http", b"HTTP/1.0 200 OK\r\nX-Slow: "),
+        ("http", b"HTTP/1.0 200 OK\r\n\r\n"),
+        ("https", b"\x16\x03\x03\x3f\x00"),
+    ],
+)
+def test_an_issuer_that_never_ends_its_answer_is_cut_off(
+    published: Mint, monkeypatch: pytest.MonkeyPatch, scheme: str, beginning: bytes
+) -> None:
+    """In its headers, its body or the handshake: whoever waits for keys waits so long and no longer."""
+    monkeypatch.setattr(room, "ANSWER_SECONDS_MAX", 0.5)
+    with trickling(beginning) as place:
+        issuers, began = Issuers({"slow": settings_of(published)}), time.monotonic()
+        with pytest.raises(IssuerUnavailable):
+            issuers.ask("slow", "GET", f"{scheme}://{place}/keys")
+        assert time.monotonic() - began < 3
 
 
 def test_nobody_listening_is_no_reason_to_believe(mint: Mint) -> None:

@@ -9,6 +9,7 @@ Whoever can answer in an issuer's name, over TLS that this machine trusts, can s
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -16,12 +17,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from byhand import clock
 from byhand.control import oidc
 from byhand.errors import Invalid, IssuerUnavailable, LoginRequired, NotFound, Refused
 from byhand.settings import IssuerSettings, secured
+from byhand.sinks.posting import ended_in_time
 
 if TYPE_CHECKING:
     import httpx
@@ -220,6 +222,8 @@ class Issuers:
             context = _trusting(settings) if url.startswith("https:") else False
             login = httpx.BasicAuth(_encoded(settings.client_id), _encoded(secret)) if secret else None
             with (
+                _Line() as line,
+                ended_in_time(line.handle, ANSWER_SECONDS_MAX),
                 httpx.Client(
                     verify=context,
                     timeout=ANSWER_SECONDS_MAX,
@@ -232,19 +236,48 @@ class Issuers:
                     data=said or None,
                     auth=login,
                     headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+                    extensions={"trace": line.follow},
                 ) as answer,
             ):
-                return answer.status_code, _object(name, self._body(name, answer))
+                return answer.status_code, _object(name, _body(name, answer))
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise IssuerUnavailable(f"the issuer {name} cannot be asked: {type(error).__name__}") from error
 
-    def _body(self, name: str, answer: httpx.Response) -> bytes:
-        ends, body = self._monotonic() + ANSWER_SECONDS_MAX, bytearray()
-        for part in answer.iter_raw():
-            body += part
-            if len(body) > ANSWER_BYTES_MAX or self._monotonic() > ends:
-                raise IssuerUnavailable(f"the issuer {name} answers too much, or too slowly")
-        return bytes(body)
+
+class _Line:
+    """The one connection of a question, by a handle of its own: it can be cut whatever is under way, TLS too."""
+
+    def __init__(self) -> None:
+        self._handle: socket.socket | None = None
+        self._late = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            self._handle.close()
+
+    def handle(self) -> socket.socket | None:
+        """What to cut; asked for when the time is over. If there is none yet, none is used any more."""
+        self._late = True
+        return self._handle
+
+    def follow(self, event: str, said: Mapping[str, Any]) -> None:
+        """What httpx calls as a question goes its way."""
+        if event.endswith(".connect_tcp.complete"):
+            self._handle = said["return_value"].get_extra_info("socket").dup()
+            if self._late:
+                raise TimeoutError
+
+
+def _body(name: str, answer: httpx.Response) -> bytes:
+    body = bytearray()
+    for part in answer.iter_raw():
+        body += part
+        if len(body) > ANSWER_BYTES_MAX:
+            raise IssuerUnavailable(f"the issuer {name} answers too much")
+    return bytes(body)
 
 
 def _trusting(settings: IssuerSettings) -> ssl.SSLContext:

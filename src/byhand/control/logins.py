@@ -39,7 +39,9 @@ UNDATED = "oidc-undated"
 """The issuer does not say when the person proved who they are: for no act that takes a fresh login."""
 SEVERAL_FACTORS = "mfa"
 HANDLE_BYTES = 32
-MAX_AGE_SECONDS_MAX = 86_400  # whoever asks for a login that may be older than a day asks for none in particular
+MAX_AGE_SECONDS_MAX = (
+    86_400  # whoever asks for a login that may be older than a day asks for none in particular
+)
 LOGIN_SECONDS = 600  # to find the phone and sign in there; RFC 8628 issuers give ten minutes or more
 INTERVAL_SECONDS, INTERVAL_SECONDS_MAX = 5, 60  # RFC 8628, 3.5: unless the issuer says otherwise
 SLOWER_SECONDS = 5  # RFC 8628, 3.5: how much slower after slow_down
