@@ -9,6 +9,7 @@ import time
 import pytest
 
 from byhand.errors import LogUnavailable
+from byhand.watch import follower
 from byhand.watch.follower import Task, Watch
 
 PATIENCE_SECONDS = 10.0
@@ -65,4 +66,21 @@ def test_a_turn_that_began_is_ended_before_the_watch_is_closed() -> None:
     go_on.set()
     closing.join(PATIENCE_SECONDS)
     assert done == [1]
+    watch.close()
+
+
+def test_a_follower_that_failed_all_night_still_takes_its_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of failures leads to a pause, never to an overflow that ends the thread."""
+    monkeypatch.setattr(follower, "PAUSE_SECONDS_MAX", 0.01)
+    left = [LogUnavailable("the disk is full")] * 2
+
+    def bad() -> int:
+        if left:
+            raise left.pop()
+        return 1
+
+    watch = Watch((Task("bad", bad),), pause_seconds=0.01)
+    watch.standings["bad"].failures = 5_000
+    watch.start()
+    until(lambda: watch.standings["bad"].done >= 1)
     watch.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from byhand.watch import process
 from byhand.watch.follower import Standing
 from byhand.watch.process import WatchProcess, tell
 
@@ -113,3 +114,95 @@ def test_what_is_told_of_a_follower_is_heard_as_it_was_meant() -> None:
     watch = WatchProcess(())
     watch._hear(tell({"index": Standing(turns=3, done=7, failures=1, error="the disk is full")}))
     assert watch.standings["index"] == Standing(turns=3, done=7, failures=1, error="the disk is full")
+
+
+@pytest.mark.parametrize("line", ["no JSON", "[]", '{"index": 3}', '{"index": {"turns": "one"}}', "\ud800"])
+def test_a_line_that_tells_nothing_is_warned_about_and_ignored(
+    line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a library prints there ends nobody's supervision."""
+    watch = WatchProcess(())
+    watch._hear(line)
+    assert set(watch.standings) == {"watch"}
+    assert "no standing" in caplog.text
+
+
+def started_with(script: str, monkeypatch: pytest.MonkeyPatch) -> WatchProcess:
+    """A supervisor of a process of ours that does as ``script`` says."""
+    monkeypatch.setattr(process, "COMMAND", ("-c", textwrap.dedent(script)))
+    return WatchProcess(())
+
+
+def test_a_process_that_prints_rubbish_is_still_supervised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no text, lines that are no telling, and then a standing: it is heard."""
+    watch = started_with(
+        """
+        import os, sys
+        os.write(1, b'\\xff\\xfe\\n{"index": 1}\\n{"index": {"turns": 7}}\\n')
+        sys.stdin.read()
+        """,
+        monkeypatch,
+    )
+    watch.start()
+    try:
+        until(lambda: "index" in watch.standings)
+        assert watch.standings["index"].turns == 7
+    finally:
+        watch.close()
+
+
+def test_after_any_number_of_failed_starts_there_is_a_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night of failures is no number too large for a pause."""
+    monkeypatch.setattr(process, "RESTART_SECONDS_MAX", 0.01)
+    watch = started_with("raise SystemExit(1)", monkeypatch)
+    watch.standings["watch"].failures = 5_000
+    watch.start()
+    try:
+        until(lambda: watch.standings["watch"].failures > 5_002)
+    finally:
+        watch.close()
+
+
+def test_a_run_that_fails_unexpectedly_is_counted_and_followed_by_another(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours ends one run, not the supervision."""
+    monkeypatch.setattr(process, "RESTART_SECONDS_MAX", 0.01)
+    watch = started_with("", monkeypatch)
+    watch._command = ["\0"]  # ValueError: what no OSError handler hears
+    watch.start()
+    try:
+        until(lambda: watch.standings["watch"].turns > 2)
+        assert "ValueError" in watch.standings["watch"].error
+    finally:
+        watch.close()
+
+
+def test_a_process_that_hangs_does_not_keep_the_server_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It and what it started are killed when the time to end is over."""
+    monkeypatch.setattr(process, "STOP_SECONDS", 0.5)
+    watch = started_with(
+        """
+        import os, time
+        if os.fork():
+            os.write(1, b'{"index": {"turns": 1}}\\n')
+        time.sleep(600)
+        """,
+        monkeypatch,
+    )
+    watch.start()
+    until(lambda: "index" in watch.standings)
+    began = time.monotonic()
+    watch.close()
+    assert time.monotonic() - began < 10
+    assert not watch._thread.is_alive()
+
+
+def test_the_followers_end_in_order_when_they_are_told_to(home: Path) -> None:
+    """SIGTERM to them alone: turns that began end, and the interpreter is not aborted while it waits for input."""
+    command = [sys.executable, *process.COMMAND, "--home", str(home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as followers:
+        assert followers.stdout is not None
+        assert followers.stdout.readline().startswith(b"{")
+        followers.terminate()
+        assert followers.wait(PATIENCE_SECONDS) == 0

@@ -79,7 +79,7 @@ class WatchProcess:
             own.error = f"the followers' process ended: {ended}"
             logger.error("%s; it is started again", own.error)
             doublings = min(own.failures - 1, DOUBLINGS_MAX)
-            self._stop.wait(min(RESTART_SECONDS * 2**doublings, RESTART_SECONDS_MAX))
+            self._stop.wait(min(RESTART_SECONDS * 2.0**doublings, RESTART_SECONDS_MAX))
 
     def _once(self) -> str:
         """From start to end; how it ended."""
