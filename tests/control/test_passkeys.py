@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 
 from authenticator import ELIGIBLE, HONEST, Authenticator
@@ -21,7 +22,7 @@ from byhand.evidence.policy import Policy
 from byhand.ids import new_record_id
 from byhand.records import captured, codec
 from byhand.records.intervention import Change, Declaration, Justification
-from byhand.signatures import dsse, webauthn
+from byhand.signatures import cose, dsse, webauthn
 from byhand.store.sqlite import state as states
 from byhand.trust import statements
 
@@ -325,6 +326,27 @@ def test_a_bent_member_of_a_passkeys_signature_is_named(
     report = _report(office, bent.read_bytes())
     assert [one.code for one in report.findings] == ["bundle.malformed"]
     assert _check(folder) == 1
+
+
+def test_a_key_that_no_tool_can_load_is_a_finding(
+    office: Any, breaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enrolled by something that looked at sizes alone: the bundle is not sound, and verifying it ends."""
+    broken = Authenticator("ada's toy")
+    broken.key = cbor2.dumps({**broken.fields, -3: bytes(32)})
+    with monkeypatch.context() as careless:
+        careless.setattr(cose, "_on_p256", lambda *_: True)
+        careless.setattr(bundles.primitives, "pem_of_cose", lambda _: b"")
+        enrol(office, broken)
+        enrol(office, passkey := Authenticator("ada's phone"))
+        intervention = declare_with(office, passkey, breaker)
+        data = wiring.open_desk(office.home, sign_in(office, passkey)[0]).evidence(intervention)
+    beside = _report(office, data).findings  # read as it was enrolled: what has been parsed is remembered
+    webauthn.parse.cache_clear()
+    careful = _report(office, data)
+    assert not careful.sound
+    assert any("not on the curve P-256" in one.what for one in careful.findings)
+    assert ("bundle.malformed", bundles.ALLOWED_SIGNERS) in [(one.code, one.where) for one in beside]
 
 
 BARE = """

@@ -45,6 +45,8 @@ FAULTY = {
     "a field more": _other(ADA, more=b""),
     "a coordinate too short": _other(ADA, second=bytes(31)),
     "a coordinate that is a number": _other(ADA, second=7),
+    "a point beside the curve": _other(ADA, third=bytes(32)),
+    "a coordinate beyond the field": _other(ADA, second=b"\xff" * 32),
     "text in it": _other(ADA, second="x" * 32),
     "another order": cbor2.dumps(dict(reversed(ADA.fields.items()))),
     "a byte behind it": ADA.key + b"\0",

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from byhand.errors import ByhandError, MalformedProof, ProofMismatch, Unsound
 from byhand.evidence.bundle import (
+    ALLOWED_SIGNERS,
     CONSISTENCY,
     Bundle,
     BundleEntry,
@@ -266,7 +267,12 @@ def _check_beside(
         if seen is not None:
             expected |= statement_files(index, seen.record)
     if keyring is not None:
-        expected |= signer_files(keyring, report.size)
+        try:
+            expected |= signer_files(keyring, report.size)
+        except Unsound as error:
+            report.add(
+                found("bundle.malformed", ALLOWED_SIGNERS, f"cannot be derived from its keys: {error}")
+            )
     shipped = instructions(bundle.origin, bundle.intervention)
     for name in sorted({*expected, *bundle.beside}):
         if name in shipped:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Public keys as authenticators write them (COSE_Key, RFC 9052 section 7), read strictly: three forms, one spelling.
 
-    ES256   {1: 2, 3: -7,   -1: 1, -2: x, -3: y}     P-256, coordinates of 32 bytes
+    ES256   {1: 2, 3: -7,   -1: 1, -2: x, -3: y}     a point of P-256, coordinates of 32 bytes
     EdDSA   {1: 1, 3: -8,   -1: 6, -2: x}            Ed25519, 32 bytes
     RS256   {1: 3, 3: -257, -1: n, -2: e}            at least 3072 bits, as for SSH keys
 
@@ -32,6 +32,8 @@ _SHAPES: Final = {  # algorithm -> (key type, labels in their canonical order)
 }
 _CURVES: Final = {ES256: 1, EDDSA: 6}
 _COORDINATE = 32
+_P = 2**256 - 2**224 + 2**192 + 2**96 - 1  # P-256 (FIPS 186-4, D.1.2.3): y^2 = x^3 - 3x + b, modulo p
+_B = 0x5AC635D8_AA3A93E7_B3EBBD55_769886BC_651D06B0_CC53B0F6_3BCE3C3E_27D2604B
 _ADVICE = "Make the passkey on a phone, a laptop's own sensor or a security key that offers ES256."
 
 
@@ -75,7 +77,15 @@ def _curve(algorithm: int, fields: dict[int, int | bytes]) -> PublicKey:
         point = _sized(fields[_SECOND])
         ssh_keys.check_ed25519(point)
         return PublicKey(EDDSA, point)
-    return PublicKey(ES256, b"\x04" + _sized(fields[_SECOND]) + _sized(fields[_THIRD]))
+    x, y = _sized(fields[_SECOND]), _sized(fields[_THIRD])
+    if not _on_p256(int.from_bytes(x, "big"), int.from_bytes(y, "big")):
+        raise _fault("its point is not on the curve P-256")
+    return PublicKey(ES256, b"\x04" + x + y)
+
+
+def _on_p256(x: int, y: int) -> bool:
+    """Here, without the arithmetic's library: what it cannot load must not get as far as the keyring."""
+    return x < _P and y < _P and (y * y - (x**3 - 3 * x + _B)) % _P == 0
 
 
 def _sized(value: int | bytes) -> bytes:
