@@ -328,6 +328,33 @@ def test_a_bent_member_of_a_passkeys_signature_is_named(
     assert _check(folder) == 1
 
 
+def test_what_a_passkey_signed_before_it_was_revoked_stays_proven(
+    office: Any, breaker: Any, tmp_path: Path
+) -> None:
+    """By byhand, by the page of Python, and by openssl; the revocation is said beside it, and ends it."""
+    enrol(office, passkey := Authenticator("ada's phone"))
+    intervention = declare_with(office, passkey, breaker)
+    revocation = statements.Revocation(
+        origin=office.home.origin, person="ada", key=passkey.fingerprint, reason="lost", time=clock.now()
+    )
+    ended = passkey.sign(statements.unsigned(revocation))
+    office.home.people.revoke(office.caller("ada"), dsse.encode(ended).decode())
+    enrol(office, other := Authenticator("ada's laptop"))
+    data = wiring.open_desk(office.home, sign_in(office, other)[0]).evidence(intervention)
+    assert _report(office, data).sound, _report(office, data).findings
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(_written(tmp_path, data)) as archive:
+        archive.extractall(folder)
+    assert _check(folder) == 0
+    for named in folder.glob("entries/*/statement-0.0.passkey"):
+        assert _openssl(folder, named, "ES256")
+    listed = folder / "passkeys" / "list"
+    revoked = office.home.people.keyring().keys[passkey.fingerprint].revoked_at
+    assert f" revoked:{revoked}\n" in listed.read_text()
+    listed.write_text(listed.read_text().replace(f"revoked:{revoked}", "revoked:1"))
+    assert _check(folder) == 1
+
+
 def test_a_key_that_no_tool_can_load_is_a_finding(
     office: Any, breaker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

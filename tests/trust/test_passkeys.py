@@ -74,6 +74,7 @@ def test_a_passkey_belongs_to_one_person(signing: Any, two_officers: Any) -> Non
         origin=signing.origin, person="cyd", key=passkey.fingerprint, reason="lost phone", time=signing.now
     )
     after = ring.extended(ring.last_index + 1, signing.signed(revocation, "cyd's phone"))
+    assert [key.revoked_at for key in after.passkeys(after.last_index + 1)] == [after.last_index]
     with pytest.raises(errors.BadSignature, match="was revoked"):
         after.key(passkey.fingerprint, after.last_index + 1)
     with pytest.raises(errors.Unsound, match="was revoked as a key of cyd"):

@@ -262,7 +262,9 @@ def signer_files(keyring: Keyring, size: int) -> dict[str, bytes]:
     for key in sorted(keyring.passkeys(size), key=lambda one: one.fingerprint):
         passkey = webauthn.parse(key.blob)
         files[passkey_file(key.fingerprint)] = primitives.pem_of_cose(cose.parse(passkey.key))
-        listed.append(f"{key.person} {passkey_file(key.fingerprint)} {passkey.origin}\n")
+        ended = key.revoked_at is not None and key.revoked_at < size
+        revoked = f" revoked:{key.revoked_at}" if ended else ""
+        listed.append(f"{key.person} {passkey_file(key.fingerprint)} {passkey.origin}{revoked}\n")
     if listed:
         files[f"{PASSKEYS}/list"] = "".join(listed).encode()
     return files

@@ -132,9 +132,11 @@ class Keyring:
         return "".join(f"{line}\n" for line in lines)
 
     def passkeys(self, at_index: int) -> tuple[EnrolledKey, ...]:
-        """The valid passkeys at ``at_index``."""
+        """The passkeys enrolled before ``at_index``, revoked ones too: what they signed before stays signed."""
         return tuple(
-            key for key in self.keys.values() if key.valid_at(at_index) and key.kind == public_keys.WEBAUTHN
+            key
+            for key in self.keys.values()
+            if key.enrolled_at < at_index and key.kind == public_keys.WEBAUTHN
         )
 
     def signers(self, index: int, envelope: dsse.Envelope, new: bytes) -> tuple[EnrolledKey, ...]:

@@ -98,7 +98,8 @@ def check_statements(folder: pathlib.Path, record: Leaf) -> None:
         for place, one in enumerate(envelope["signatures"]):
             stem = f"statement-{number}.{place}"
             if one["format"] == "webauthn":
-                expected |= passkey_files(stem, one, expected[f"statement-{number}.signed"])
+                message = expected[f"statement-{number}.signed"]
+                expected |= passkey_files(int(folder.name), stem, one, message)
             else:
                 expected[f"{stem}.sig"] = base64.b64decode(one["sig"])
                 write_for_openssl(f"{folder.name}-{stem}", expected[f"statement-{number}.signed"], one)
@@ -165,8 +166,11 @@ def write_for_openssl(name: str, message: bytes, one: dict[str, str]) -> None:
     (folder / f"{name}.sig").write_bytes(made)
 
 
-def passkey_files(stem: str, one: dict[str, str], message: bytes) -> dict[str, bytes]:
-    """What openssl will be given, once the browser asked for a signature over ``message`` (W3C WebAuthn 7.2)."""
+def passkey_files(index: int, stem: str, one: dict[str, str], message: bytes) -> dict[str, bytes]:
+    """What openssl will be given, once the browser asked for a signature over ``message`` (W3C WebAuthn 7.2).
+
+    A revocation may be signed by the very passkey that it ends: at its own entry, and nowhere after it.
+    """
     data, client = (base64.b64decode(one[name]) for name in ("authenticatorData", "clientDataJSON"))
     said = json.loads(client)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(message).digest()).decode().rstrip("=")
@@ -175,7 +179,10 @@ def passkey_files(stem: str, one: dict[str, str], message: bytes) -> dict[str, b
         one["keyid"].removeprefix("SHA256:").replace("+", "-").replace("/", "_") + ".pem"
     )
     rows = [line.split(" ") for line in pathlib.Path("passkeys/list").read_text().splitlines()]
-    origin = next((row[2] for row in rows if row[1] == str(key)), None)
+    row = next((row for row in rows if row[1] == str(key)), [])
+    origin = row[2] if row else None
+    for revoked in [int(word.removeprefix("revoked:")) for word in row[3:]]:
+        demand(index <= revoked, f"{stem}: its passkey was revoked at entry {revoked}, and used at {index}")
     demand(said["origin"] == origin, f"{stem}: was signed on a page of {said['origin']}, not of {origin}")
     host = str(origin).split("://", 1)[1].split(":", 1)[0]
     demand(data[:32] == hashlib.sha256(host.encode()).digest(), f"{stem}: is for another host")
