@@ -374,6 +374,10 @@ class BadSignature(Unsound):
     """A signature does not verify, or comes from a key that is not trusted for this statement."""
 
 
+class TooFewOfficers(BadSignature):
+    """Everything else holds: with the signatures of more officers this would be authorised."""
+
+
 def code_of(kind: type[ByhandError]) -> str:
     """What an error is called outside Python: ``BeforeStateChanged`` is ``before-state-changed``."""
     return "".join(f"-{one.lower()}" if one.isupper() else one for one in kind.__name__).lstrip("-")

@@ -228,6 +228,22 @@ def test_nobody_enrols_a_passkey_who_may_not(office: Any) -> None:
     assert office.home.people.keys("dan") == []
 
 
+def test_what_no_second_officer_could_mend_does_not_wait_for_one(office: Any) -> None:
+    """The first one is told: a synced passkey called device-bound, a shared account, a key enrolled already."""
+    office.second_officer()
+    enrol(office, known := Authenticator("ada's phone"))
+    synced, bound = Authenticator("dan's cloud", flags=HONEST | ELIGIBLE), Authenticator("dan's phone")
+    for passkey, person, why in (
+        (synced, "dan", "can be copied"),
+        (bound, "root", "shared"),
+        (known, "dan", "is enrolled as a key of ada"),
+    ):
+        code = office.home.passkeys.keep(passkey.blob).code
+        with pytest.raises(Refused, match=why):
+            _handed_in(office, passkey, person, "ada")
+        assert office.home.passkeys.waiting(code).statement is None
+
+
 # -- years later
 
 

@@ -18,7 +18,7 @@ from byhand.cli.output import say, show_recorded, show_rows, wants_fields
 from byhand.client.contract import Acknowledgement
 from byhand.client.signing import Signer
 from byhand.control import authorization, circles, credentials, runbooks
-from byhand.errors import BadSignature, Conflict, Invalid, Refused, Unsound
+from byhand.errors import BadSignature, Conflict, Invalid, Refused, TooFewOfficers, Unsound
 from byhand.records import codec
 from byhand.records.kinds import Administration
 from byhand.signatures import dsse, public_keys, sshsig
@@ -120,8 +120,8 @@ def settle(one: Opened, proposals: list[Proposal], file: Path | None) -> Settled
     for proposal in proposals:
         try:
             recorded.append(_submit(one, proposal))
-        except Refused:
-            if not _lacks_officers(one, proposal):
+        except Refused as error:
+            if not isinstance(error.__cause__, TooFewOfficers) or not _by_an_officer(one, proposal):
                 raise
             waiting.append(proposal)
     if not waiting:
@@ -152,12 +152,11 @@ def _submit(one: Opened, proposal: Proposal) -> Acknowledgement:
     return one.home.points.submit(one.caller, record)
 
 
-def _lacks_officers(one: Opened, proposal: Proposal) -> bool:
-    """Whether only further officers' signatures are missing: an officer signed, and it takes more of them."""
-    keyring, size = one.home.people.keyring(), one.home.journal.reader.size
+def _by_an_officer(one: Opened, proposal: Proposal) -> bool:
+    """Whether an officer has signed it: what nobody of them stands for is refused, not kept for another."""
+    keyring = one.home.people.keyring()
     keys = [keyring.keys.get(signature.keyid) for signature in proposal.envelope.signatures]
-    officers = {key.person for key in keys if key is not None and statements.OFFICER in key.roles}
-    return 0 < len(officers) < keyring.officers_needed(size)
+    return any(key is not None and statements.OFFICER in key.roles for key in keys)
 
 
 # -- the file between two officers

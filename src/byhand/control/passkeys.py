@@ -17,7 +17,7 @@ from byhand.client.contract import PasskeyEnrolment, PasskeyWaiting
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.sessions import Sessions
-from byhand.errors import BadSignature, Invalid, NotFound, ProofMismatch, Refused
+from byhand.errors import BadSignature, Invalid, NotFound, ProofMismatch, Refused, TooFewOfficers
 from byhand.journal.journal import Journal
 from byhand.signatures import dsse, webauthn
 from byhand.store.state import PasskeyRow, State
@@ -70,8 +70,8 @@ class Passkeys:
         name = enrolment.display_name or row.display_name
         try:
             self._people.enrol(caller, enrolment.statement, name)  # 4
-        except Refused:
-            if not 0 < len(_officers(signers)) < self._officers_needed():
+        except Refused as error:
+            if not isinstance(error.__cause__, TooFewOfficers) or not _officers(signers):
                 raise
             expires = clock.after(clock.now(), seconds=PROPOSED_SECONDS)
             row = PasskeyRow(row.code, row.key, expires, enrolment.statement, name)

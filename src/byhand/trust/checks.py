@@ -125,7 +125,7 @@ def check_administration(
     An administration does not expire: it is bound to one record id, which the log takes once (so 2 is empty).
 
     Raises:
-        BadSignature: naming which condition fails, or that fewer than ``officers_required`` persons signed.
+        BadSignature: naming which condition fails. TooFewOfficers: fewer than ``officers_required`` persons signed.
         Invalid: the envelope holds no administration.
     """
     change = statements.read(envelope, statements.Administration, origin=origin)  # 0
@@ -139,7 +139,7 @@ def check_administration(
     if change.person not in persons:  # 4
         raise errors.BadSignature(f"The administration speaks for {change.person}, who did not sign it.")
     if len(persons) < officers_required:
-        raise errors.BadSignature(
+        raise errors.TooFewOfficers(
             f"The administration is signed by {', '.join(sorted(persons))}; it takes {officers_required} officers."
         )
     return keys

@@ -255,12 +255,12 @@ def _check_unused(keyring: Keyring, new: EnrolledKey) -> None:
 def _check_grants_nothing(new: EnrolledKey, own: list[EnrolledKey], what: str) -> None:
     held = {role for key in own for role in key.roles}
     if more := sorted(set(new.roles) - held):
-        raise errors.BadSignature(
+        raise errors.TooFewOfficers(
             f"{what} grants the role {more[0]}, which {new.person} cannot grant alone.",
             advice="Roles are granted by officers.",
         )
     if new.device_bound and not public_keys.device_bound(new.blob):
-        raise errors.BadSignature(
+        raise errors.TooFewOfficers(
             f"{what} calls a plain key device-bound, which {new.person} cannot vouch for alone.",
             advice="Use a hardware key (ssh-keygen -t ed25519-sk), or have officers vouch for it.",
         )
@@ -328,10 +328,10 @@ def _enough_officers(keyring: Keyring, index: int, signers: tuple[EnrolledKey, .
 
 def _too_few(
     keyring: Keyring, index: int, signers: tuple[EnrolledKey, ...], what: str
-) -> errors.BadSignature:
+) -> errors.TooFewOfficers:
     who = ", ".join(sorted({key.person for key in signers})) or "nobody enrolled"
     needed = keyring.officers_needed(index)
-    return errors.BadSignature(
+    return errors.TooFewOfficers(
         f"{what} at index {index} is signed by {who}; it takes {needed} officer{'s' * (needed > 1)}"
         " or a key of the person itself."
     )
