@@ -43,7 +43,7 @@
         ├── ProofMismatch          a well-formed proof leads to another root than the one claimed
         ├── LogForked              a log shows another history, or other keys, than were seen of it before
         ├── RolledBack             a larger tree of this log was seen: this one lost entries
-        └── BadSignature ...       (signatures/, trust/)
+        └── BadSignature ...       (signatures/, trust/); TooFewOfficers: only more signatures are missing
 
 Exit codes are those of the command line (docs/reference/cli). A primitive check raises one of these, with
 advice; it never returns False.
