@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -180,6 +181,62 @@ def test_a_page_that_was_changed_on_its_way_gets_no_signature(ada: Client, grace
     expect(page.locator("#checked")).to_contain_text("Do not rely on this page")
     page.get_by_role("button", name="Approve and sign").click()
     grace.told().to_contain_text("nothing was signed")
+
+
+def test_the_exact_values_are_the_records_whatever_stands_in_the_figure(ada: Client, grace: Phone) -> None:
+    """Only the large figure was bent: the browser says which values it has recomputed, and shows those open."""
+    intervention = declare(ada)
+
+    def bend(route: Any) -> None:
+        answer = route.fetch()
+        body = re.sub(r'(<div class="after">.*?<code>&#34;)ACTIVE', r"\1HALTED", answer.text(), count=1)
+        body = body.replace('data-field="target/tier">high', 'data-field="target/tier">low')
+        route.fulfill(response=answer, body=body)
+
+    grace.page.route("**/interventions/*", bend)
+    page = grace.go(f"/interventions/{intervention}")
+    expect(page.locator("#checked")).to_contain_text("This browser recomputed entry")
+    expect(page.locator("#checked")).to_contain_text("and shows its exact values above")
+    expect(page.locator(".after dd").first).to_have_text('"HALTED"')
+    exact = page.locator('[data-field="declaration/change/new/text"]')
+    expect(exact).to_be_visible()
+    expect(exact).to_have_text('"ACTIVE"')
+    expect(page.locator('[data-field="target/tier"]')).to_have_text("high")
+    expect(page.locator('[data-field="target/environment"]')).not_to_be_empty()
+
+
+@pytest.mark.parametrize(
+    ("shown", "bent"),
+    [('id="for">dan', 'id="for">eve'), ('id="granted">trader', 'id="granted">no role')],
+    ids=["person", "roles"],
+)
+def test_a_proposal_is_signed_only_as_the_page_shows_it(
+    pages: Pages, server: Server, grace: Phone, shown: str, bent: str
+) -> None:
+    """Whose passkey, with which roles: what an earlier officer signed is compared before the passkey is asked."""
+    code = pages.phone().make_passkey("dan")
+    server.byhand("person", "add", "dan", "--passkey", code, "--role", "trader", code=5)
+
+    def bend(route: Any) -> None:
+        answer = route.fetch()
+        assert shown in answer.text()
+        route.fulfill(response=answer, body=answer.text().replace(shown, bent))
+
+    grace.page.route("**/passkeys/*", bend)
+    page = grace.go(f"/passkeys/{code}")
+    page.get_by_role("button", name="Sign with my passkey").click()
+    grace.told().to_contain_text("The proposal says something else than this page shows: nothing was signed")
+
+
+def test_a_second_officer_signs_for_a_passkey_in_the_browser(
+    pages: Pages, server: Server, grace: Phone
+) -> None:
+    """What the first one proposed and the page shows; with that it is enrolled."""
+    code = pages.phone().make_passkey("joan")
+    server.byhand("person", "add", "joan", "--passkey", code, "--role", "trader", code=5)
+    page = grace.go(f"/passkeys/{code}")
+    page.get_by_role("button", name="Sign with my passkey").click()
+    grace.told().to_contain_text("It is enrolled")
 
 
 def test_a_signature_over_something_else_is_not_asked_for(ada: Client, grace: Phone) -> None:

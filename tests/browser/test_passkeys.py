@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from people import Pages, Phone
 from playwright.sync_api import expect
 from real_server import ADA
+
+from authenticator import Authenticator
 
 
 def test_a_passkey_is_made_enrolled_and_signs_in(phone: Phone) -> None:
@@ -23,9 +28,11 @@ def test_a_passkey_that_nobody_enrolled_opens_nothing(phone: Phone) -> None:
     phone.make_passkey()
     phone.sign_in()
     phone.told().to_contain_text("does not speak for that person")
+    assert phone.context.cookies() == []
     phone.enrol()
     phone.sign_in("grace.hopper")
     phone.told().to_contain_text("does not speak for that person")
+    assert phone.context.cookies() == []
 
 
 def test_a_person_enrols_the_next_passkey_with_the_first(pages: Pages) -> None:
@@ -65,6 +72,8 @@ def test_an_authenticator_that_knows_nobody_makes_no_passkey(pages: Pages) -> No
     page.get_by_label("Your name").fill(ADA)
     page.get_by_role("button", name="Make a passkey").click()
     phone.told().to_contain_text("the passkey was not used")
+    expect(page.locator("#made")).to_be_hidden()
+    expect(page.locator("#code")).to_be_empty()
 
 
 def test_a_passkey_that_does_not_know_who_is_there_signs_nothing(phone: Phone) -> None:
@@ -73,3 +82,24 @@ def test_a_passkey_that_does_not_know_who_is_there_signs_nothing(phone: Phone) -
     phone.devtools("setUserVerified", isUserVerified=False)
     phone.sign_in()
     phone.told().to_contain_text("the passkey was not used")
+
+
+def test_an_exchanged_passkey_is_not_signed_for(pages: Pages) -> None:
+    """A page that names another key under the code that people compare: the browser finds out before the passkey."""
+    first, second, eve = (
+        pages.phone(),
+        pages.phone(),
+        Authenticator("eve's phone", origin=pages.phone().origin),
+    )
+    first.enrol()
+    expect(first.sign_in().locator("header")).to_contain_text(ADA)
+
+    def bend(route: Any) -> None:
+        answer = route.fetch()
+        body = re.sub(r'data-key="[^"]+"', f'data-key="{eve.line}"', answer.text())
+        route.fulfill(response=answer, body=body)
+
+    first.page.route("**/passkeys/*", bend)
+    page = first.go(f"/passkeys/{second.make_passkey()}")
+    page.get_by_role("button", name="Sign with my passkey").click()
+    first.told().to_contain_text("another passkey than the one with that code: nothing was signed")

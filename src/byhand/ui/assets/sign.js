@@ -15,18 +15,37 @@ async function signed(kind, text, own, earlier = []) {
     authenticatorData: base64(response.authenticatorData), clientDataJSON: base64(response.clientDataJSON) }] });
 }
 
+// The code of a passkey's line, as byhand computes it: what people compare names the very key that is signed for.
+async function codeOf(line) {
+  const blob = Uint8Array.from(atob(line.split(" ")[1]), (one) => one.charCodeAt(0));
+  const bits = [...(await sha256(blob)).slice(0, 10)].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+  const letters = bits.match(/.{5}/g).map((five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[parseInt(five, 2)]).join(""); // RFC 4648
+  return letters.match(/.{4}/g).join("-");
+}
+
+// What an earlier officer proposed: signed again only if it says what the page shows, of this very key.
+function proposal(payload, key, log) {
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(unbase64url(payload)), said = JSON.parse(text);
+  const shown = [$("#for").textContent, $("#granted").textContent, key, log];
+  const signs = [said.person, said.roles.join(", ") || "no role", said.key, said.origin];
+  if (text !== canonical(said) || signs.some((one, at) => one !== shown[at])) throw new Error("The proposal says something else than this page shows: nothing was signed.");
+  return { text, said };
+}
+
 acts.enrol = async (form) => {
-  const { code, log, key, bound, own, proposed, me, roles } = form.dataset;
+  const { log, key, bound, own, proposed, me, roles } = form.dataset;
+  const code = $("#shown-code").textContent;
+  if (await codeOf(key) !== code) throw new Error("This is another passkey than the one with that code: nothing was signed. Do not enrol it: somebody exchanged it.");
   const earlier = proposed ? JSON.parse(proposed) : null;
   const person = form.person?.value.trim();
-  const text = earlier ? new TextDecoder().decode(unbase64url(earlier.payload)) : canonical({
-    _type: "https://byhand.dev/statement/enrolment/v1", origin: log, person, key, device_bound: bound === "yes",
+  const fresh = () => ({ _type: "https://byhand.dev/statement/enrolment/v1", origin: log, person, key, device_bound: bound === "yes",
     roles: person === me ? JSON.parse(roles) : [], nonce: nonce(), time: now() });
+  const { text, said } = earlier ? proposal(earlier.payload, key, log) : ((one) => ({ text: canonical(one), said: one }))(fresh());
   const statement = await signed("enrolment", text, own, earlier?.signatures);
   const name = form.called?.value.trim() || undefined;
   const told = await ask("POST", `/v1/passkeys/${code}/enrolment`, { statement, display_name: name });
   form.hidden = true;
-  say(told.enrolled ? "It is enrolled: it signs in and signs from now on." : `Signed. Another officer must sign within a day, at this page or with: byhand person add ${person} --passkey ${code}`);
+  say(told.enrolled ? "It is enrolled: it signs in and signs from now on." : `Signed. Another officer must sign within a day, at this page or with: byhand person add ${said.person} --passkey ${code}`);
 };
 
 // A record's id: UUIDv7 (RFC 9562). Sent again with the same id, a decision gets the same answer.
