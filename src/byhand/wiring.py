@@ -26,11 +26,13 @@ from byhand.control.chains import Chains
 from byhand.control.circles import Circles
 from byhand.control.credentials import Credentials
 from byhand.control.findings import Findings
+from byhand.control.fitting import Fitting
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.inbox import Inbox
 from byhand.control.indexing import Indexer
 from byhand.control.issuers import Issuers
+from byhand.control.judging import Judging
 from byhand.control.lists import Lists
 from byhand.control.logins import Logins
 from byhand.control.observing import Observing
@@ -345,21 +347,19 @@ def _put_together(
     permits = Permits(
         journal, chains, people, authorization, views, approvals, turns, runbooks, settings.gate
     )
-    gate = Gate(
+    judging = Judging(
         journal,
         chains,
-        administration,
         people,
         authorization,
         views,
         reasons,
-        approvals,
-        permits,
+        Fitting(journal, chains, settings.gate),
         BreakGlass(chains, indexer, index),
         runbooks,
         keys.secret(DECLARATION_MAC),
-        settings.gate,
     )
+    gate = Gate(journal, chains, administration, authorization, views, judging, approvals, permits)
     settling = Settling(
         chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive, read_here=not server
     )
@@ -391,7 +391,7 @@ def _put_together(
         reading,
         findings,
         Observing(journal, administration, credentials, people, points),
-        Spooling(journal, administration, gate, chains, people, views, settings.gate),
+        Spooling(journal, administration, judging, gate, chains, people, views, settings.gate),
         Circles(journal, administration, sink_kinds),
         runbooks,
         SqliteOutbox(path),

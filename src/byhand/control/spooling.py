@@ -19,6 +19,7 @@ from byhand.control.administration import RACES_MAX, AdministrationFold
 from byhand.control.chains import Chain, Chains
 from byhand.control.gate import Gate
 from byhand.control.identity import Caller
+from byhand.control.judging import Judging
 from byhand.control.people import People
 from byhand.control.permits import issued_permit
 from byhand.control.point_views import PointViews
@@ -69,6 +70,7 @@ class Spooling:
         self,
         journal: Journal,
         administration: AdministrationFold,
+        judging: Judging,
         gate: Gate,
         chains: Chains,
         people: People,
@@ -77,6 +79,7 @@ class Spooling:
     ) -> None:
         self._journal = journal
         self._administration = administration
+        self._judging = judging
         self._gate = gate
         self._chains = chains
         self._people = people
@@ -227,7 +230,7 @@ class Spooling:
         view = self._views.declared(declaration)
         if not view.registered:
             raise Refused("only acts at registered points are spooled")
-        entry = self._gate.spooled_intent(caller, act, envelope, claims, administration)
+        entry = self._judging.spooled_intent(caller, act, envelope, claims, administration)
         if entry is not None and isinstance(entry.record, Intent):
             spools.check_act(
                 statement,
