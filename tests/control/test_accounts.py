@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from starlette.requests import Request
 
 TESTS = Path(__file__).resolve().parents[1]
 if str(TESTS) not in sys.path:
     sys.path.append(str(TESTS))
 from byhand import clock, wiring  # noqa: E402
+from byhand.api.app import build  # noqa: E402
+from byhand.api.door import Call  # noqa: E402
 from byhand.client.contract import Attempt  # noqa: E402
 from byhand.control.identity import Caller  # noqa: E402
 from byhand.errors import Invalid, LoginRequired, LoginTooWeak, NotPermitted, Refused, Unsound  # noqa: E402
@@ -193,6 +198,25 @@ def test_a_pipelines_own_token_never_declares(desk: Desk) -> None:
         desk.token(workload="deploy", scopes=("act",))
     with pytest.raises(Invalid, match="act is a person's"):
         desk.workload("other", subject="")
+
+
+def test_a_pipeline_known_just_before_waits_behind_no_login(desk: Desk) -> None:
+    """Whose token was verified is let in while every place of those who wait for an issuer is taken."""
+    desk.workload()
+    house = build(desk.home, watch=False).state.house
+    token = desk.mint.token()
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    call = Call(Request({"type": "http", "headers": headers, "client": None}), house, house.lanes.gate)
+    try:
+        asyncio.run(call.look_up())
+        with ExitStack() as taken:
+            for number in range(house.lanes.issuers.places):
+                taken.enter_context(house.lanes.issuers.place(f"site {number}"))
+            asyncio.run(call.look_up())
+        with pytest.raises(LoginRequired, match="has expired"):
+            desk.home.credentials.look_up(desk.mint.token(desk.mint.claims(exp=1, iat=0)))
+    finally:
+        house.lanes.close()
 
 
 def test_two_workloads_are_never_one_subject(desk: Desk) -> None:

@@ -287,6 +287,20 @@ def test_keys_are_asked_for_once_a_minute_at_most(mint: Mint) -> None:
         one.bearer(old)
 
 
+def test_a_token_at_a_door_is_verified_anew_before_the_memory_of_it_ends(mint: Mint) -> None:
+    """So the event loop, which looks a moment later, never asks an issuer itself."""
+    moments = Moments()
+    one, token = Issuers({"github": settings_of(mint)}, moments), mint.token()
+    assert not one.remembers(token, within=room.RENEWED_SECONDS)
+    one.bearer(token)
+    moments.now += room.RENEWED_SECONDS
+    assert one.remembers(token)
+    assert not one.remembers(token, within=room.RENEWED_SECONDS)
+    one.bearer(token, within=room.RENEWED_SECONDS)
+    moments.now += room.VERIFIED_SECONDS - 1
+    assert one.remembers(token)
+
+
 def test_an_issuer_that_is_away_is_believed_for_an_hour_and_then_no_more(mint: Mint) -> None:
     """Keys in hand are good for an hour; then everything is refused until it answers again."""
     moments = Moments()

@@ -98,9 +98,11 @@ class Call:
         if not header or not oidc.looks_like_token(header):
             return
         token = self.token()
+        if self.home.credentials.looked_up(token):
+            return  # an act of a pipeline does not wait behind people who sign in
         issuers = self.house.lanes.issuers
         with issuers.place(site(self.address)):
-            await issuers.run(lambda: self.home.credentials.identity(token))
+            await issuers.run(lambda: self.home.credentials.look_up(token))
 
     def backend(self) -> Embedded:
         """The gate, for whoever the token stands for; nobody is looked up yet."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from byhand.control.administration import Administrated, AdministrationFold
-from byhand.control.issuers import Issuers
+from byhand.control.issuers import RENEWED_SECONDS, VERIFIED_SECONDS, Issuers
 from byhand.control.oidc import Verified, looks_like_token
 from byhand.control.people import People
 from byhand.errors import LoginRequired, Refused, SharedAccount
@@ -51,13 +51,24 @@ class Accounts:
 
     def bearer(self, token: str) -> tuple[Workload, Verified]:
         """The workload that a token of an issuer stands for; raises LoginRequired, Refused, IssuerUnavailable."""
+        found = self._verified(token, VERIFIED_SECONDS)
+        return self._workload(found, self._administration.current()), found
+
+    def remembers(self, token: str) -> bool:
+        """Whether the token was verified so lately that nobody need be asked for a while."""
+        return self._issuers.remembers(token, within=RENEWED_SECONDS)
+
+    def renew(self, token: str) -> None:
+        """Verify the token, where it was not just before; may be slow. Raises as ``bearer``."""
+        self._workload(self._verified(token, RENEWED_SECONDS), self._administration.current())
+
+    def _verified(self, token: str, within: float) -> Verified:
         try:
-            found = self._issuers.bearer(token)
+            return self._issuers.bearer(token, within=within)
         except SharedAccount:
             raise
         except Refused as error:
             raise LoginRequired(str(error), advice=error.advice) from error
-        return self._workload(found, self._administration.current()), found
 
     @staticmethod
     def _workload(found: Verified, now: Administrated) -> Workload:

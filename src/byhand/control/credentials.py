@@ -163,6 +163,14 @@ class Credentials:
                 advice="Sign in, or have its scopes changed: byhand workload set",
             )
 
+    def looked_up(self, credential: str) -> bool:
+        """Whether who it stands for can be told without asking an issuer; else ``look_up`` does, and may be slow."""
+        return not looks_like_token(credential) or self._accounts.remembers(credential)
+
+    def look_up(self, credential: str) -> None:
+        """Ask its issuer for what is needed to judge it; raises LoginRequired, Refused, IssuerUnavailable."""
+        self._accounts.renew(credential)
+
     def workload(self, credential: str, *, scope: Scope) -> str:
         """The workload that the credential is of, for what ``scope`` covers; raises LoginRequired, Refused."""
         if looks_like_token(credential):

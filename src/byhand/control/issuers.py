@@ -37,6 +37,7 @@ KEYS_MAX = 64  # of one issuer at once
 VERIFIED_SECONDS = (
     60  # a token that was verified is not computed anew; whether its person may act is asked anew
 )
+RENEWED_SECONDS = VERIFIED_SECONDS / 2  # at a door: so that what the event loop asks for is remembered still
 VERIFIED_MAX = 4_096  # tokens at once; each is a pipeline that runs now
 SECRET_BYTES_MAX = 4_096  # of a client's secret; longer is another file
 DISCOVERY = "/.well-known/openid-configuration"
@@ -88,16 +89,27 @@ class Issuers:
 
     # -- tokens
 
-    def bearer(self, token: str, *, now: str | None = None) -> oidc.Verified:
-        """What a token that somebody sent says; only of pipelines and workloads. Raises LoginRequired, Refused.
+    def remembers(self, token: str, *, within: float = VERIFIED_SECONDS) -> bool:
+        """Whether the token was verified in the last seconds: then ``bearer`` asks nobody, and computes nothing."""
+        return self._remembered(_digest(token), within) is not None
 
-        A person's token is taken from its issuer alone, never from whoever sends one.
-        """
-        moment, digest = self._monotonic(), _digest(token)
+    def _remembered(self, digest: str, within: float) -> oidc.Verified | None:
         with self._lock:
             before = self._before.get(digest)
-        if before is not None and moment - before.at < VERIFIED_SECONDS:
-            return _in_force(before.token, now or clock.now())
+        return before.token if before is not None and self._monotonic() - before.at < within else None
+
+    def bearer(
+        self, token: str, *, now: str | None = None, within: float = VERIFIED_SECONDS
+    ) -> oidc.Verified:
+        """What a token that somebody sent says; only of pipelines and workloads. Raises LoginRequired, Refused.
+
+        A person's token is taken from its issuer alone, never from whoever sends one. ``within``: verified so
+        many seconds ago is verified.
+        """
+        moment, digest = self._monotonic(), _digest(token)
+        before = self._remembered(digest, within)
+        if before is not None:
+            return _in_force(before, now or clock.now())
         found = self.verified(self._named(token), token, now=now)
         with self._lock:
             self._before[digest] = _Before(found, moment)
