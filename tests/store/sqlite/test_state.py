@@ -90,3 +90,20 @@ def test_what_cannot_be_kept_is_the_log_being_unavailable(tmp_path: Path) -> Non
     (tmp_path / FILE_NAME).write_bytes(b"this is no database, whatever its name says" * 50)
     with pytest.raises(LogUnavailable):
         SqliteState(tmp_path)
+
+
+def test_what_breaks_while_rows_are_read_is_told_like_all_else(tmp_path: Path) -> None:
+    """A damaged page behind the first row: the log is unavailable, and no bare error of SQLite comes through."""
+    state = SqliteState(tmp_path)
+    for number in range(200):
+        state.note_use(f"{number:0500}", T0, "")
+    state.close()
+    path = tmp_path / FILE_NAME
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 2, len(data), 4_096):
+        data[place : place + 4_096] = b"\xff" * len(data[place : place + 4_096])
+    path.write_bytes(data)
+    damaged = SqliteState(tmp_path)
+    with pytest.raises(LogUnavailable, match="cannot be kept"):
+        damaged.uses()
+    damaged.close()

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from byhand.errors import LogUnavailable
 from byhand.sqlite_file import connect, migrate
@@ -45,11 +46,13 @@ class SqliteState:
 
     def _run(
         self, statement: str, values: Sequence[object], connection: sqlite3.Connection | None = None
-    ) -> sqlite3.Cursor:
+    ) -> tuple[list[Any], int]:
+        """Every row of the answer, and how many rows were changed."""
         self._check_process()
         with self._lock:
             try:
-                return (connection or self._connection).execute(statement, values)
+                cursor = (connection or self._connection).execute(statement, values)
+                return cursor.fetchall(), cursor.rowcount
             except sqlite3.Error as error:
                 raise LogUnavailable(f"sessions cannot be kept: {error}") from error
 
@@ -63,10 +66,8 @@ class SqliteState:
 
     def use_challenge(self, challenge: str, now: str) -> bool:
         """Forget a challenge; whether it was good."""
-        return (
-            self._run("DELETE FROM challenge WHERE challenge = ? AND expires > ?", (challenge, now)).rowcount
-            == 1
-        )
+        statement = "DELETE FROM challenge WHERE challenge = ? AND expires > ?"
+        return self._run(statement, (challenge, now))[1] == 1
 
     def add_session(self, row: SessionRow) -> None:
         """Remember a session."""
@@ -110,8 +111,8 @@ class SqliteState:
     def login(self, handle: str, now: str) -> str | None:
         """What is remembered of a login."""
         statement = "SELECT said FROM login WHERE handle = ? AND expires > ?"
-        row = self._run(statement, (handle, now)).fetchone()
-        return str(row[0]) if row else None
+        rows, _ = self._run(statement, (handle, now))
+        return str(rows[0][0]) if rows else None
 
     def change_login(self, handle: str, said: str) -> None:
         """Remember something else of it."""
@@ -120,7 +121,7 @@ class SqliteState:
     def take_login(self, handle: str, now: str) -> str | None:
         """Forget it, durably: it was used."""
         statement = "DELETE FROM login WHERE handle = ? AND expires > ? RETURNING said"
-        rows = self._run(statement, (handle, now)).fetchall()
+        rows, _ = self._run(statement, (handle, now))
         return str(rows[0][0]) if rows else None
 
     def note_use(self, token: str, used: str, address: str) -> None:
@@ -129,7 +130,7 @@ class SqliteState:
 
     def uses(self) -> dict[str, tuple[str, str]]:
         """The last uses."""
-        return {row[0]: (row[1], row[2]) for row in self._run("SELECT * FROM token_use", ()).fetchall()}
+        return {row[0]: (row[1], row[2]) for row in self._run("SELECT * FROM token_use", ())[0]}
 
     def keep_passkey(self, row: PasskeyRow) -> None:
         """Remember a waiting passkey."""
@@ -144,8 +145,8 @@ class SqliteState:
     def passkey(self, code: str, now: str) -> PasskeyRow | None:
         """A waiting passkey."""
         statement = "SELECT * FROM passkey_waiting WHERE code = ? AND expires > ?"
-        row = self._run(statement, (code, now)).fetchone()
-        return PasskeyRow(*row) if row else None
+        rows, _ = self._run(statement, (code, now))
+        return PasskeyRow(*rows[0]) if rows else None
 
     def count_up(self, fingerprint: str, counter: int) -> bool:
         """Remember a counter, if it went up, or is of a passkey that never counted."""
@@ -154,7 +155,7 @@ class SqliteState:
             " WHERE excluded.counter > passkey_count.counter"
             " OR (excluded.counter = 0 AND passkey_count.counter = 0)"
         )
-        return self._run(statement, (fingerprint, counter)).rowcount == 1
+        return self._run(statement, (fingerprint, counter))[1] == 1
 
     def close(self) -> None:
         """Close the file."""
