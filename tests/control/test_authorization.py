@@ -12,8 +12,9 @@ from hypothesis import given, settings, strategies
 
 from byhand import clock, wiring
 from byhand.client.contract import Attempt, FindingRequest
-from byhand.control import authorization as room, policy_check
+from byhand.control import authorization as room, pages, policy_check
 from byhand.control.authorization import FRESH, SUBJECT, engine_of, record_with, shipped
+from byhand.control.lists import Lists
 from byhand.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
@@ -565,6 +566,76 @@ def test_nobody_concludes_anything_about_what_they_may_not_read(desk: Desk, kind
             hindsight(desk, "dan", wanted)
     else:
         assert hindsight(desk, "dan", wanted).record == wanted.record
+
+
+ELSEWHERE = (
+    '@id("shop-only") forbid (principal, action == Byhand::Action::"read", resource is Byhand::Target)'
+    ' when { resource.system != "shop" };'
+)
+
+
+def test_a_page_says_that_another_follows_only_where_something_readable_does(desk: Desk) -> None:
+    """So nobody asks page by page whether what they may not read matches a query."""
+    inside = [desk.declare("bob", "staging").id]
+    hidden = desk.declare("bob", "limits").id
+    desk.home.findings.review(desk.office.caller("bob"), hidden, "right", "It was the cause.")
+    inside.append(desk.declare("bob", "staging").id)
+    for one in inside:
+        desk.home.findings.review(desk.office.caller("bob"), one, "right", "It was the cause.")
+    hidden = desk.declare("bob", "limits").id
+    desk.home.findings.review(desk.office.caller("bob"), hidden, "right", "It was the cause.")
+    desk.set(with_rule(ELSEWHERE))
+    cyd, home = desk.office.caller("cyd"), desk.home
+    lists = Lists(home.journal, home.indexer, home.index, home.reading)
+    newest = home.reading.search(cyd, "", limit=1)
+    assert [row.id for row in newest.rows] == inside[1:]
+    oldest = home.reading.search(cyd, "", limit=1, before=newest.following)
+    assert ([row.id for row in oldest.rows], oldest.following) == (inside[:1], None)
+    found = lists.findings(cyd, "", limit=1)
+    found = lists.findings(cyd, "", limit=1, before=found.following)
+    assert ([row.about for row in found.rows], found.following) == (inside[:1], None)
+    assert home.reading.search(cyd, "system:risk-gateway", limit=1).following is None
+
+
+def test_looking_for_what_may_be_read_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page ends where so many rows were judged, and the next one goes on there; whole pages are read ahead."""
+    wanted = desk.declare("bob", "staging").id
+    for _ in range(12):
+        desk.declare("bob", "limits")
+    desk.set(with_rule(ELSEWHERE))
+    cyd, reading = desk.office.caller("cyd"), desk.home.reading
+    asked, search = [], desk.home.index.search
+    monkeypatch.setattr(desk.home.index, "search", lambda *told: asked.append(told[1]) or search(*told))
+    page = reading.search(cyd, "", limit=3)
+    assert ([row.id for row in page.rows], asked) == ([wanted], [4, pages.AHEAD])
+    monkeypatch.setattr(pages, "LOOKED_AT_MAX", 4)
+    page = reading.search(cyd, "", limit=3)
+    assert page.rows == ()
+    counted = reading.facets(cyd, "")
+    assert counted.total == 1
+    while page.following is not None:
+        page = reading.search(cyd, "", limit=3, before=page.following)
+    assert [row.id for row in page.rows] == [wanted]
+    with pytest.raises(Forbidden, match="shop-only"):
+        reading.show(cyd, desk.declare("bob", "limits").id)
+
+
+def test_what_a_policy_keeps_from_reading_is_in_no_list_of_reads(desk: Desk) -> None:
+    """A forbid over access records holds for the list as it does for each by its id."""
+    desk.home.reading.search(desk.office.caller("bob"), "")
+    home = desk.home
+    lists = Lists(home.journal, home.indexer, home.index, home.reading)
+    ada = msgspec.structs.replace(desk.office.caller("ada"), roles=(statements.OFFICER,))
+    assert [row.person for row in lists.accesses(ada, "").rows] == ["bob"]
+    desk.set(
+        with_rule(
+            '@id("not-of-bob") forbid (principal, action == Byhand::Action::"read", resource is Byhand::Record)'
+            ' when { resource.kind == "access" && resource.person == "bob" };'
+        )
+    )
+    assert [row.person for row in lists.accesses(ada, "", limit=1).rows] == ["ada"]
+    page = lists.accesses(ada, "actor:bob")
+    assert (page.rows, page.following) == ((), None)
 
 
 # -- judged before it is signed

@@ -6,20 +6,21 @@ Who read what is itself somebody's record: persons see their own reads, officers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from byhand.client.desk import Accesses, AccessRow, FindingRow, FoundFindings
 from byhand.control import because
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
+from byhand.control.pages import PAGE_MAX, filled
 from byhand.control.query import ACCESS_FIELDS, FINDING_FIELDS, compile_query
-from byhand.control.reading import PAGE_MAX, Reading
+from byhand.control.reading import Reading
 from byhand.errors import Invalid
 from byhand.journal.journal import Journal
 from byhand.journal.reader import Stored
 from byhand.records.kinds import Access, Finding
 from byhand.records.standard import ERASED, WITHHELD
-from byhand.store.index import Among, Condition, Listed
+from byhand.store.index import Among, Condition
 
 KIND_ACCESS, KIND_FINDING = "access", "finding"
 
@@ -40,13 +41,20 @@ class Lists:
         own = not self._reading.sees_everybodys_reads(caller)
         if own:
             conditions.append(Among("person", (caller.person,)))
-        found = self._find(KIND_ACCESS, conditions, limit, before)
-        entries = [self._journal.reader.read(place) for place in found.places]
-        if own:  # the index finds them, and only the log says whose they are
-            entries = [one for one in entries if _is_of(one, caller.person)]
+
+        def may(stored: Stored) -> bool:
+            if own and not _is_of(
+                stored, caller.person
+            ):  # the index finds them; only the log says whose they are
+                return False
+            return stored.record is None or self._reading.may_read(
+                caller, stored
+            )  # erased, it tells of nobody
+
+        entries, following = self._readable(KIND_ACCESS, conditions, limit, before, may)
         ids = tuple(one.leaf.id for one in entries)
         self._reading.leave(caller, "accesses", query=query, records=ids, count=len(ids))
-        return Accesses(rows=tuple(map(_access_row, entries)), following=found.following, own=own)
+        return Accesses(rows=tuple(map(_access_row, entries)), following=following, own=own)
 
     def findings(
         self,
@@ -60,7 +68,9 @@ class Lists:
         """What was concluded; what a class keeps behind a reason is withheld unless one is given."""
         asked = compile_query(query, FINDING_FIELDS, command="finding list")
         conditions = self._reading.pseudonyms.understood(caller, asked)
-        found, entries = self._readable(caller, conditions, limit, before)
+        entries, following = self._readable(
+            KIND_FINDING, conditions, limit, before, lambda stored: self._reading.may_read(caller, stored)
+        )
         ids = tuple(one.leaf.id for one in entries)
         demanding = self._demanding(entries)
         if demanding and reason is not None:
@@ -68,20 +78,33 @@ class Lists:
         self._reading.leave(caller, "findings", query=query, records=ids, count=len(ids), reason=reason)
         withheld = demanding if reason is None else frozenset()
         rows = tuple(_finding_row(one, withheld=one.index in withheld) for one in entries)
-        return FoundFindings(rows=rows, following=found.following)
+        return FoundFindings(rows=rows, following=following)
 
     def _readable(
-        self, caller: Caller, conditions: list[Condition], limit: int, before: int | None
-    ) -> tuple[Listed, list[Stored]]:
-        """A page of findings that ``caller`` may read, filled before it is shown: see ``Reading``."""
-        entries: list[Stored] = []
-        while True:
-            found = self._find(KIND_FINDING, conditions, limit - len(entries), before)
-            read = (self._journal.reader.read(place) for place in found.places)
-            entries += [one for one in read if self._reading.may_see(caller, one.leaf.id)]
-            before = found.following
-            if before is None or len(entries) >= limit:
-                return found, entries
+        self,
+        kind: str,
+        conditions: list[Condition],
+        limit: int,
+        before: int | None,
+        may: Callable[[Stored], bool],
+    ) -> tuple[list[Stored], int | None]:
+        """A page of what ``may`` be read, and where the next one begins: see ``pages.filled``."""
+        if not 1 <= limit <= PAGE_MAX:
+            raise Invalid(f"a page holds 1 to {PAGE_MAX} rows")
+        self._indexer.catch_up()
+
+        def see(place: int) -> Stored | None:
+            stored = self._journal.reader.read(place)
+            return stored if may(stored) else None
+
+        entries, following = filled(
+            limit,
+            before,
+            lambda size, start: self._index.listed(kind, conditions, size, start),
+            lambda place: place,
+            see,
+        )
+        return list(entries), following
 
     def _demanding(self, entries: Sequence[Stored]) -> frozenset[int]:
         """The places of findings that, or whose interventions, are of a class that demands a reason."""
@@ -91,12 +114,6 @@ class Lists:
         return frozenset(
             one.index for one in entries if because.demanded([one]) or one.leaf.intervention in careful
         )
-
-    def _find(self, kind: str, conditions: list[Condition], limit: int, before: int | None) -> Listed:
-        if not 1 <= limit <= PAGE_MAX:
-            raise Invalid(f"a page holds 1 to {PAGE_MAX} rows")
-        self._indexer.catch_up()
-        return self._index.listed(kind, conditions, limit, before)
 
 
 def _is_of(stored: Stored, person: str) -> bool:

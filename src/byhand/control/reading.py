@@ -7,7 +7,7 @@ import csv
 import difflib
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -19,6 +19,7 @@ from byhand.control.authorization import Authorization, forbidden
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.live import LiveViews
+from byhand.control.pages import LOOKED_AT_MAX, PAGE_MAX, filled
 from byhand.control.points import Points
 from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.query import NAMES, compile_query
@@ -53,8 +54,7 @@ OPERATIONS = {
     "evidence": "The evidence bundle of one intervention was handed out.",
 }
 """What an access record may say was done; each read leaves one."""
-PAGE_MAX = 1_000  # rows a person can page through; more is an export
-COUNTED_MAX = 10_000  # rows counted one by one, in a second; beyond it the count says at least
+COUNTED_MAX = LOOKED_AT_MAX  # rows counted one by one, in a second; beyond it the count says at least
 VALUES_MAX = 10  # values of a facet that are shown
 CANDIDATES_MAX = 5  # ids listed when an abbreviation fits several
 ID_PREFIX_LENGTH_MIN = 6  # shorter fits too many
@@ -127,17 +127,16 @@ class Reading:
         return asked if reach is None else [*asked, reach]
 
     def _find(self, caller: Caller, conditions: list[Condition], limit: int, before: int | None) -> Found:
-        """A page of what ``caller`` may read: each row is judged, and a page is filled before it is shown.
-
-        So neither the length of a page nor where the next one begins tells of what is not shown.
-        """
-        rows: list[InterventionRow] = []
-        while True:
-            found = self._index.search(conditions, limit - len(rows), before)
-            rows += [row for row in found.rows if self._authorization.reads_row(caller, row)]
-            before = found.following
-            if before is None or len(rows) >= limit:
-                return Found(tuple(rows), before)
+        """A page of what ``caller`` may read: each row is judged, see ``pages.filled``."""
+        return Found(
+            *filled(
+                limit,
+                before,
+                lambda size, start: self._index.search(conditions, size, start),
+                lambda row: row.first,
+                lambda row: row if self._authorization.reads_row(caller, row) else None,
+            )
+        )
 
     def resolve(self, text: str, caller: Caller | None = None) -> str:
         """The full id of a record or intervention from an unambiguous beginning; raises NotFound, Invalid.
@@ -194,7 +193,11 @@ class Reading:
     def may_see(self, caller: Caller, record_id: str) -> bool:
         """Whether ``caller`` may know of a record, or of the intervention it belongs to."""
         stored = self._journal.reader.find(record_id)
-        return stored is not None and self._verdict(caller, stored, None).allowed
+        return stored is not None and self.may_read(caller, stored)
+
+    def may_read(self, caller: Caller, stored: Stored) -> bool:
+        """Whether ``caller`` may read what stands there, or the intervention it belongs to."""
+        return self._verdict(caller, stored, None).allowed
 
     def _verdict(self, caller: Caller, stored: Stored, entries: list[Stored] | None) -> Verdict:
         """Whether ``caller`` may read a record, or the intervention it belongs to: the log says what it is."""
@@ -282,15 +285,8 @@ class Reading:
 
     def _counted(self, caller: Caller, conditions: list[Condition]) -> Facets:
         """Facets counted row by row, where policies ask more than the index can tell."""
-        rows: list[InterventionRow] = []
-        before: int | None = None
-        while len(rows) < COUNTED_MAX:
-            found = self._find(caller, conditions, PAGE_MAX, before)
-            rows += found.rows
-            before = found.following
-            if before is None:
-                break
-        return _facets_of(rows[:COUNTED_MAX], at_least=before is not None)
+        found = self._find(caller, conditions, COUNTED_MAX, None)
+        return _facets_of(found.rows, at_least=found.following is not None)
 
     def timeline(
         self,
@@ -382,11 +378,18 @@ class Reading:
         conditions = self._conditions(caller, query)
         end = self._indexer.catch_up()
         careful = [*conditions, Among("classification", tuple(OPEN), negated=True)]
-        demanding = self._find(caller, careful, 1, end).rows
-        if demanding:
-            self.check_reason(caller, "export", reason, query=query, records=(demanding[0].id,))
+        demanding = self._first(caller, careful, end)
+        if demanding is not None:
+            self.check_reason(caller, "export", reason, query=query, records=(demanding.id,))
         self.leave(caller, "export", query=query, reason=reason)
         return self._lines(caller, conditions, rows, form, end, whole=reading_proof.says_why(reason))
+
+    def _first(self, caller: Caller, conditions: list[Condition], before: int) -> InterventionRow | None:
+        """The newest one that ``caller`` may read, however many others there are."""
+        found = self._find(caller, conditions, 1, before)
+        while not found.rows and found.following is not None:
+            found = self._find(caller, conditions, 1, found.following)
+        return found.rows[0] if found.rows else None
 
     def _lines(
         self,
@@ -454,7 +457,7 @@ class Reading:
             raise Refused(NAMES_PERSONS, advice="Read it with: byhand show ID, or byhand search")
 
 
-def _facets_of(rows: list[InterventionRow], *, at_least: bool) -> Facets:
+def _facets_of(rows: Sequence[InterventionRow], *, at_least: bool) -> Facets:
     found = []
     for column in FACETS:
         counts = Counter(
