@@ -5,16 +5,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from byhand import wiring
+from byhand import clock, wiring
+from byhand.control import inbox
+from byhand.control.authorization import SUBJECT, record_with, shipped
 from byhand.control.inbox import Inbox
 from byhand.errors import ApprovalPending, NotPermitted, Refused
 from byhand.ids import new_record_id
 from byhand.records import captured
 from byhand.records.intervention import Automation, Change
 from byhand.records.kinds import Intent
+from byhand.records.policy import PolicyFile, RoleAssignment
 from byhand.records.standard import WITHHELD
+from byhand.trust import administration
 from byhand.verifying import Knowledge, verify_target
 
 
@@ -124,17 +129,55 @@ def test_roles_are_filled_by_different_persons(four_eyes: Any) -> None:
 def test_the_inbox_shows_what_one_can_approve_and_nothing_else(four_eyes: Any) -> None:
     """The requester, whoever approved already and whoever took part see nothing of it there."""
     home = four_eyes.home
-    inbox = Inbox(home.journal, home.chains, home.approvals, home.reading, home.indexer, home.index)
+    desk = Inbox(home.journal, home.chains, home.approvals, home.reading, home.indexer, home.index)
     four_eyes.register("two", approvals=2)
     intervention = four_eyes.declare("two", automation=Automation(workflow="deploy", contributors=("dan",)))
     four_eyes.decide(intervention, "bob")
     listed = {
-        person: [row.id for row in inbox.waiting(four_eyes.caller(person)).waiting]
+        person: [row.id for row in desk.waiting(four_eyes.caller(person)).waiting]
         for person in ("ada", "bob", "cyd", "dan")
     }
     assert listed == {"ada": [], "bob": [], "cyd": [intervention], "dan": []}
-    (row,) = inbox.waiting(four_eyes.caller("cyd")).waiting
+    (row,) = desk.waiting(four_eyes.caller("cyd")).waiting
     assert (row.before, row.after, row.approvals_given, row.approvals_needed) == ("HALTED", "ACTIVE", 1, 2)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_the_inbox_looks_past_what_others_have_to_do(
+    four_eyes: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """What waits for somebody is found behind any number that do not; whether there is more is said."""
+    home = four_eyes.home
+    desk = Inbox(home.journal, home.chains, home.approvals, home.reading, home.indexer, home.index)
+    wanted = [four_eyes.declare() for _ in range(2)]
+    for _ in range(3):
+        four_eyes.declare(by="bob")
+    monkeypatch.setattr(inbox, "WAITING_MAX", most)
+    found = desk.waiting(four_eyes.caller("bob"))
+    assert ([row.id for row in found.waiting], found.more) == (wanted[2 - most :], most < 2)
+
+
+def test_the_inbox_leaves_out_what_no_policy_lets_one_approve(four_eyes: Any) -> None:
+    """By role; but an old login or a token hides nothing that a fresh signature would be good for."""
+    home = four_eyes.home
+    desk = Inbox(home.journal, home.chains, home.approvals, home.reading, home.indexer, home.index)
+    wanted = four_eyes.declare()
+    rule = '@id("fresh") forbid (principal, action == Byhand::Action::"approve", resource) when {{ {} }};'
+    rule = rule.format('context.age_minutes > 15 || context.method == "token"')
+    files = (*shipped(), PolicyFile(name="own.cedar", text=rule))
+    record = record_with(administration.POLICY_SET, SUBJECT, policy=files)
+    home.authorization.submit(four_eyes.caller("ada"), four_eyes.office.signed(record, "ada", "grace"))
+    for person, role in (("bob", "operator"), ("cyd", "approver")):
+        given = RoleAssignment(person=person, role=role)
+        record = record_with(administration.ROLE_ASSIGN, f"{role}:{person}", role=given)
+        home.authorization.submit(four_eyes.caller("ada"), four_eyes.office.signed(record, "ada", "grace"))
+    assert desk.waiting(four_eyes.caller("bob")).waiting == ()
+    cyd = four_eyes.caller("cyd")
+    old = msgspec.structs.replace(cyd.authentication, when=clock.after(clock.now(), seconds=-7_200))
+    token = msgspec.structs.replace(old, method="token")
+    for proof in (cyd.authentication, old, token):
+        caller = msgspec.structs.replace(cyd, authentication=proof)
+        assert [row.id for row in desk.waiting(caller).waiting] == [wanted]
 
 
 def test_the_same_decision_again_gets_the_same_answer(four_eyes: Any) -> None:

@@ -221,6 +221,8 @@ class Inbox(Part, kw_only=True):
     """What waits for the person who asks, most urgent first."""
 
     waiting: tuple[Waiting, ...] = ()
+    more: bool = False
+    """Whether more may wait than these, the newest."""
 
 
 class Ready(Part, kw_only=True):

@@ -34,7 +34,7 @@ from byhand.journal.entry import ANY, Entry
 from byhand.journal.journal import Journal
 from byhand.records import codec, parts
 from byhand.records.intervention import Times
-from byhand.records.kinds import SCHEMA_VERSION, Approval, Finding
+from byhand.records.kinds import SCHEMA_VERSION, Approval, Finding, Intent
 from byhand.signatures import dsse
 from byhand.trust import facts as facts_of, permit as proof, quorum, statements
 from byhand.trust.quorum import About, Decided
@@ -122,6 +122,10 @@ class Approvals:
         return About(
             self._journal.origin, intent, acknowledgement.index, acknowledgement.leaf, facts_of.needs(intent)
         )
+
+    def may_approve(self, caller: Caller, intent: Intent) -> bool:
+        """Whether a policy lets ``caller`` approve, once they have proved anew who they are."""
+        return self._authorization.may_sign(caller, "approve", self._authorization.of(intent))
 
     def standing(self, chain: Chain) -> proof.Approvals:
         """The approvals that count now, each checked once more."""

@@ -125,6 +125,12 @@ class Authorization:
         """The answer for ``caller``, in the state that is in force."""
         return self.verdict_in(self._administration.current(), caller, action, about)
 
+    def may_sign(self, caller: Caller, action: Action, about: About) -> bool:
+        """Whether ``caller`` may do this once they prove anew who they are, as they did now or by their own key."""
+        fresh = msgspec.structs.replace(caller.authentication, when=clock.now())
+        asking = (msgspec.structs.replace(caller, authentication=fresh), _signing(caller, caller.person))
+        return any(self.verdict(one, action, about).allowed for one in asking)
+
     def verdict_in(self, now: Administrated, caller: Caller, action: Action, about: About) -> Verdict:
         """The answer in the state ``now``; the same question within it is asked of the engine once."""
         engine = engine_of(now.policy or shipped())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from byhand.control.chains import Link
 from byhand.errors import Fault, Invalid
 from byhand.journal.reader import Stored
 from byhand.records.kinds import Record
@@ -12,7 +13,7 @@ from byhand.records.limits import NOTES_LENGTH_MAX
 from byhand.trust import reading
 
 
-def demanded(entries: Sequence[Stored]) -> bool:
+def demanded(entries: Sequence[Stored | Link]) -> bool:
     """Whether the chain of an intervention, or one record outside of any, is shown only to those who say why.
 
     1 one of its records is of such a class; 2 a record of a version unknown here, shown as it stands, may be;

@@ -12,6 +12,7 @@ from byhand.control.approvals import Approvals
 from byhand.control.chains import Chain, Chains
 from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
+from byhand.control.pages import filled
 from byhand.control.reading import Reading
 from byhand.errors import NotFound, Refused
 from byhand.journal.journal import Journal
@@ -22,7 +23,7 @@ from byhand.trust import quorum
 from byhand.trust.facts import place
 
 WAITING_MAX = (
-    200  # intents that wait at one moment; whoever has more than that to approve approves none of them
+    200  # intents shown at once, the newest; whoever has more than that to approve approves none of them
 )
 PENDING = "pending"
 
@@ -50,23 +51,27 @@ class Inbox:
         """What ``caller`` could approve now, the one that lapses first on top; leaves one access record."""
         self._check_named(caller, "inbox")
         self._indexer.catch_up()
-        found = self._index.search([Among("phase", (PENDING,))], WAITING_MAX, None)
         now = clock.now()
-        rows = [
-            row for one in found.rows if (row := self._row(caller, self._chains.get(one.id), now)) is not None
-        ]
+        rows, following = filled(
+            WAITING_MAX,
+            None,
+            lambda size, start: self._index.search([Among("phase", (PENDING,))], size, start),
+            lambda row: row.first,
+            lambda row: self._row(caller, self._chains.get(row.id), now),
+        )
         ids = tuple(row.id for row in rows)
         self._reading.leave(caller, "inbox", records=ids, count=len(ids))
-        return Found(waiting=tuple(sorted(rows, key=lambda row: (row.expires, row.id))))
+        waiting = tuple(sorted(rows, key=lambda row: (row.expires, row.id)))
+        return Found(waiting=waiting, more=following is not None)
 
     def _row(self, caller: Caller, chain: Chain, now: str) -> Waiting | None:
         """The row of an intent; ``None`` where there is nothing for ``caller`` to do."""
         _, intent = chain.intent
         declaration, target = intent.declaration, intent.target
         done = caller.person in chain.state.approvals or caller.person in quorum.contributors(intent)
-        if not self._reading.may_see(caller, intent.id):
-            return None
         if chain.state.phase != PENDING or declaration.expires <= now or done:
+            return None
+        if not self._reading.may_see(caller, intent.id) or not self._approvals.may_approve(caller, intent):
             return None
         change, given = declaration.change, declaration.justification
         shown = (
@@ -74,7 +79,7 @@ class Inbox:
             captured.render(change.new) if change.new is not None else "$observed",
             f"{given.code}: {given.text}" if given is not None else "",
         )
-        if because.demanded(self._journal.reader.chain(intent.id)):  # shown to whoever says why: byhand show
+        if because.demanded(chain.links):  # shown to whoever says why: byhand show
             shown = (WITHHELD, WITHHELD, WITHHELD)
         return Waiting(
             id=intent.id,

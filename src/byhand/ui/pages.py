@@ -99,7 +99,13 @@ async def first(visit: Visit) -> Response:
     found = await visit.run(lambda: desk.search(query, limit=NEWEST))
     waiting = [(one, left(one.expires)) for one in inbox.waiting]
     return look.page(
-        "first.html", visit.origin, identity=identity, rows=found.rows, query=query, waiting=waiting
+        "first.html",
+        visit.origin,
+        identity=identity,
+        rows=found.rows,
+        query=query,
+        waiting=waiting,
+        more=inbox.more,
     )
 
 

@@ -34,8 +34,11 @@ def inbox(*, common: Common = NOTHING_CHOSEN) -> None:
     ```
     """
     with opened(common) as one:
-        rows = [msgspec.to_builtins(row) for row in one.desk.inbox().waiting]
+        found = one.desk.inbox()
+        rows = [msgspec.to_builtins(row) for row in found.waiting]
         show_rows(rows, common, columns=COLUMNS, empty="nothing waits for you")
+        if found.more:
+            say(f"more may wait than these {len(rows)}, the newest")
 
 
 def approve(
