@@ -12,6 +12,7 @@ from byhand.client.desk import Window
 from byhand.control import live
 from byhand.control.live import LiveViews
 from byhand.errors import Invalid, LogUnavailable
+from byhand.records.limits import RECORDS_NAMED_MAX
 
 
 @pytest.fixture
@@ -91,3 +92,21 @@ def test_more_views_than_are_remembered_leave_more_records(monkeypatch: pytest.M
     assert [views.to_name(view, ["a"]) for view in "xyz"] == [("a",)] * 3
     assert views.to_name("z", ["a"]) is None
     assert views.to_name("x", ["a"]) == ("a",)
+
+
+def test_names_that_no_record_has_room_for_are_in_the_next(minutes: Any) -> None:
+    """What was shown longest ago is named first, and nothing that was shown is forgotten."""
+    views = LiveViews()
+    shown = [f"{number:04}" for number in range(5 * RECORDS_NAMED_MAX // 2)]
+    named = list(views.to_name("wall", shown[:1]) or ())
+    for start in range(0, len(shown), 100):
+        assert views.to_name("wall", shown[start : start + 100]) is None
+    while len(named) < len(shown):
+        minutes(1)
+        now = views.to_name("wall", shown[-1:])
+        assert now is not None
+        assert len(now) <= RECORDS_NAMED_MAX
+        named += [one for one in now if one not in named]
+        named.sort()
+        assert named == shown[: len(named)]
+    assert named == shown

@@ -26,7 +26,9 @@ class _View:
 class LiveViews:
     """Who is looking at what, in this process. Thread-safe.
 
-    A crash costs names, not records: what was shown in the minute before it is told by the query of the record before.
+    What no record named yet is named by the next ones of the view, the oldest first, as many as one record names.
+    A crash, or a view that is not looked at again, costs the names of its last minute, not its records: what was
+    shown then is told by the query of the record before.
     """
 
     def __init__(self) -> None:
@@ -43,14 +45,16 @@ class LiveViews:
             known = self._views.pop(view, None)
             due = known is None or now - known.recorded >= LIVE_SECONDS
             kept = known if known is not None and not due else _View(now)
-            missed = () if known is None or not due else known.shown
+            missed = dict[str, None]() if known is None or not due else known.shown
             self._views[view] = kept
             while len(self._views) > VIEWS_REMEMBERED:
                 self._views.popitem(last=False)
             if due:
-                named = tuple(dict.fromkeys((*ids, *missed)))[:RECORDS_NAMED_MAX]
-                kept.named = frozenset(named)
-                return named
+                ids = tuple(ids)
+                unnamed = tuple(dict.fromkeys((*missed, *ids)))
+                kept.named = frozenset(unnamed[:RECORDS_NAMED_MAX])
+                kept.shown = dict.fromkeys(unnamed[RECORDS_NAMED_MAX:])
+                return tuple(one for one in dict.fromkeys((*ids, *missed)) if one in kept.named)
             kept.shown.update((one, None) for one in ids if one not in kept.named)
             return None
 
