@@ -276,6 +276,8 @@ def test_whoever_is_not_enrolled_holds_nothing(desk: Desk) -> None:
         desk.change(trust.TEAM_SET, "traders", team=Team(name="traders", members=("eve",)))
     with pytest.raises(Invalid, match="given with a key"):
         desk.assign("bob", "officer")
+    with pytest.raises(Invalid, match="--role pseudonymous"):
+        desk.assign("bob", "pseudonymous")
 
 
 # -- policies
@@ -650,3 +652,40 @@ def test_a_point_where_nobody_could_approve_is_found(desk: Desk) -> None:
     assert {one.what for one in found} == {
         f"at the point {name} nobody could approve what bob declares" for name in ("limits", "staging")
     }
+
+
+def test_as_many_must_be_able_to_approve_as_the_point_takes(desk: Desk) -> None:
+    """Two approvals where one other person could give one are found, and so is a proof that nobody can give."""
+    desk.leave_trial()
+    point = desk.home.points.get("limits")
+    desk.office.register(msgspec.structs.replace(point, approvals=2, name="two", id="two"), *desk.officers)
+    for person, role in (("bob", "operator"), ("cyd", "approver")):
+        desk.assign(person, role)
+    told = [
+        one.what
+        for one in policy_check.satisfiable(
+            shipped(), desk.home.administration.current(), desk.home.authorization
+        )
+    ]
+    assert told == ["at the point two only 1 of the 2 it takes could approve what bob declares"]
+    files = with_rule(
+        '@id("by-hardware") forbid (principal, action == Byhand::Action::"declare", resource)'
+        " unless { context.hardware };"
+    )
+    told = [
+        one.what
+        for one in policy_check.satisfiable(
+            files, desk.home.administration.current(), desk.home.authorization
+        )
+    ]
+    assert "nobody may act at the point limits" in told
+
+
+def test_a_table_that_is_none_is_refused_with_advice() -> None:
+    """A number among the decisions, and a tier that is none, are faults of their rows."""
+    for text, complaint in (
+        ("decision = [1]", r"begin each one with \[\[decision\]\]"),
+        ('[[decision]]\naction = "read"\nexpect = "allow"\ntier = "higher"', "higher"),
+    ):
+        with pytest.raises(Invalid, match=complaint):
+            policy_check.read_table(text)

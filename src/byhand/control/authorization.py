@@ -21,6 +21,7 @@ from byhand.control.administration import Administrated, AdministrationFold
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.points import Points
+from byhand.control.pseudonyms import ROLE as PSEUDONYMOUS
 from byhand.errors import Conflict, Fault, Forbidden, Invalid, NotFound
 from byhand.journal.journal import Journal
 from byhand.records.actor import Authentication
@@ -424,8 +425,12 @@ def _within(role: RoleAssignment, tiers: tuple[str, ...], now: Administrated) ->
 
 
 def _check_role(role: RoleAssignment) -> None:
-    if role.role == statements.OFFICER:
-        fault = Fault("/role/role", "is given with a key", "enrol one: byhand person add --officer")
+    """Raise Invalid for the roles that are held by a key: assigned, they would be without effect."""
+    of_keys = {statements.OFFICER: "--officer", PSEUDONYMOUS: f"--role {PSEUDONYMOUS}"}
+    if role.role in of_keys:
+        fault = Fault(
+            "/role/role", "is given with a key", f"enrol one: byhand person add {of_keys[role.role]}"
+        )
         raise Invalid("this change cannot be made", (fault,))
 
 

@@ -7,7 +7,7 @@ import json
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
@@ -16,12 +16,13 @@ from byhand.control.administration import Administrated
 from byhand.control.authorization import Authorization, engine_of, resource_of, shipped
 from byhand.errors import Fault, Invalid
 from byhand.records.base import Part
+from byhand.records.intervention import Tier
 from byhand.records.policy import PolicyFile
 from byhand.trust.authorization import About, Action, Asking, Change, Engine, Person, Resource
+from byhand.trust.requirement import requirement
 
 TABLE = "decisions.toml"
 ROWS_MAX = 2_000  # decisions of one table; more is a test suite of its own
-ACTIONS: tuple[Action, ...] = get_args(Action)
 ALLOW, DENY = "allow", "deny"
 
 
@@ -46,7 +47,7 @@ class Row(Part, kw_only=True):
     """Where."""
     environment: str = "production"
     """Where."""
-    tier: str = "medium"
+    tier: Tier = "medium"
     """How risky."""
     team: str = ""
     """The point's team."""
@@ -103,6 +104,9 @@ def read_table(text: str) -> tuple[Row, ...]:
     rows: list[Row] = []
     faults: list[Fault] = []
     for number, one in enumerate(listed):
+        if not isinstance(one, dict):
+            faults.append(Fault(f"/decision/{number}", "is no table", "begin each one with [[decision]]"))
+            continue
         unknown = sorted(set(one) - set(Row.__struct_fields__))
         try:
             rows.append(msgspec.convert(one, Row))
@@ -192,22 +196,26 @@ def without_each(files: tuple[PolicyFile, ...], effect: str) -> list[tuple[str, 
 
 
 def satisfiable(
-    files: tuple[PolicyFile, ...], now: Administrated, authorization: Authorization, *, approvals: int = 1
+    files: tuple[PolicyFile, ...], now: Administrated, authorization: Authorization
 ) -> list[Found]:
     """The points at which nobody could act, or too few beside any one of these could approve.
 
-    Who asks is asked as if they had just proved who they are, at noon on a Monday.
+    Who asks is asked as if they had just proved who they are by the best of their keys, at noon on a Monday. One
+    more must be able to approve also where nobody has to now: a change of risk, or an agent, makes it necessary.
     """
     engine, found = engine_of(files), list[Found]()
     keyring = now.keyring
     if keyring is None:
         return found
     persons = sorted({key.person for key in keyring.keys.values() if key.revoked_at is None})
-    asking = Asking(method="ssh-key", hardware=True, minute=720, weekday=1)
+    bound = {key.person for key in keyring.keys.values() if key.revoked_at is None and key.device_bound}
     for point in now.points.values():
+        needs = requirement(point.tier, point, trial=keyring.is_trial(now.position))
+        needed = max(1, needs.approvals)
 
         def may(person: str, action: Action, owner: str) -> bool:
             about = resource_of(point, person=owner)  # noqa: B023 - asked at once
+            asking = Asking(method="ssh-key", hardware=person in bound, minute=720, weekday=1)
             return engine.decide(authorization.person(now, person, about), action, about, asking).allowed
 
         operators = [one for one in persons if may(one, "declare", one)]
@@ -215,8 +223,9 @@ def satisfiable(
             found.append(Found("persons", f"nobody may act at the point {point.name}"))
         for operator in operators:
             able = [one for one in persons if one != operator and may(one, "approve", operator)]
-            if len(able) < approvals:
-                what = f"at the point {point.name} nobody could approve what {operator} declares"
+            if len(able) < needed:
+                who = "nobody" if not able else f"only {len(able)} of the {needed} it takes"
+                what = f"at the point {point.name} {who} could approve what {operator} declares"
                 found.append(Found("persons", what, serious=False))
                 break
     return found

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common
@@ -17,7 +16,6 @@ from byhand.records.policy import PolicyFile
 from byhand.trust import administration
 from byhand.trust.authorization import Action
 
-ACTIONS: tuple[Action, ...] = get_args(Action)
 FILE_BYTES_MAX = 64 * 1024  # as much as a record holds of all of them together
 
 
@@ -48,8 +46,10 @@ def show_policies(*, common: Common = NOTHING_CHOSEN) -> None:
 def check(*files: Path, common: Common = NOTHING_CHOSEN) -> int:
     """Judge policies before anybody signs them; without files, those that are shipped.
 
-    They must fit the schema; the table of decisions that is shipped must come out as it says; without any one
-    forbid some row of it must fail; and for every point there must be enough persons beside whoever asks.
+    They must fit the schema, and at every point somebody must be able to act: otherwise the answer is 1. Said only:
+    rows of the shipped table of decisions that come out otherwise under policies of your own, and points where
+    fewer than its risk takes, or nobody, could approve beside whoever acts. The shipped policies must come out as
+    the table says, and without any one forbid some row of it must fail.
 
     **Example**
 
@@ -190,7 +190,8 @@ def read_files(files: tuple[Path, ...]) -> tuple[PolicyFile, ...]:
 
 def _text(file: Path) -> str:
     try:
-        data = file.read_bytes()
+        with file.open("rb") as opened_file:
+            data = opened_file.read(FILE_BYTES_MAX + 1)  # however large it is, or endless
         if len(data) > FILE_BYTES_MAX:
             raise Invalid(f"{file} has more than {FILE_BYTES_MAX} bytes")
         return data.decode("utf-8")
