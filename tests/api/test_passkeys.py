@@ -98,12 +98,25 @@ def test_a_challenge_makes_one_passkey(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", ["another site", "nobody verified", "another key", "no map", "ES384", "not base64", "a login's"]
+    "what",
+    [
+        "another site",
+        "nobody verified",
+        "another key",
+        "no map",
+        "ES384",
+        "not base64",
+        "a login's",
+        "a toy's",
+    ],
 )
 def test_a_passkey_made_otherwise_is_not_taken(server: Server, what: str) -> None:
     """400 with the fault, and nothing waits."""
     one = Authenticator("a phone", origin=origin_of(server))
     es384 = cbor2.dumps({1: 2, 3: -35, -1: 2, -2: bytes(48), -3: bytes(48)})
+    toy = cbor2.dumps(
+        cbor2.loads(one.attestation()) | {"fmt": "android-safetynet", "attStmt": {"ver": "1", "response": 5}}
+    )
     changed: dict[str, dict[str, Any]] = {
         "another site": {"over": None},
         "nobody verified": {"attestation": one.attestation(flags=PRESENT)},
@@ -111,6 +124,7 @@ def test_a_passkey_made_otherwise_is_not_taken(server: Server, what: str) -> Non
         "no map": {"attestation": cbor2.dumps([1])},
         "ES384": {"attestation": one.attestation(key=es384)},
         "not base64": {"attestation": b"", "credential": "!!"},
+        "a toy's": {"attestation": toy},
         "a login's": {"client": one.client_data(bytes(32))},
     }
     if what == "another site":

@@ -16,7 +16,7 @@ import pytest
 from authenticator import ELIGIBLE, HONEST, Authenticator
 from byhand import clock, wiring
 from byhand.client.contract import PasskeyEnrolment
-from byhand.errors import Invalid, LoginRequired, NotFound, ProofMismatch, Refused
+from byhand.errors import Conflict, Invalid, LoginRequired, NotFound, ProofMismatch, Refused
 from byhand.evidence import bundle as bundles, bundle_check
 from byhand.evidence.policy import Policy
 from byhand.ids import new_record_id
@@ -208,6 +208,20 @@ def test_where_it_takes_two_officers_the_first_signature_waits(office: Any) -> N
     assert (waiting.statement, waiting.missing) == (told.statement, 1)
     assert _handed_in(office, passkey, "dan", "ada", "grace").enrolled
     assert [key.fingerprint for key in office.home.people.keys("dan")] == [passkey.fingerprint]
+
+
+def test_a_second_officers_own_statement_does_not_replace_the_first_ones(office: Any) -> None:
+    """They sign what was proposed; whoever proposed it may propose otherwise."""
+    office.second_officer()
+    office.home.passkeys.keep((passkey := Authenticator("dan's phone")).blob)
+    told = _handed_in(office, passkey, "dan", "ada")
+    for other in ({"roles": ("trader",)}, {}):
+        with pytest.raises(Conflict, match="another officer has proposed this already"):
+            _handed_in(office, passkey, "dan", "grace", **other)
+    assert office.home.passkeys.waiting(told.code).statement == told.statement
+    own = _handed_in(office, passkey, "dan", "ada", roles=("trader",))
+    assert office.home.passkeys.waiting(told.code).statement == own.statement != told.statement
+    assert _handed_in(office, passkey, "dan", "ada", "grace", roles=("trader",)).enrolled
 
 
 def test_nobody_enrols_a_passkey_who_may_not(office: Any) -> None:

@@ -45,6 +45,8 @@ def test_a_page_asks_for_the_reason_and_carries_it_on(server: Server) -> None:
     shown = get(f"/interventions/{act.id}", why=WHY).text
     assert "Zorblax" in shown
     assert shown.count("?why=The%20quarterly%20review%20of%20the%20desk.") == 2
+    verified = get(f"/interventions/{act.id}/verification", why=WHY).text
+    assert verified.count("?why=The%20quarterly%20review%20of%20the%20desk.") == 2
     refused = ada.desk.accesses("result:refused").rows
     assert {row.operation for row in refused} == {"show", "evidence"}
     ada.line.close()

@@ -104,7 +104,7 @@ def _looked_at(wanted: PasskeyMade, origin: str) -> bytes:
                 aaguid=bytes.fromhex(found.aaguid.replace("-", "")),
             )
         )
-    except (WebAuthnException, BadSignature, ValueError, TypeError, LookupError) as error:
+    except (WebAuthnException, BadSignature, ValueError, TypeError, LookupError, AttributeError) as error:
         raise Invalid(_FAULTY, (Fault("/attestation", str(error)[:FAULT_SHOWN]),)) from error
 
 

@@ -3,7 +3,7 @@
 
 1  the evidence of the intent is fetched, and verified as a stranger would: its entry is recomputed from what is
    shown, stands under a signed checkpoint, and that extends the one remembered of this log
-2  place, leaf hash, requirement and policy are taken from there, and are what the server says
+2  place, leaf hash, requirement, policy and until when it is good are taken from there, and are what the server says
 """
 
 from __future__ import annotations
@@ -84,7 +84,15 @@ def checked(one: Opened, text: str, reason: str | None = None) -> Checked:
         raise Refused(f"what is shown of {found} does not hold: {error}", advice="Sign nothing.") from error
     said = one.desk.approvals(found)
     mine = (about.index, about.leaf, about.needs.digest, about.policy, about.origin)
-    if mine != (said.intent_index, said.intent_leaf, said.requirement, said.policy, said.origin):  # 2
+    until = about.intent.declaration.expires
+    if (*mine, until) != (
+        said.intent_index,
+        said.intent_leaf,
+        said.requirement,
+        said.policy,
+        said.origin,
+        said.expires,
+    ):  # 2
         raise Refused(
             "the server asks for a signature over something else than it shows", advice="Sign nothing."
         )

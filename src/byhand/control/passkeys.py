@@ -17,7 +17,7 @@ from byhand.client.contract import PasskeyEnrolment, PasskeyWaiting
 from byhand.control.identity import Caller
 from byhand.control.people import People
 from byhand.control.sessions import Sessions
-from byhand.errors import BadSignature, Invalid, NotFound, ProofMismatch, Refused, TooFewOfficers
+from byhand.errors import BadSignature, Conflict, Invalid, NotFound, ProofMismatch, Refused, TooFewOfficers
 from byhand.journal.journal import Journal
 from byhand.signatures import dsse, webauthn
 from byhand.store.state import PasskeyRow, State
@@ -55,7 +55,8 @@ class Passkeys:
 
         1 it is about the passkey with that code; 2 whoever hands it in has signed it; 3 every signature holds; 4 it
         has the signatures that the keyring asks for, or else an officer's, and waits for more of them.
-        Raises Refused, Invalid, NotFound. Handed in again after it was recorded, it is no error.
+        Raises Refused, Invalid, NotFound; Conflict: it would replace what another officer proposed. Handed in
+        again after it was recorded, it is no error.
         """
         row = self._row(text)
         blob = webauthn.blob_of(row.key)
@@ -73,6 +74,7 @@ class Passkeys:
         except Refused as error:
             if not isinstance(error.__cause__, TooFewOfficers) or not _officers(signers):
                 raise
+            self._check_nothing_is_lost(caller, envelope, row)
             expires = clock.after(clock.now(), seconds=PROPOSED_SECONDS)
             row = PasskeyRow(row.code, row.key, expires, enrolment.statement, name)
             self._state.keep_passkey(row)  # A crash before: the officer signs again.
@@ -136,6 +138,19 @@ class Passkeys:
             self._sessions.count(dsse.Envelope(envelope.payload_type, envelope.payload, fresh))
         except BadSignature as error:
             raise Refused(f"the enrolment is refused: {error}", advice=error.advice) from error
+
+    def _check_nothing_is_lost(self, caller: Caller, envelope: dsse.Envelope, row: PasskeyRow) -> None:
+        """What another officer has signed and still may is signed under, not replaced; one's own may be."""
+        earlier = dsse.parse(row.statement.encode()) if row.statement is not None else None
+        if earlier is None:
+            return
+        own = {key.fingerprint for key in self._people.keys(caller.person)}
+        others = [one for one in earlier.signatures if one.keyid not in own]
+        if others and (envelope.payload != earlier.payload or set(others) - set(envelope.signatures)):
+            raise Conflict(
+                "another officer has proposed this already",
+                advice="Look at what they propose and sign that, or wait until it is forgotten.",
+            )
 
     def _officers_needed(self) -> int:
         return self._people.keyring().officers_needed(self._journal.reader.size)

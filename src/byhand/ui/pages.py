@@ -173,7 +173,7 @@ async def verification(visit: Visit) -> Response:
         return bundle_check.verify_bundle(bundle, "this server", policy=policy, now=clock.now())
 
     report = await visit.run(check)
-    return look.page("verification.html", visit.origin, identity=identity, id=text, report=report)
+    return look.page("verification.html", visit.origin, identity=identity, id=text, report=report, why=why)
 
 
 def _own_policy(home: wiring.Home) -> Policy:
