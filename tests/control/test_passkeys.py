@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cbor2
+import msgspec
 import pytest
 
 from authenticator import ELIGIBLE, HONEST, Authenticator
 from byhand import clock, wiring
+from byhand.cli.checked import checked
 from byhand.client.contract import PasskeyEnrolment
+from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.errors import Conflict, Invalid, LoginRequired, NotFound, ProofMismatch, Refused
 from byhand.evidence import bundle as bundles, bundle_check
 from byhand.evidence.policy import Policy
@@ -256,6 +261,42 @@ def test_what_no_second_officer_could_mend_does_not_wait_for_one(office: Any) ->
         with pytest.raises(Refused, match=why):
             _handed_in(office, passkey, person, "ada")
         assert office.home.passkeys.waiting(code).statement is None
+
+
+class Lying:
+    """A desk that says of what it asks for something else than its evidence does."""
+
+    def __init__(self, desk: Any, **changed: Any) -> None:
+        self.desk, self.changed = desk, changed
+
+    def approvals(self, intervention: str) -> Any:
+        return msgspec.structs.replace(self.desk.approvals(intervention), **self.changed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.desk, name)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"expires": "2099-01-01T00:00:00.000000Z"}, {"policy": "0" * 64}, {"intent_leaf": "0" * 64}],
+    ids=["until when", "policy", "leaf"],
+)
+def test_nothing_is_signed_that_the_evidence_does_not_say(
+    office: Any, breaker: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, str]
+) -> None:
+    """Whoever is about to sign finds out a server that names another place, rule or time."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    keys = [key.encode() for key in office.home.journal.key.verifiers]
+    officers = office.home.people.keyring().officers_fingerprint
+    KnownLogs(known_logs_path(os.environ)).trust(office.home.origin, keys, officers)
+    enrol(office, passkey := Authenticator("ada's phone"))
+    intervention = declare_with(office, passkey, breaker)
+    desk = wiring.open_desk(office.home, sign_in(office, passkey)[0])
+    honest: Any = SimpleNamespace(desk=desk, origin=office.home.origin)
+    assert checked(honest, intervention).about.intervention == intervention
+    lying: Any = SimpleNamespace(desk=Lying(desk, **changed), origin=office.home.origin)
+    with pytest.raises(Refused, match="something else than it shows"):
+        checked(lying, intervention)
 
 
 # -- years later

@@ -83,16 +83,10 @@ def checked(one: Opened, text: str, reason: str | None = None) -> Checked:
     except Unsound as error:
         raise Refused(f"what is shown of {found} does not hold: {error}", advice="Sign nothing.") from error
     said = one.desk.approvals(found)
-    mine = (about.index, about.leaf, about.needs.digest, about.policy, about.origin)
     until = about.intent.declaration.expires
-    if (*mine, until) != (
-        said.intent_index,
-        said.intent_leaf,
-        said.requirement,
-        said.policy,
-        said.origin,
-        said.expires,
-    ):  # 2
+    mine = (about.index, about.leaf, about.needs.digest, about.policy, about.origin, until)
+    asked = (said.intent_index, said.intent_leaf, said.requirement, said.policy, said.origin, said.expires)
+    if mine != asked:  # 2
         raise Refused(
             "the server asks for a signature over something else than it shows", advice="Sign nothing."
         )
