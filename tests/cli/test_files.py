@@ -90,6 +90,15 @@ def test_one_kind_is_not_another(act: str, desk: Path, here: Run) -> None:
     assert here("reason", "list").out == before
 
 
+def test_no_file_is_promised_that_is_never_written(desk: Path, here: Run) -> None:
+    """A passkey's enrolment waits where the passkey was made: a proposal's file beside it is refused."""
+    assert here("init", "--origin", "desk.test/files").code == 0
+    words = ("person", "add", "emmy.noether", "--passkey", "ABCD-EFGH-IJKL-MNOP", "--proposal", "p.json")
+    done = here(*words)
+    assert (done.code, "Leave out --proposal" in done.err) == (2, True), done
+    assert not (desk / "p.json").exists()
+
+
 def test_an_export_is_known_in_each_of_its_forms(act: str, desk: Path, here: Run) -> None:
     """csv, lines and list replace each other."""
     for form in ("csv", "ndjson", "json", "csv"):

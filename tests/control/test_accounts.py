@@ -285,6 +285,23 @@ def bad() -> Observation:
     )
 
 
+def test_whoever_is_refused_is_told_who_can_change_that(desk: Desk) -> None:
+    """Another system's account, a retired workload, an agent whose principal left."""
+    desk.workload("pipes", subject="", issuer="buildbot", scopes=("redeem",))
+    token, assistant = desk.token(workload="pipes", scopes=("redeem",)), agent(desk)
+    with pytest.raises(Refused, match="of buildbot only") as refused:
+        desk.caller(token, "redeem", on_behalf_of="github:1815")
+    assert "byhand workload set" in refused.value.advice
+    desk.change(trust.WORKLOAD_RETIRE, "pipes")
+    with pytest.raises(LoginRequired, match="was retired") as ended:
+        desk.home.credentials.identity(token)
+    assert "byhand workload set" in ended.value.advice
+    desk.home.people.deactivate(desk.office.caller("ada"), deactivation(desk, "grace", "ada"))
+    with pytest.raises(Refused, match="has no principal") as nobody:
+        desk.caller(assistant)
+    assert "byhand workload set" in nobody.value.advice
+
+
 # -- agents
 
 

@@ -49,7 +49,10 @@ def check_page(request: Request, origin: str) -> None:
     site = request.headers.get("sec-fetch-site")
     said = request.headers.get("origin")
     if site is not None and site not in OWN_PAGES:
-        raise Refused("this request comes from a page of another site")
+        raise Refused(
+            "this request comes from a page of another site",
+            advice=f"Use the pages at {origin}" if origin else "Set server.public_url.",
+        )
     if said != origin and (said is not None or request.method not in READING):
         raise Refused(
             "this request comes from no page of this server",

@@ -148,7 +148,7 @@ class Credentials:
                 advice="Leave out on-behalf-of.",
             )
         if workload.issuer != found.issuer:
-            raise Refused(f"{workload.name} speaks for accounts of {workload.issuer or 'nobody'} only")
+            raise _not_its_accounts(workload)
         return self._accounts.person(found), Via(kind="pipeline", id=workload.name)
 
     def _check_answered_for(self, workload: Workload) -> None:
@@ -214,11 +214,8 @@ class Credentials:
                 f"{workload} is no person: it acts for somebody",
                 advice="Name the account that asked: Byhand-On-Behalf-Of: ISSUER:ACCOUNT",
             )
-        issuer = on_behalf_of.partition(":")[0]
-        if issuer != now.workloads[workload].issuer:
-            raise Refused(
-                f"{workload} speaks for accounts of {now.workloads[workload].issuer or 'nobody'} only"
-            )
+        if on_behalf_of.partition(":")[0] != now.workloads[workload].issuer:
+            raise _not_its_accounts(now.workloads[workload])
         person = now.links.get(on_behalf_of)
         if person is None or person not in self._administration.enrolled():
             raise Refused(
@@ -233,7 +230,10 @@ class Credentials:
             raise Refused(f"{agent.name} acts for its principal alone", advice="Leave out on-behalf-of.")
         person = agent.principal
         if person is None or person not in self._people.keyring().persons_at(self._journal.reader.size):
-            raise Refused(f"{agent.name} has no principal who is enrolled now")
+            raise Refused(
+                f"{agent.name} has no principal who is enrolled now",
+                advice="Officers name one: byhand workload set NAME --principal PERSON",
+            )
         return person, Via(kind="agent", id=agent.name, person=agent.owner)
 
     def identity(self, credential: str) -> Identity:
@@ -246,7 +246,10 @@ class Credentials:
         if token.workload is not None:
             workload = self._administration.current().workloads.get(token.workload)
             if workload is None:
-                raise LoginRequired(f"the workload {token.workload} was retired")
+                raise LoginRequired(
+                    f"the workload {token.workload} was retired",
+                    advice="Officers register it again: byhand workload set",
+                )
         person = token.owner if workload is None else workload.principal or token.owner
         return self._shown(person, token.id, token.expires, workload)
 
@@ -325,6 +328,13 @@ class Credentials:
             raise NotFound("there is no such token", advice="See: byhand token list")
         if faults:
             raise Invalid("this change cannot be made", tuple(faults))
+
+
+def _not_its_accounts(workload: Workload) -> Refused:
+    return Refused(
+        f"{workload.name} speaks for accounts of {workload.issuer or 'nobody'} only",
+        advice="Officers say whose accounts: byhand workload set NAME --issuer ISSUER",
+    )
 
 
 def _check_whole(credential: str) -> None:

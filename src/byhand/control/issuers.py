@@ -346,5 +346,8 @@ def _in_force(token: oidc.Verified, now: str) -> oidc.Verified:
             "the issuer's token is refused: it has expired", advice="Ask the issuer for a fresh one."
         )
     if clock.after(token.issued, seconds=-oidc.LEEWAY_SECONDS) > now:
-        raise Refused("the issuer's token is refused: it is not in force yet; or the clock here is wrong")
+        raise Refused(
+            "the issuer's token is refused: it is not in force yet; or the clock here is wrong",
+            advice="Ask the issuer for a fresh one; if it is as new as can be, set the clock here.",
+        )
     return token

@@ -107,6 +107,7 @@ def add(
     roles = {*role, statements.OFFICER} if officer else set(role)
     with opened(common) as one:
         if passkey is not None and public_key is None:
+            _check_no_file(proposal)
             ordered = tuple(sorted(roles))
             told = passkeys.enrol(one, passkey, person, ordered, name, device_bound=device_bound)
             return passkeys.show(told, person, common)
@@ -146,6 +147,15 @@ def _enrol(
     )
     envelope = signing.signed(enrolment, one.signer())
     return signing.settle(one, [signing.Proposal(envelope, display_name=name)], proposal)
+
+
+def _check_no_file(proposal: Path | None) -> None:
+    """Raise Invalid for a proposal's file beside a passkey: nothing would be written to it."""
+    if proposal is not None:
+        raise Invalid(
+            "an enrolment of a passkey waits where the passkey was made, in no file",
+            advice="Leave out --proposal; the second officer types the same command.",
+        )
 
 
 def _only_key(public_key: Path | None, passkey: str | None) -> bytes:
