@@ -533,6 +533,41 @@ def test_what_the_gate_would_have_refused_is_written_down(ada: Person) -> None:
     assert verified(ada.server) == []
 
 
+def handed_in(person: Person, rows: Sequence[str]) -> tuple[SpoolAnswer, ...]:
+    """What a server in this process, which may be a forged one, answers to these lines."""
+    environment = {"XDG_STATE_HOME": str(person.server.folder / ".local" / "state")}
+    home = wiring.open_home(person.server.home, environment=environment)
+    challenge, expires = home.sessions.challenge()
+    envelope = sign_login(home.origin, person.person, challenge, expires, person.signer)
+    token, _ = home.sessions.login(envelope, challenge)
+    answers = home.spooling.accept(wiring.open_backend(home, token).caller(), rows)
+    home.close()
+    return answers
+
+
+def test_verify_names_a_line_that_the_log_left_out(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the log drops what was sent and says nothing: the line after it names the one that is gone."""
+    away(ada)
+    ada.done("RAISED")
+    ada.done("LOWERED")
+    with monkeypatch.context() as forged:
+        forged.setattr("byhand.control.spooling.Spooling._follows", staticmethod(lambda *_: []))
+        assert verdicts(handed_in(ada, ada.file.raw()[2:])) == [GOOD, GOOD]
+    (told,) = verified(ada.server)
+    assert "spool.forbidden: the line of a spool before it is not in the log" in told
+    assert verdicts(handed_in(ada, ada.file.raw()[:2])) == [GOOD, GOOD]
+    assert verified(ada.server) == []  # it came after all
+
+
+def test_verify_is_silent_where_a_finding_says_that_a_line_is_missing(ada: Person) -> None:
+    """An honest gap is on record already: nobody wrote around the gate."""
+    away(ada)
+    ada.done("RAISED")
+    ada.done("LOWERED")
+    assert verdicts(handed_in(ada, ada.file.raw()[2:])) == [("recorded", ("spool_gap",)), GOOD]
+    assert verified(ada.server) == []
+
+
 def test_verify_names_a_spooled_act_of_high_risk(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Written round the gate, such an act makes the log unsound; no honest gate records one."""
     away(ada)
@@ -541,13 +576,7 @@ def test_verify_names_a_spooled_act_of_high_risk(ada: Person, monkeypatch: pytes
         for place in ("byhand.client.spooling.TIERS", "byhand.trust.spool.TIERS"):
             forged.setattr(place, every)
         ada.done("ACTIVE", POINT)
-        environment = {"XDG_STATE_HOME": str(ada.server.folder / ".local" / "state")}
-        home = wiring.open_home(ada.server.home, environment=environment)
-        challenge, expires = home.sessions.challenge()
-        envelope = sign_login(home.origin, ADA, challenge, expires, ada.signer)
-        token, _ = home.sessions.login(envelope, challenge)
-        answers = home.spooling.accept(wiring.open_backend(home, token).caller(), ada.file.raw())
-        home.close()
+        answers = handed_in(ada, ada.file.raw())
     assert verdicts(answers) == [GOOD, GOOD]
     assert any("spool.forbidden: an act of high risk is never spooled" in one for one in verified(ada.server))
 

@@ -3,27 +3,42 @@
 
 A claim that is gone lets a permit be used twice; one too many refuses an honest act. The digest beside a name
 tells a retry from another declaration: where it can be made again from the record, it must be that one.
+
+Lines of spools stand in their places: each names the line before it, and one that is not in the log is told missing by
+a finding, for an honest gate writes one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from byhand.errors import Invalid, Unsound
 from byhand.evidence.report import Report, found
 from byhand.evidence.sources import KeptLookups
 from byhand.journal.vault import Vault
-from byhand.records import parts
+from byhand.records import parts, spool as lines
 from byhand.records.kinds import Access, AnyRecord, Approval, Finding, Intent, Outcome, Permit
 from byhand.trust import quorum, runbook, spool as spools
 from byhand.trust.permit import redemption_claim
 
+TOLD = (spools.GAP, spools.FORK, spools.REFUSED)
+"""Findings about a line that is not where the line before it leads to, or that is no record at all."""
 TEXT_CLAIMS = "text:"  # the first use of a person's text; keyed, so only their number can be judged
 
 
 def turn_claim(target: str, number: int) -> str:
     """The name that the ``number``-th redemption on a target (a digest) takes in the log."""
     return f"turn:{target}:{number}"
+
+
+class _Line(NamedTuple):
+    """A line that became a record, and the one that it names."""
+
+    index: int
+    before: str | None
+    """The place of the line before it; ``None`` for the first one."""
+    previous: str
 
 
 @dataclass(slots=True)
@@ -41,6 +56,11 @@ class NamesCheck:
     _whole: bool = True
     _lines: set[int] = field(default_factory=set)
     """Places of lines, by hash: what was spooled is little beside the rest of a log."""
+    _places: dict[str, set[str]] = field(default_factory=dict)
+    """Which lines were told for a place."""
+    _told: set[str] = field(default_factory=set)
+    """Lines of which a finding says that something is wrong with their place."""
+    _follows: dict[str, _Line] = field(default_factory=dict)
 
     def see(self, index: int, record: AnyRecord, body: bytes, target: str | None) -> None:
         """``target`` is the one whose turn a redemption took, ``None`` where nobody takes turns."""
@@ -50,6 +70,7 @@ class NamesCheck:
             self._use(record, index)
         for name in self._line_claims(record):
             self._claim(name, index)
+        self._line(record, index)
         if isinstance(record, Approval):
             for claim in quorum.claims(record):
                 self._claim(claim, index)
@@ -92,6 +113,28 @@ class NamesCheck:
         self._lines.update(hash(name) for name in names)
         return fresh
 
+    def _line(self, record: AnyRecord, index: int) -> None:
+        """Where a line stands, and which one it follows; or what is said of one."""
+        if isinstance(record, Finding):
+            if record.verdict in spools.VERDICTS and record.references:
+                digest, *claimed = record.references
+                for name in claimed:
+                    self._places.setdefault(name, set()).add(digest)
+                if record.verdict in TOLD:
+                    self._told.add(digest)
+        elif isinstance(record, Intent | Outcome) and record.statement is not None:
+            try:
+                name, data = spools.claim_of_record(record), lines.line_of(record)
+                if name is None or data is None:
+                    return
+                said = spools.statement_of(record.statement)
+            except (Invalid, Unsound):
+                return  # its signature does not hold either, which is said of it
+            digest = lines.line_digest(data)
+            self._places.setdefault(name, set()).add(digest)
+            before = spools.line_claim(said, before=1) if said.sequence else None
+            self._follows[digest] = _Line(index, before, said.previous)
+
     def _macs(self, record: AnyRecord, body: bytes) -> tuple[bytes, ...]:
         """What may stand beside the record's id; empty where the declaration was not the record."""
         if isinstance(record, Intent):
@@ -129,3 +172,12 @@ class NamesCheck:
         if texts > self._intents:
             what = f"hold the first use of {texts} texts; there are {self._intents} intents"
             self.report.add(found("lookup.altered", "names", what))
+        self._finish_lines()
+
+    def _finish_lines(self) -> None:
+        """No line was taken out unseen: the one before it is in the log, or a finding says that it is not."""
+        for digest, line in self._follows.items():
+            known = {lines.FIRST} if line.before is None else self._places.get(line.before, set())
+            if digest not in self._told and line.previous not in known:
+                what = "the line of a spool before it is not in the log, and no finding says so"
+                self.report.add(found("spool.forbidden", f"entry {line.index}", what))

@@ -167,8 +167,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "Somebody wrote around the gate.",
     ),
     "spool.forbidden": (
-        "an act is recorded as spooled that may not be: of high risk, on old knowledge, or at an impossible time",
-        "Somebody wrote around the gate: it records such a line as a finding, never as an intervention.",
+        "what is recorded as spooled may not be: of high risk, on old knowledge, or after a line that was left out",
+        "Somebody wrote around the gate: it records a finding in such a case.",
     ),
     "proof.broken": ("a proof does not lead to the signed root", "The record is not shown to be in the log."),
     "cosignature.broken": ("a witness signed another checkpoint", "The witness does not vouch for this log."),
