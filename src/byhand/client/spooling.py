@@ -45,7 +45,7 @@ from byhand.errors import (
     StillSpooled,
     Unreachable,
 )
-from byhand.records import captured
+from byhand.records import captured, codec
 from byhand.records.intervention import Declaration, Spooled
 from byhand.records.kinds import Outcome
 from byhand.records.spool import SpooledAct, line_digest
@@ -281,7 +281,14 @@ class SpoolBackend:
         return concluded
 
     def _spool_outcome(self, outcome: Outcome) -> Concluded:
-        line = self._file(self._last()).add(outcome, self._signer())
+        """Only what no record can hold is refused here; what else keeps it out is no word of the log's: it waits."""
+        codec.validate(outcome)
+        try:
+            line = self._file(self._last()).add(outcome, self._signer())
+        except LogUnavailable:
+            raise
+        except ByhandError as error:
+            raise LogUnavailable(f"the outcome could not be spooled: {error}", advice=error.advice) from error
         number = line.statement.sequence
         self._spooled[outcome.id] = number
         self._say(
