@@ -35,7 +35,7 @@ def turn_claim(target: str, number: int) -> str:
 class _Line(NamedTuple):
     """A line that became a record, and the one that it names."""
 
-    index: int
+    entry: int
     before: str | None
     """The place of the line before it; ``None`` for the first one."""
     previous: str
@@ -116,24 +116,27 @@ class NamesCheck:
     def _line(self, record: AnyRecord, index: int) -> None:
         """Where a line stands, and which one it follows; or what is said of one."""
         if isinstance(record, Finding):
-            if record.verdict in spools.VERDICTS and record.references:
-                digest, *claimed = record.references
-                for name in claimed:
-                    self._places.setdefault(name, set()).add(digest)
-                if record.verdict in TOLD:
-                    self._told.add(digest)
+            self._said(record)
         elif isinstance(record, Intent | Outcome) and record.statement is not None:
             try:
-                name, data = spools.claim_of_record(record), lines.line_of(record)
-                if name is None or data is None:
-                    return
-                said = spools.statement_of(record.statement)
+                place, data = spools.claim_of_record(record), lines.line_of(record)
+                said = spools.statement_of(record.statement) if place is not None else None
             except (Invalid, Unsound):
                 return  # its signature does not hold either, which is said of it
+            if place is None or data is None or said is None:
+                return
             digest = lines.line_digest(data)
-            self._places.setdefault(name, set()).add(digest)
+            self._places.setdefault(place, set()).add(digest)
             before = spools.line_claim(said, before=1) if said.sequence else None
             self._follows[digest] = _Line(index, before, said.previous)
+
+    def _said(self, finding: Finding) -> None:
+        if finding.verdict in spools.VERDICTS and finding.references:
+            digest, *claimed = finding.references
+            for place in claimed:
+                self._places.setdefault(place, set()).add(digest)
+            if finding.verdict in TOLD:
+                self._told.add(digest)
 
     def _macs(self, record: AnyRecord, body: bytes) -> tuple[bytes, ...]:
         """What may stand beside the record's id; empty where the declaration was not the record."""
@@ -180,4 +183,4 @@ class NamesCheck:
             known = {lines.FIRST} if line.before is None else self._places.get(line.before, set())
             if digest not in self._told and line.previous not in known:
                 what = "the line of a spool before it is not in the log, and no finding says so"
-                self.report.add(found("spool.forbidden", f"entry {line.index}", what))
+                self.report.add(found("spool.forbidden", f"entry {line.entry}", what))
