@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from byhand.control.authorization import SUBJECT, shipped
 from byhand.ids import new_record_id
 from byhand.records.kinds import Access, AnyRecord, Intent
+from byhand.records.policy import PolicyFile
 from byhand.trust import administration as trust
 
 ORIGIN = "byhand.test/tamper"
@@ -122,6 +124,28 @@ def test_a_point_that_changed_or_was_retired_leaves_earlier_intents_sound(played
     home.journal.anchor()
     home.close()
     assert played.verify().sound, played.verify().findings
+
+
+def test_an_intent_that_names_other_policies_than_those_in_force_is_named(played: Any) -> None:
+    """Those of its own place count: earlier ones before another set, and later ones only after it."""
+    intent = _intent(played)
+    home = played.open()
+    caller = played.caller(home)
+    own = PolicyFile(name="own.cedar", text='@id("all") permit (principal, action, resource);')
+    home.authorization.submit(
+        caller, played.administration(trust.POLICY_SET, SUBJECT, policy=(*shipped(), own))
+    )
+    played.intervene(home, "Judged by policies of its own")
+    other = msgspec.structs.replace(own, text=own.text.replace("all", "everything"))
+    home.authorization.submit(
+        caller, played.administration(trust.POLICY_SET, SUBJECT, policy=(*shipped(), other))
+    )
+    played.intervene(home, "Judged by the next ones")
+    home.journal.anchor()
+    home.close()
+    assert played.verify().sound, played.verify().findings
+    played.write(_unsigned(intent))
+    assert any("not by those in force" in one.what for one in played.verify().findings)
 
 
 def test_a_body_with_another_retention_class_than_its_leaf_is_named(

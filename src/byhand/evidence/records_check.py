@@ -49,6 +49,7 @@ from byhand.records.leaf import ADMINISTRATION_CHAIN, Leaf
 from byhand.records.lifecycle import State
 from byhand.signatures import dsse
 from byhand.trust import (
+    authorization as policies,
     break_glass,
     checks,
     facts as facts_of,
@@ -116,6 +117,8 @@ class RecordsCheck:
     _uses: dict[tuple[str, str], int] = field(default_factory=dict)
     """By version of a runbook and day: how many acts it let pass."""
     _accounts: Accounts = field(default_factory=Accounts)
+    _policy: str = ""
+    """Digest of the policies in force; "": those shipped with the byhand that decided, which nobody can know here."""
     seen_trees: list[tuple[int, int, str]] = field(default_factory=list)
     """Of each decision that holds: its index, and size and root (hex) of the tree that the person had seen."""
     _claimed: set[int] = field(default_factory=set)
@@ -208,6 +211,7 @@ class RecordsCheck:
             self._runbooks = self._runbooks.after(record, self._points.points, seen.leaf.recorded)
             self._points = self._points.after(record)
             self._accounts = self._accounts.after(record)
+            self._policy = policies.digest(record.policy) if record.policy else self._policy
         except (Unsound, Invalid) as error:
             code = "officers.changed" if self.keyring is None else "keyring.broken"
             self._add(code, seen, str(error))
@@ -239,6 +243,9 @@ class RecordsCheck:
         except ProofMismatch as error:
             self._add("signature.broken", seen, str(error))
         self._check_point(seen, record)
+        if self._policy and record.decision.policy != self._policy:
+            what = f"says it was judged by the policies {record.decision.policy or 'of nobody'}, not by those in force"
+            self._add("point.contradicted", seen, what)
         if record.statement is not None:
             self._check_statement(seen, record, record.statement, self.keyring)
 

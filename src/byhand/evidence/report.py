@@ -155,7 +155,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "Do not rely on who is said to have acted.",
     ),
     "point.contradicted": (
-        "an intent says another risk, mode or target than its intervention point had at that place",
+        "an intent says another risk, mode or target than its intervention point had at that place, or other policies",
         "Somebody wrote around the gate, perhaps to do without a signature.",
     ),
     "lifecycle.broken": (

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""May this person, and if not, which policy says so: the same pure question for the gate and for a verifier.
+"""May this person, and if not, which policy says so: the gate's question, pure.
+
+A verifier checks that the policies in force at its place are those that an intent names, and does not ask them again:
+the schema of the byhand that decided, and how the person had signed in, are not all in the log.
 
 0  the policies fit the schema, and each has a name of its own
 1  the question fits the schema: only the person asked about and the one resource are shown to the engine
