@@ -19,7 +19,7 @@ from byhand.errors import Invalid, NotDelivered
 from byhand.sinks.contract import Message, Place
 from byhand.sinks.slack import Slack
 from byhand.store.outbox import Letter, RequestRow
-from byhand.store.sqlite.outbox import CROWDED, WAITING_MAX, SqliteOutbox
+from byhand.store.sqlite.outbox import CROWDED, OVER, WAITING_MAX, SqliteOutbox
 from byhand.watch.delivery import LEASE_SECONDS, PAUSE_SECONDS_MAX, WORKERS_MAX, Delivery
 
 NOW = "2026-11-25T10:00:00.000000Z"
@@ -176,14 +176,17 @@ def test_one_letter_is_claimed_by_one_process(outbox: SqliteOutbox, tmp_path: Pa
 
 
 def test_what_is_over_is_not_delivered(outbox: SqliteOutbox) -> None:
-    """A letter that would tell nothing any more is dropped, and one dropped while it was on its way stays so."""
+    """A letter that would tell nothing any more is dead, and one dropped while it was on its way stays so."""
     post(outbox, [one._replace(until=NOW) for one in letters("slack:a")])
     assert outbox.claim(NOW, lease=END, busy=frozenset(), rate=9) == []
     post(outbox, letters("slack:b", about="j"), "j")
     (claimed,) = outbox.claim(NOW, lease=END, busy=frozenset(), rate=9)
     outbox.end("j")
     outbox.settle(claimed._replace(cause="busy"))
-    assert {one.state for one in outbox.letters()} == {"dropped"}
+    assert {one.destination: (one.state, one.cause) for one in outbox.letters()} == {
+        "slack:a": ("dead", OVER),
+        "slack:b": ("dropped", ""),
+    }
 
 
 def test_the_file_is_for_its_owner_and_holds_no_address(outbox: SqliteOutbox, tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from byhand import examining
 from byhand.errors import LogUnavailable
+from byhand.examining import examine
 from byhand.records.circles import Member
 from byhand.sinks.destinations import Destinations
 from byhand.store.outbox import RequestRow
+from byhand.store.sqlite.outbox import OVER
 from byhand.watch.requests import due_stages
 
 FIRST = {("request", "slack:risk-desk"), ("request", "smtp:grace")}
@@ -178,15 +181,95 @@ def test_a_member_who_cannot_decide_any_more_is_not_asked(asked: Any) -> None:
 
 def test_an_outbox_that_cannot_be_written_stops_neither_log_nor_gate(asked: Any) -> None:
     """The follower fails aloud; intents are recorded as before, and are told of later."""
-    asked.home.outbox._connection.execute("PRAGMA query_only = ON")
+    asked.home.outbox._opened().execute("PRAGMA query_only = ON")
     intent = asked.ask()
     with pytest.raises(LogUnavailable):
         asked.requests().turn(asked.at(intent, 0))
     later = asked.ask()
-    asked.home.outbox._connection.execute("PRAGMA query_only = OFF")
+    asked.home.outbox._opened().execute("PRAGMA query_only = OFF")
     asked.requests().turn(asked.at(later, 1))
     assert asked.sent(intent) == FIRST
     assert asked.sent(later) == FIRST
+
+
+def test_a_damaged_outbox_stops_neither_home_nor_log(asked: Any) -> None:
+    """The home opens and records, doctor says what is damaged, and once it is taken away all are told."""
+    asked.home.outbox.close()
+    for one in asked.home.path.glob("outbox.db*"):
+        one.unlink()
+    path = asked.home.path / "outbox.db"
+    path.write_bytes(b"this is no database" * 1_000)
+    other = asked.office.open()
+    try:
+        with pytest.raises(LogUnavailable):
+            asked.requests(other).turn("2026-11-25T10:00:00.000000Z")
+    finally:
+        other.close()
+    intent = asked.ask()
+    found = examine(asked.home.path, account_is_shared=False)
+    assert any(one.part == "requests" and "nobody is told anything" in one.what for one in found)
+    path.unlink()
+    asked.requests().turn(asked.at(intent, 0))
+    assert asked.sent(intent) == FIRST
+
+
+def test_a_log_that_nobody_follows_is_said_by_the_doctor(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries older than a minute that nobody looked at; nothing is said of younger ones, and of none."""
+
+    def said() -> bool:
+        found = examine(asked.home.path, account_is_shared=False)
+        return any("were not looked at: nobody follows the log" in one.what for one in found)
+
+    intent = asked.ask()
+    assert not said()
+    monkeypatch.setattr(examining, "UNFOLLOWED_SECONDS", 0.0)
+    assert said()
+    asked.requests().turn(asked.at(intent, 0))
+    assert not said()
+
+
+def test_a_request_that_expired_undecided_leaves_dead_letters(asked: Any) -> None:
+    """What waited until it was over got to nobody, and is said to be lost."""
+    intent, requests = asked.ask(seconds=200), asked.requests()
+    requests.turn(asked.at(intent, 0))
+    requests.turn(asked.at(intent, 201))
+    assert {(one.state, one.cause) for one in asked.home.outbox.letters(intent.id)} == {("dead", OVER)}
+    assert asked.home.outbox.counts("").dead == len(FIRST)
+    assert asked.asking().asked(asked.office.caller("ada"), intent.id).unheard
+
+
+def test_letters_that_fail_again_and_again_are_unheard_before_they_are_dead(asked: Any) -> None:
+    """Three tries in vain at every destination; the offer that the requester got is no sign, a delivery is."""
+    outbox, intent = asked.home.outbox, asked.ask()
+
+    def is_unheard() -> bool:
+        said = bool(asked.asking().asked(asked.office.caller("ada"), intent.id).unheard)
+        assert outbox.counts("").unheard == said
+        return said
+
+    asked.requests().turn(asked.at(intent, 0))
+    first, second = outbox.letters(intent.id)
+    outbox.settle(first._replace(tries=3))
+    assert not is_unheard()
+    outbox.settle(second._replace(tries=3))
+    assert is_unheard()
+    asked.requests().turn(asked.at(intent, 600))
+    for letter in outbox.letters(intent.id):
+        done = letter.id.endswith("-break-glass")
+        outbox.settle(letter._replace(tries=3, state="delivered" if done else "waiting"))
+    assert is_unheard()
+    outbox.settle(first._replace(state="delivered"))
+    assert not is_unheard()
+
+
+def test_a_request_whose_chain_cannot_be_read_ends_with_its_time(asked: Any) -> None:
+    """It is warned about until then, and no longer."""
+    now = "2026-11-25T10:00:00.000000Z"
+    asked.home.outbox.follow(0, 0, [RequestRow("nowhere", now, "2026-11-25T11:00:00.000000Z")])
+    asked.requests().turn(now)
+    assert [row.intervention for row in asked.home.outbox.requests()] == ["nowhere"]
+    asked.requests().turn("2026-11-25T11:00:00.000000Z")
+    assert asked.home.outbox.requests() == []
 
 
 def test_no_reminder_of_what_is_only_being_sent() -> None:

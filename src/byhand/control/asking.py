@@ -40,7 +40,7 @@ class Asking:
         rows = [row for row in self._book.requests() if row.intervention == intervention]
         letters = self._book.letters(intervention)
         unheard = rows[0].unheard if rows else ""
-        if not unheard and letters and all(letter.state == "dead" for letter in letters):
+        if not unheard and self._book.is_unheard(intervention):
             unheard = DEAD_EVERYWHERE
         waits = bool(rows) and (not is_break_glass(intent) or reviews_missing(chain.state) > 0)
         told = tuple(_told(letter) for letter in reversed(letters))

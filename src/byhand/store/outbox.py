@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+DEAD_SECONDS = 86_400  # a day: whoever looks in the morning still sees what died at night
+TRIES_LOST = (
+    3  # a letter that failed as often, for some ten seconds, has reached nobody as far as one can tell
+)
+
 
 class RequestRow(NamedTuple):
     """A request to decide about an intervention."""
@@ -38,7 +43,7 @@ class Letter(NamedTuple):
     """After that it would tell nothing any more."""
     tries: int = 0
     state: str = "waiting"
-    """``waiting``, ``delivered``, ``dead`` (tried in vain), ``dropped`` (over before it was delivered)."""
+    """``waiting``, ``delivered``, ``dead`` (in vain, or over before it got there), ``dropped`` (decided before)."""
     cause: str = ""
     """Why the last try failed."""
     tried: str = ""
@@ -74,8 +79,8 @@ class RequestBook(Protocol):
         """Note what is done about a request, and its letters, together; ``False`` when another was faster."""
         ...
 
-    def end(self, intervention: str) -> None:
-        """Forget a request; its letters that still wait are dropped."""
+    def end(self, intervention: str, *, over: bool = False) -> None:
+        """Forget a request; its letters that still wait are dropped, or dead where it is ``over`` undecided."""
         ...
 
 
@@ -96,6 +101,10 @@ class Outbox(Protocol):
 
     def letters(self, about: str | None = None, *, state: str | None = None, since: str = "") -> list[Letter]:
         """Letters, newest first."""
+        ...
+
+    def is_unheard(self, about: str) -> bool:
+        """Whether nobody can have heard of it: nothing was delivered, and what is on its way fails everywhere."""
         ...
 
     def counts(self, since: str) -> Counts:

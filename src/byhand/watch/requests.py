@@ -105,7 +105,10 @@ class Requests:
             self._book.follow(start, stop, found)
 
     def _serve(self, row: RequestRow, now: str) -> int:
-        """What is due for one request; one that cannot be read holds up no other."""
+        """What is due for one request; one that cannot be read holds up no other, and ends with its time."""
+        if row.expires <= now:
+            self._book.end(row.intervention, over=True)
+            return 0
         try:
             chain = self._chains.get(row.intervention)
             _, intent = chain.intent
@@ -113,7 +116,7 @@ class Requests:
             logger.warning("the request about %s cannot be followed: %s", row.intervention, error)
             return 0
         broken = is_break_glass(intent)
-        if row.expires <= now or (chain.state.phase != PENDING and not broken):
+        if chain.state.phase != PENDING and not broken:
             self._book.end(row.intervention)
             return 0
         schedule = BROKEN if broken else SCHEDULE

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests and letters in a small SQLite file of their own, so that nothing here ever waits in the log's way.
 
+The file is opened when it is first needed: one that is damaged keeps messages back, and neither gate nor log.
+
 Who is trusted: whoever can write this file can keep a request from being sent, or send one; neither decides
 anything. Messages name the point and the person, as the class of its records allows; addresses are not here.
 """
@@ -17,7 +19,7 @@ from pathlib import Path
 from byhand import clock
 from byhand.errors import LogUnavailable
 from byhand.sqlite_file import connect, migrate
-from byhand.store.outbox import Counts, Letter, RequestRow
+from byhand.store.outbox import TRIES_LOST, Counts, Letter, RequestRow
 
 FILE_NAME = "outbox.db"
 MIGRATIONS = "byhand.store.sqlite.migrations_outbox"
@@ -26,6 +28,17 @@ KEPT_DAYS = 30  # of letters that are done with: long enough to ask why nobody c
 KEPT_MAX = 10_000  # letters that are done with: some ten megabytes
 CROWDED = f"{WAITING_MAX} letters wait for this destination already"
 MINUTE_SECONDS = 60
+OVER = "it was over before this got there"
+_OVER = (
+    "UPDATE letter SET state = 'dead', cause = ? || CASE cause WHEN '' THEN '' ELSE ': ' || cause END"
+    " WHERE state = 'waiting'"
+)
+_UNHEARD = f"""SELECT about FROM (SELECT about, max(state = 'delivered') AS delivered,
+max(state = 'dead' OR (state = 'waiting' AND tries >= {TRIES_LOST})) AS lost FROM letter
+WHERE about IN ({{}}) AND id NOT LIKE '%-break-glass' GROUP BY about, destination)
+GROUP BY about HAVING min(lost) AND NOT max(delivered)"""  # noqa: S608 - our own constants
+"""Of which nobody can have heard: no destination took anything, and each let a letter die or stand. What tells
+the requester alone is no sign that anybody else heard."""
 _COLUMNS = ", ".join(Letter._fields)
 _MARKS = ", ".join("?" * len(Letter._fields))
 
@@ -34,15 +47,22 @@ class SqliteOutbox:
     """See ``byhand.store.outbox``. A crash between two calls costs a repetition, never a letter."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / FILE_NAME
-        try:
-            path.touch(mode=0o600, exist_ok=True)
-        except OSError as error:
-            raise LogUnavailable(f"{path} cannot be written: {error.strerror}") from error
-        self._connection = connect(path)
+        self._path = folder / FILE_NAME
+        self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
         self._process = os.getpid()
-        migrate(self._connection, MIGRATIONS)
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.touch(mode=0o600, exist_ok=True)
+            connection = connect(self._path)
+            try:
+                migrate(connection, MIGRATIONS)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -51,16 +71,9 @@ class SqliteOutbox:
             raise LogUnavailable("this process was forked: open the home anew")
         with self._lock:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                with _transaction(self._opened()) as connection:
+                    yield connection
+            except (sqlite3.Error, OSError) as error:
                 raise LogUnavailable(
                     f"what is to be sent cannot be kept: {error}", advice="Run: byhand doctor"
                 ) from error
@@ -102,13 +115,17 @@ class SqliteOutbox:
                     _post(connection, letter)
             return moved.rowcount == 1
 
-    def end(self, intervention: str) -> None:
+    def end(self, intervention: str, *, over: bool = False) -> None:
         """Forget a request."""
         with self._writing() as connection:
             connection.execute("DELETE FROM request WHERE intervention = ?", (intervention,))
-            connection.execute(
-                "UPDATE letter SET state = 'dropped' WHERE about = ? AND state = 'waiting'", (intervention,)
-            )
+            if over:
+                connection.execute(f"{_OVER} AND about = ?", (OVER, intervention))
+            else:
+                connection.execute(
+                    "UPDATE letter SET state = 'dropped' WHERE about = ? AND state = 'waiting'",
+                    (intervention,),
+                )
             _clear(connection)
 
     # -- letters
@@ -116,9 +133,7 @@ class SqliteOutbox:
     def claim(self, now: str, *, lease: str, busy: frozenset[str], rate: int) -> list[Letter]:
         """The next letters."""
         with self._writing() as connection:
-            connection.execute(
-                "UPDATE letter SET state = 'dropped' WHERE state = 'waiting' AND until <= ?", (now,)
-            )
+            connection.execute(f"{_OVER} AND until <= ?", (OVER, now))
             found = connection.execute(
                 f"SELECT {_COLUMNS}, min(due) FROM letter WHERE state = 'waiting' AND due <= ? "  # noqa: S608 - our own column names
                 "GROUP BY destination",
@@ -155,8 +170,8 @@ class SqliteOutbox:
         """How full it is."""
         with self._writing() as connection:
             requests, unheard = connection.execute(
-                "SELECT count(*), coalesce(sum(unheard != '' OR intervention IN (SELECT about FROM letter"
-                " GROUP BY about HAVING min(state = 'dead'))), 0) FROM request"
+                "SELECT count(*), coalesce(sum(unheard != '' OR intervention IN"  # noqa: S608 - our own constant
+                f" ({_UNHEARD.format('SELECT intervention FROM request')})), 0) FROM request"
             ).fetchone()
             (waiting,) = connection.execute("SELECT count(*) FROM letter WHERE state = 'waiting'").fetchone()
             (dead,) = connection.execute(
@@ -164,10 +179,29 @@ class SqliteOutbox:
             ).fetchone()
         return Counts(requests, unheard, waiting, dead)
 
+    def is_unheard(self, about: str) -> bool:
+        """Whether all that was sent about it is lost."""
+        with self._writing() as connection:
+            return connection.execute(_UNHEARD.format("?"), (about,)).fetchone() is not None
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _written(row: RequestRow) -> tuple[str, ...]:
