@@ -13,9 +13,11 @@ from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.doctor import Diagnosis, Doctor, Parts
 from byhand.errors import ByhandError
 from byhand.journal.tree import StoredTree
+from byhand.store.outbox import DEAD_SECONDS
 from byhand.trust.requirement import demanded
 
-DEAD_SECONDS = 86_400  # a day: whoever looks in the morning still sees what died at night
+UNFOLLOWED_SECONDS = 60.0  # followers look once a second; a minute is no accident
+OUTBOX_ADVICE = "Stop the server and take outbox.db away: it is made anew from the log, and tells once more."
 DEAD_SHOWN_MAX = 5  # messages that were given up, one by one; more say the same once more
 
 
@@ -74,9 +76,17 @@ def _requests(path: Path) -> list[Diagnosis]:
     """Whether those who must decide can be told: circles, destinations, and what did not get there."""
     home = wiring.open_home(path, start=False)
     try:
-        return [*_circles(home), *_undelivered(home)]
+        return [*_circles(home), *_outbox(home)]
     finally:
         home.close()
+
+
+def _outbox(home: wiring.Home) -> list[Diagnosis]:
+    """What is on its way; where that cannot be read, nobody is told anything until it can."""
+    try:
+        return [*_undelivered(home)]
+    except ByhandError as error:
+        return [Diagnosis("requests", "wrong", f"nobody is told anything: {error}", OUTBOX_ADVICE)]
 
 
 def _circles(home: wiring.Home) -> Iterator[Diagnosis]:
@@ -101,8 +111,19 @@ def _circles(home: wiring.Home) -> Iterator[Diagnosis]:
                 yield Diagnosis("requests", "wrong", f"{name}: {told}", error.advice or "byhand circle test")
 
 
+def _unfollowed(home: wiring.Home) -> Iterator[Diagnosis]:
+    """Entries in which nobody looked for requests; where no circle is, nobody is to be told."""
+    cursor, size = home.outbox.cursor(), home.journal.reader.size
+    if cursor >= size or not home.circles.all():
+        return
+    if home.journal.reader.leaf(cursor).recorded < clock.after(clock.now(), seconds=-UNFOLLOWED_SECONDS):
+        what = f"{size - cursor} entries were not looked at: nobody follows the log, and nobody is told"
+        yield Diagnosis("requests", "warning", what, "Run: byhand serve, or byhand watch")
+
+
 def _undelivered(home: wiring.Home) -> Iterator[Diagnosis]:
     """Requests that nobody heard of, and messages that were given up within a day."""
+    yield from _unfollowed(home)
     since = clock.after(clock.now(), seconds=-DEAD_SECONDS)
     counts = home.outbox.counts(since)
     if counts.unheard:

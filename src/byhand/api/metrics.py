@@ -13,6 +13,8 @@ from prometheus_client.registry import Collector
 
 from byhand import clock, wiring
 from byhand.api.lanes import Lanes
+from byhand.errors import ByhandError
+from byhand.store.outbox import DEAD_SECONDS
 from byhand.watch.process import WatchProcess
 
 SECONDS = (
@@ -27,9 +29,6 @@ SECONDS = (
     1.0,
     5.0,
 )  # an act waits milliseconds, a reader less
-
-
-DEAD_SECONDS = 86_400  # a day: whoever looks in the morning still sees what died at night
 
 
 class Metrics:
@@ -92,16 +91,38 @@ class _State(Collector):
         for name, standing in list(self._watch.standings.items()):
             failures.add_metric([name], standing.failures)
         yield failures
+        yield GaugeMetricFamily(
+            "byhand_followers_starts",
+            "How often the followers' process was started.",
+            value=self._watch.starts,
+        )
+        yield GaugeMetricFamily(
+            "byhand_followers_silent_seconds",
+            "Seconds since the followers' process was last heard of.",
+            value=self._watch.silent_seconds,
+        )
         yield from _requests(self._home)
 
 
 def _requests(home: wiring.Home) -> Iterator[Metric]:
     """Whether those who must decide hear of it."""
-    counts = home.outbox.counts(clock.after(clock.now(), seconds=-DEAD_SECONDS))
+    readable = GaugeMetricFamily(
+        "byhand_outbox_readable", "1: what is to be sent can be read and kept; else 0."
+    )
+    try:
+        counts = home.outbox.counts(clock.after(clock.now(), seconds=-DEAD_SECONDS))
+        lag = home.journal.reader.size - home.outbox.cursor()
+    except ByhandError:  # told by the figure itself: all others are shown beside it
+        readable.add_metric([], 0)
+        yield readable
+        return
+    readable.add_metric([], 1)
+    yield readable
     for name, meaning, value in (
         ("byhand_requests_open", "Interventions that wait for a decision.", counts.requests),
         ("byhand_requests_unheard", "Those of them of which nobody can have heard.", counts.unheard),
         ("byhand_messages_waiting", "Messages that are on their way.", counts.waiting),
         ("byhand_messages_dead", "Messages of the last day that were given up.", counts.dead),
+        ("byhand_requests_lag_entries", "Entries in which no request was looked for yet.", lag),
     ):
         yield GaugeMetricFamily(name, meaning, value=value)

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -42,7 +43,18 @@ class WatchProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._run, name="byhand-watch", daemon=True)
+        self._heard = time.monotonic()
         self.standings: dict[str, Standing] = {"watch": Standing()}
+
+    @property
+    def starts(self) -> int:
+        """How often it was started."""
+        return self.standings["watch"].turns
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since it was last heard of; before that, since it should be. It tells once a second."""
+        return time.monotonic() - self._heard
 
     def start(self) -> None:
         """Begin."""
@@ -115,6 +127,7 @@ class WatchProcess:
             return
         told.pop("watch", None)  # the standing of the process itself is kept here
         self.standings.update(told)
+        self._heard = time.monotonic()
         self.standings["watch"].failures = 0
 
 

@@ -179,7 +179,10 @@ def try_out(name: str, /, *, common: Common = NOTHING_CHOSEN) -> int:
 
 
 def asked(intervention: RecordId, /, *, common: Common = NOTHING_CHOSEN) -> int:
-    """Show who was told that your own intervention waits for a decision. Exit code 1: nobody can have heard.
+    """Show who was told that your own intervention waits for a decision.
+
+    Exit code 1: nobody can have heard, for there is nobody to tell or no destination took anything. Exit code 0 says
+    only that somebody may have, or will: while nobody follows the log, nobody is told, and `byhand doctor` says so.
 
     **Example**
 
