@@ -350,10 +350,11 @@ def secured(url: str) -> bool:
         return False
     if not host or not plain or split.scheme not in ("http", "https"):
         return False
-    return split.scheme == "https" or _loopback(host)
+    return split.scheme == "https" or is_loopback(host)
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine, which nobody else can reach under that name."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

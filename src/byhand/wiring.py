@@ -334,7 +334,7 @@ def _put_together(
     indexer = Indexer(journal, index)
     state = SqliteState(path)
     issuers = Issuers(settings.issuers)
-    accounts = Accounts(journal, administration, people, issuers)
+    accounts = Accounts(administration, issuers)
     sessions = Sessions(journal, people, state, accounts.holds)
     credentials = Credentials(journal, administration, people, sessions, state, accounts)
     chains = Chains(journal)

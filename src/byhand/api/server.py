@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import signal
 import socket
 import ssl
@@ -22,7 +21,7 @@ from byhand.api.connection import IDLE_SECONDS, Connections, PatientConnection
 from byhand.api.lanes import Lanes
 from byhand.api.shares import networks
 from byhand.errors import Fault, Invalid, LogUnavailable
-from byhand.settings import ServerSettings
+from byhand.settings import ServerSettings, is_loopback
 from byhand.signatures import webauthn
 
 CONNECTIONS_WAITING_MAX = 2_048  # in the kernel's queue, when thousands come back at once
@@ -75,14 +74,6 @@ def _tls_faults(settings: ServerSettings) -> list[Fault]:
         advice = "name the files of a certificate chain and of its key, in PEM"
         return [Fault("/server/tls_certificate_file", f"cannot be used: {error.strerror or error}", advice)]
     return []
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listen(settings: ServerSettings) -> socket.socket:

@@ -8,7 +8,6 @@ been recorded or not, and is raised as OutcomeUnknown: nothing may be done on it
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import ssl
 import time
@@ -32,6 +31,7 @@ from byhand.errors import (
 )
 from byhand.records import parts
 from byhand.records.base import Part
+from byhand.settings import is_loopback
 
 if TYPE_CHECKING:
     import httpx
@@ -181,17 +181,10 @@ def checked(url: str) -> str:
     split = urlsplit(url)
     if split.scheme not in ("http", "https") or not split.hostname or split.username or split.query:
         raise Invalid("this is no server's URL", (Fault("/url", "is no http(s)://HOST[:PORT]"),))
-    if split.scheme == "http" and not _loopback(split.hostname):
+    if split.scheme == "http" and not is_loopback(split.hostname):
         fault = Fault("/url", "would send tokens in the clear", "use https://")
         raise Invalid("this server's URL is not safe", (fault,))
     return url.rstrip("/")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _checked(status: int, media: str, body: bytes, method: str) -> Answer:

@@ -6,9 +6,7 @@ from __future__ import annotations
 from byhand.control.administration import Administrated, AdministrationFold
 from byhand.control.issuers import RENEWED_SECONDS, VERIFIED_SECONDS, Issuers
 from byhand.control.oidc import Verified, looks_like_token
-from byhand.control.people import People
 from byhand.errors import LoginRequired, Refused, SharedAccount
-from byhand.journal.journal import Journal
 from byhand.records.credentials import Workload
 from byhand.records.shared_accounts import check_not_shared
 
@@ -18,30 +16,30 @@ __all__ = ["Accounts", "looks_like_token"]
 class Accounts:
     """The accounts of issuers, as one home knows them. Thread-safe."""
 
-    def __init__(
-        self, journal: Journal, administration: AdministrationFold, people: People, issuers: Issuers
-    ) -> None:
-        self._journal = journal
+    def __init__(self, administration: AdministrationFold, issuers: Issuers) -> None:
         self._administration = administration
-        self._people = people
         self._issuers = issuers
 
     def person(self, found: Verified) -> str:
         """The person linked to a verified account, enrolled now; raises Refused, SharedAccount."""
-        person = self.linked(found.name)
+        person = self.behind(found.name)
+        check_not_shared(person)
+        return person
+
+    def behind(self, account: str) -> str:
+        """The person linked to ``issuer:account``, enrolled now; raises Refused."""
+        person = self.linked(account)
         if person is None:
             raise Refused(
-                f"no person stands behind the account {found.name}",
-                advice=f"An officer links it: byhand person link PERSON {found.name}",
+                f"no person stands behind the account {account}",
+                advice=f"An officer links it: byhand person link PERSON {account}",
             )
-        check_not_shared(person)
         return person
 
     def linked(self, account: str) -> str | None:
         """The person linked to ``issuer:account``, if that person is enrolled now."""
         person = self._administration.current().links.get(account)
-        enrolled = self._people.keyring().persons_at(self._journal.reader.size)
-        return person if person in enrolled else None
+        return person if person in self._administration.enrolled() else None
 
     def holds(self, account: str, person: str, since: str) -> bool:
         """Whether the account is that person's and was at every moment ``since``, at an issuer that is still asked."""

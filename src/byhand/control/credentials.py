@@ -216,20 +216,14 @@ class Credentials:
             )
         if on_behalf_of.partition(":")[0] != now.workloads[workload].issuer:
             raise _not_its_accounts(now.workloads[workload])
-        person = now.links.get(on_behalf_of)
-        if person is None or person not in self._administration.enrolled():
-            raise Refused(
-                f"no person stands behind the account {on_behalf_of}",
-                advice=f"An officer links it: byhand person link PERSON {on_behalf_of}",
-            )
-        return person, Via(kind="pipeline", id=workload)
+        return self._accounts.behind(on_behalf_of), Via(kind="pipeline", id=workload)
 
     def _principal(self, agent: Workload, on_behalf_of: str | None) -> tuple[str, Via]:
         """The one person for whom an agent acts."""
         if on_behalf_of is not None:
             raise Refused(f"{agent.name} acts for its principal alone", advice="Leave out on-behalf-of.")
         person = agent.principal
-        if person is None or person not in self._people.keyring().persons_at(self._journal.reader.size):
+        if person is None or person not in self._administration.enrolled():
             raise Refused(
                 f"{agent.name} has no principal who is enrolled now",
                 advice="Officers name one: byhand workload set NAME --principal PERSON",

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 from byhand import clock
 from byhand.control import oidc
 from byhand.errors import Invalid, IssuerUnavailable, LoginRequired, NotFound, Refused
+from byhand.records.credentials import token_digest
 from byhand.settings import IssuerSettings, secured
 from byhand.sinks.posting import ended_in_time
 
@@ -91,7 +92,7 @@ class Issuers:
 
     def remembers(self, token: str, *, within: float = VERIFIED_SECONDS) -> bool:
         """Whether the token was verified in the last seconds: then ``bearer`` asks nobody, and computes nothing."""
-        return self._remembered(_digest(token), within) is not None
+        return self._remembered(token_digest(token), within) is not None
 
     def _remembered(self, digest: str, within: float) -> oidc.Verified | None:
         with self._lock:
@@ -106,7 +107,7 @@ class Issuers:
         A person's token is taken from its issuer alone, never from whoever sends one. ``within``: verified so
         many seconds ago is verified.
         """
-        moment, digest = self._monotonic(), _digest(token)
+        moment, digest = self._monotonic(), token_digest(token)
         before = self._remembered(digest, within)
         if before is not None:
             return _in_force(before, now or clock.now())
@@ -332,12 +333,6 @@ def _encoded(text: str) -> str:
     from urllib.parse import quote_plus
 
     return quote_plus(text)
-
-
-def _digest(token: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _in_force(token: oidc.Verified, now: str) -> oidc.Verified:

@@ -32,6 +32,7 @@ from byhand.control.sessions import Sessions
 from byhand.errors import IssuerUnavailable, LoginPending, Refused
 from byhand.records.actor import Authentication
 from byhand.records.base import Part
+from byhand.records.credentials import token_digest
 from byhand.store.state import State
 
 METHOD = "oidc"
@@ -120,7 +121,7 @@ class Logins:
 
     def finish_device(self, handle: str) -> tuple[str, Identity]:
         """The session, once the person signed in; raises LoginPending until then, Refused when they will not."""
-        now, digest = clock.now(), _digest(handle)
+        now, digest = clock.now(), token_digest(handle)
         found = self._state.login(digest, now)
         if found is None:
             raise Refused(NOT_OURS, advice=AGAIN)  # 1
@@ -171,7 +172,7 @@ class Logins:
                 nonce=nonce,
                 verifier=verifier,
                 redirect=redirect,
-                browser=_digest(browser),
+                browser=token_digest(browser),
                 then=then,
                 expires=clock.after(now, seconds=LOGIN_SECONDS),
             )
@@ -196,11 +197,11 @@ class Logins:
 
         ``issuer``: who says to have answered (``iss``).
         """
-        found = self._state.take_login(_digest(state), clock.now())  # 1: gone, whatever comes of it
+        found = self._state.take_login(token_digest(state), clock.now())  # 1: gone, whatever comes of it
         one = msgspec.json.decode(found, type=Underway) if found is not None else None
         if one is None or one.verifier is None or one.redirect is None or one.nonce is None:
             raise Refused(NOT_OURS, advice=AGAIN)
-        if not hmac.compare_digest(_digest(browser), one.browser or ""):  # 2
+        if not hmac.compare_digest(token_digest(browser), one.browser or ""):  # 2
             raise Refused("this login was begun in another browser", advice=AGAIN)
         self._check_answered(one, issuer)
         if error is not None or not code:
@@ -237,7 +238,7 @@ class Logins:
     def _keep(self, one: Underway) -> str:
         handle = secrets.token_urlsafe(HANDLE_BYTES)
         self._state.end_sessions(expired_at=clock.now())
-        self._state.add_login(_digest(handle), msgspec.json.encode(one).decode(), one.expires)
+        self._state.add_login(token_digest(handle), msgspec.json.encode(one).decode(), one.expires)
         return handle
 
     def _tokens(self, one: Underway, form: Mapping[str, str]) -> tuple[int, Mapping[str, Any]]:
@@ -299,7 +300,3 @@ def _whole(found: object, high: int) -> int:
 def _challenge(verifier: str) -> str:
     """RFC 7636, 4.2: S256."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

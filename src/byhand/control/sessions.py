@@ -7,7 +7,6 @@ than it had before is a copy, and is refused.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from byhand.control.people import People
 from byhand.errors import BadSignature, Invalid, LoginRequired, Refused
 from byhand.journal.journal import Journal
 from byhand.records.actor import Authentication
+from byhand.records.credentials import token_digest
 from byhand.records.shared_accounts import check_not_shared
 from byhand.signatures import dsse, public_keys, webauthn
 from byhand.store.state import SessionRow, State
@@ -92,7 +92,7 @@ class Sessions:
         except BadSignature as error:
             raise Refused(f"the login is refused: {error}", advice=error.advice) from error
         check_not_shared(key.person)  # 3
-        return self._begin(key, now)
+        return self._kept(key.person, key.fingerprint, now)
 
     def login_by_passkey(
         self,
@@ -127,28 +127,18 @@ class Sessions:
                 return key.blob
         raise BadSignature(NO_SUCH_PASSKEY)
 
-    def _begin(self, key: EnrolledKey, now: str) -> tuple[str, Identity]:
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        expires = clock.after(now, seconds=SESSION_SECONDS)
-        self._state.add_session(SessionRow(_digest(token), key.person, key.fingerprint, now, expires))
-        return token, self.identity(token, now=now)
-
     def begin_elsewhere(
         self, person: str, authentication: Authentication, *, now: str | None = None
     ) -> tuple[str, Identity]:
         """A session for a person whom an issuer signed in; whoever calls has verified that."""
-        now = now or clock.now()
+        said = msgspec.json.encode(authentication).decode()
+        return self._kept(person, authentication.credential, now or clock.now(), said)
+
+    def _kept(self, person: str, credential: str, now: str, said: str = "") -> tuple[str, Identity]:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         expires = clock.after(now, seconds=SESSION_SECONDS)
-        said = msgspec.json.encode(authentication).decode()
-        account = authentication.credential
-        self._state.add_session(SessionRow(_digest(token), person, account, now, expires, said))
+        self._state.add_session(SessionRow(token_digest(token), person, credential, now, expires, said))
         return token, self.identity(token, now=now)
-
-    def end_all(self, person: str) -> None:
-        """End every session of a person."""
-        self._state.end_sessions(person=person)
-        self._remembered.clear()
 
     def _key(self, envelope: dsse.Envelope, challenge: str | None, now: str) -> EnrolledKey:
         origin = self._journal.origin
@@ -187,7 +177,7 @@ class Sessions:
 
         Looked up by digest, so that timing tells nothing about tokens.
         """
-        row = self._row(_digest(token))
+        row = self._row(token_digest(token))
         if row is None or row.expires <= now:
             raise LoginRequired("nobody is signed in here, or the session has ended")
         if row.began <= self._people.left(row.person):
@@ -242,7 +232,7 @@ class Sessions:
 
     def logout(self, token: str) -> None:
         """End the session; ending one that has ended already is no error."""
-        digest = _digest(token)
+        digest = token_digest(token)
         self._state.end_sessions(token=digest)
         self._remembered.pop(digest, None)
 
@@ -261,7 +251,3 @@ def _by_key(row: SessionRow, key: EnrolledKey) -> Authentication:
         amr=(kind, SEVERAL_FACTORS) if several else (kind,),
         mfa=several,
     )
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,7 +7,6 @@ The other side may be slow, endless or hostile: what it answers beyond its statu
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from byhand.errors import Fault, Invalid, NotDelivered
+from byhand.settings import is_loopback
 from byhand.sinks.contract import SEND_SECONDS_MAX, Place
 
 STEP_SECONDS_MAX = 5.0  # one step of a connection: servers in reach take a fraction of it
@@ -64,14 +64,6 @@ def _complaint(text: str, split: SplitResult) -> tuple[str, str] | None:
     if split.scheme == "http" and not is_loopback(split.hostname):
         return "would be sent in the clear", "use https://"
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def trusting(certificates: str) -> ssl.SSLContext:

@@ -14,8 +14,9 @@ from typing import ClassVar
 
 from byhand import clock
 from byhand.errors import Fault, Invalid, NotDelivered
+from byhand.settings import is_loopback
 from byhand.sinks.contract import MailServer, Message, Place
-from byhand.sinks.posting import STEP_SECONDS_MAX, ended_in_time, is_loopback, trusting
+from byhand.sinks.posting import STEP_SECONDS_MAX, ended_in_time, trusting
 
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 PASSWORD_BYTES_MAX = 1_024  # longer and it is another file

@@ -47,10 +47,8 @@ class State(Protocol):
         """The session with this token digest."""
         ...
 
-    def end_sessions(
-        self, *, token: str | None = None, expired_at: str | None = None, person: str | None = None
-    ) -> None:
-        """Forget one session, all of a person's, or whatever has expired."""
+    def end_sessions(self, *, token: str | None = None, expired_at: str | None = None) -> None:
+        """Forget one session, or whatever has expired."""
         ...
 
     def note_use(self, token: str, used: str, address: str) -> None:

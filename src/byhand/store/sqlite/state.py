@@ -83,12 +83,8 @@ class SqliteState:
                 raise LogUnavailable(f"sessions cannot be read: {error}") from error
         return SessionRow(*row) if row else None
 
-    def end_sessions(
-        self, *, token: str | None = None, expired_at: str | None = None, person: str | None = None
-    ) -> None:
+    def end_sessions(self, *, token: str | None = None, expired_at: str | None = None) -> None:
         """Forget sessions."""
-        if person is not None:
-            self._run("DELETE FROM session WHERE person = ?", (person,))
         if token is not None:
             self._run("DELETE FROM session WHERE token = ?", (token,))
         if expired_at is not None:
