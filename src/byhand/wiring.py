@@ -364,7 +364,7 @@ def _put_together(
         chains, views, index.due, lambda one: bool(index.caused(one)), executor_alive, read_here=not server
     )
     pseudonyms = Pseudonyms(keys.secret(REDACTION_MAC), journal.origin, people)
-    reading = Reading(journal, indexer, index, points, pseudonyms, authorization)
+    reading = Reading(journal, indexer, index, pseudonyms, authorization)
     findings = Findings(journal, chains)
     return Home(
         path,

@@ -10,7 +10,8 @@ import pytest
 
 from byhand import clock, wiring
 from byhand.control import inbox
-from byhand.control.authorization import SUBJECT, record_with, shipped
+from byhand.control.administration import record_with
+from byhand.control.authorization import SUBJECT, shipped
 from byhand.control.inbox import Inbox
 from byhand.errors import ApprovalPending, NotPermitted, Refused
 from byhand.ids import new_record_id

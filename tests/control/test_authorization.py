@@ -13,7 +13,8 @@ from hypothesis import given, settings, strategies
 from byhand import clock, wiring
 from byhand.client.contract import Attempt, FindingRequest
 from byhand.control import authorization as room, pages, policy_check
-from byhand.control.authorization import FRESH, SUBJECT, engine_of, record_with, shipped
+from byhand.control.administration import record_with
+from byhand.control.authorization import FRESH, SUBJECT, engine_of, shipped
 from byhand.control.lists import Lists
 from byhand.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from byhand.ids import new_record_id

@@ -133,6 +133,17 @@ def settle(one: Opened, proposals: list[Proposal], file: Path | None) -> Settled
     return Settled(tuple(recorded), place)
 
 
+def settle_change(
+    one: Opened, record: Administration, proposal: Path | None, done: str, common: Common
+) -> int:
+    """Sign and record one change, or keep it for a second officer; say ``done`` when it is in force."""
+    settled = settle(one, [change(one, record)], proposal)
+    settled.show(common)
+    if settled.code == 0:
+        say(done)
+    return settled.code
+
+
 def _submit(one: Opened, proposal: Proposal) -> Acknowledgement:
     text = dsse.encode(proposal.envelope).decode("ascii")
     record = proposal.record

@@ -29,7 +29,7 @@ from byhand.records.actor import PersonDetails
 from byhand.records.circles import Circle
 from byhand.records.credentials import Token, Workload
 from byhand.records.intervention import Times
-from byhand.records.kinds import Administration, Point, Reason
+from byhand.records.kinds import SCHEMA_VERSION, Administration, Point, Reason
 from byhand.records.leaf import ADMINISTRATION_CHAIN
 from byhand.records.policy import PolicyFile, RoleAssignment, Team
 from byhand.trust import administration as trust
@@ -97,6 +97,12 @@ Check = Callable[[Administrated], None]
 
 Allowed = Callable[[Caller, Administration, Administrated, Administrated], None]
 """Raises Forbidden when no policy lets the caller hand in a change to a state, Invalid where none follows the other."""
+
+
+def record_with(action: str, subject: str, **held: object) -> Administration:
+    """A change to byhand, still to be signed."""
+    record = Administration(id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=subject)
+    return msgspec.structs.replace(record, **held)
 
 
 def anybody(caller: Caller, record: Administration, now: Administrated, after: Administrated) -> None:

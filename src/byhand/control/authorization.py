@@ -468,12 +468,3 @@ def forbidden(person: str, action: str, verdict: Verdict) -> Forbidden:
         "" if verdict.policies else "An officer gives a role with: byhand role assign PERSON ROLE"
     )
     return Forbidden(f"{person} may not {action}: {why}", advice=advice)
-
-
-def record_with(action: str, subject: str, **held: object) -> Administration:
-    """A change of policies, roles or teams, still to be signed."""
-    from byhand.ids import new_record_id
-    from byhand.records.kinds import SCHEMA_VERSION
-
-    record = Administration(id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=subject)
-    return msgspec.structs.replace(record, **held)

@@ -20,7 +20,6 @@ from byhand.control.identity import Caller
 from byhand.control.indexing import Index, Indexer
 from byhand.control.live import LiveViews
 from byhand.control.pages import LOOKED_AT_MAX, PAGE_MAX, filled
-from byhand.control.points import Points
 from byhand.control.pseudonyms import Pseudonyms
 from byhand.control.query import NAMES, compile_query
 from byhand.control.timeline import act_of, term_of, within
@@ -108,7 +107,6 @@ class Reading:
         journal: Journal,
         indexer: Indexer,
         index: Index,
-        points: Points,
         pseudonyms: Pseudonyms,
         authorization: Authorization,
     ) -> None:
@@ -118,7 +116,6 @@ class Reading:
         self._journal = journal
         self._indexer = indexer
         self._index = index
-        self._points = points
 
     def _conditions(self, caller: Caller, query: str) -> list[Condition]:
         """What ``query`` asks, within what ``caller`` may read."""

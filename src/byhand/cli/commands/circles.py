@@ -14,10 +14,10 @@ from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common, Many, RecordId
 from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show, show_rows
+from byhand.control.administration import record_with
 from byhand.errors import ByhandError, Fault, Invalid, NotFound
 from byhand.ids import new_record_id
 from byhand.records.circles import Circle, Member
-from byhand.records.kinds import SCHEMA_VERSION, Administration
 from byhand.sinks.contract import Message
 from byhand.trust import administration
 
@@ -105,8 +105,9 @@ def set_circle(
     """
     members = tuple(_member(text) for text in member)
     circle = Circle(name=name, members=members, destinations=to, second=second)
-    record = _record(administration.CIRCLE_SET, name, circle)
-    return _settle(record, proposal, f"{name} is set", common)
+    record = record_with(administration.CIRCLE_SET, name, circle=circle)
+    with opened(common) as one:
+        return signing.settle_change(one, record, proposal, f"{name} is set", common)
 
 
 def _member(text: str) -> Member:
@@ -134,23 +135,9 @@ def retire_circle(name: str, /, *, proposal: Path | None = None, common: Common 
     proposal
         The file for the second officer.
     """
-    record = _record(administration.CIRCLE_RETIRE, name, None)
-    return _settle(record, proposal, f"{name} is retired", common)
-
-
-def _record(action: str, name: str, circle: Circle | None) -> Administration:
-    return Administration(
-        id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=name, circle=circle
-    )
-
-
-def _settle(record: Administration, proposal: Path | None, done: str, common: Common) -> int:
     with opened(common) as one:
-        settled = signing.settle(one, [signing.change(one, record)], proposal)
-        settled.show(common)
-        if settled.code == 0:
-            say(done)
-        return settled.code
+        record = record_with(administration.CIRCLE_RETIRE, name)
+        return signing.settle_change(one, record, proposal, f"{name} is retired", common)
 
 
 def try_out(name: str, /, *, common: Common = NOTHING_CHOSEN) -> int:

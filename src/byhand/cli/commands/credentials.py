@@ -14,9 +14,8 @@ from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import Opened, opened
 from byhand.cli.output import say, show_recorded, show_rows
+from byhand.control.administration import record_with
 from byhand.errors import Invalid, NotFound
-from byhand.ids import new_record_id
-from byhand.records.base import Part
 from byhand.records.credentials import (
     ID_LENGTH,
     SECRET_BYTES,
@@ -28,24 +27,11 @@ from byhand.records.credentials import (
     token_digest,
     token_text,
 )
-from byhand.records.kinds import SCHEMA_VERSION, Administration
 from byhand.trust import administration
 
 SECONDS_A_DAY = 86_400
 ScopeChoice = Literal["act", "read", "redeem", "observe"]
 Scopes = Annotated[tuple[ScopeChoice, ...], Parameter(name="--scope", negative=())]
-
-
-def _change(action: str, subject: str, **what: Part) -> Administration:
-    return Administration(id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=subject, **what)  # type: ignore[arg-type]
-
-
-def _settle(one: Opened, record: Administration, proposal: Path | None, done: str, common: Common) -> int:
-    settled = signing.settle(one, [signing.change(one, record)], proposal)
-    settled.show(common)
-    if settled.code == 0:
-        say(done)
-    return settled.code
 
 
 def create_token(
@@ -91,7 +77,7 @@ def create_token(
             workload=workload,
             label=label,
         )
-        record = _change(administration.TOKEN_ISSUE, token.id, token=token)
+        record = record_with(administration.TOKEN_ISSUE, token.id, token=token)
         settled = signing.settle(one, [signing.change(one, record)], None)
         if settled.code == 0:
             say("Keep it where only its bearer can read it; it is not shown again.")
@@ -157,8 +143,8 @@ def revoke_token(id_: Annotated[str, Parameter(name="ID")], /, *, common: Common
         found = [token for token, _, _ in one.home.credentials.tokens() if token.id == id_]
         if not found:
             raise NotFound(f"there is no token {id_[:ID_LENGTH]!r}", advice="See: byhand token list")
-        record = _change(administration.TOKEN_REVOKE, found[0].id, token=found[0])
-        return _settle(one, record, None, f"{found[0].id} is revoked", common)
+        record = record_with(administration.TOKEN_REVOKE, found[0].id, token=found[0])
+        return signing.settle_change(one, record, None, f"{found[0].id} is revoked", common)
 
 
 def set_workload(
@@ -213,8 +199,8 @@ def set_workload(
             subject=subject,
             principal=principal,
         )
-        record = _change(administration.WORKLOAD_SET, name, workload=workload)
-        return _settle(one, record, proposal, f"{name} is registered", common)
+        record = record_with(administration.WORKLOAD_SET, name, workload=workload)
+        return signing.settle_change(one, record, proposal, f"{name} is registered", common)
 
 
 def list_workloads(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -258,8 +244,8 @@ def retire_workload(name: str, /, *, proposal: Path | None = None, common: Commo
         The file for the second officer.
     """
     with opened(common) as one:
-        record = _change(administration.WORKLOAD_RETIRE, name)
-        return _settle(one, record, proposal, f"{name} is retired", common)
+        record = record_with(administration.WORKLOAD_RETIRE, name)
+        return signing.settle_change(one, record, proposal, f"{name} is retired", common)
 
 
 def link_account(
@@ -284,8 +270,8 @@ def link_account(
     """
     with opened(common) as one:
         link = AccountLink(person=person, **_account(account))
-        record = _change(administration.ACCOUNT_LINK, account, link=link)
-        return _settle(one, record, proposal, f"{account} is {person}'s", common)
+        record = record_with(administration.ACCOUNT_LINK, account, link=link)
+        return signing.settle_change(one, record, proposal, f"{account} is {person}'s", common)
 
 
 def unlink_account(account: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
@@ -309,8 +295,8 @@ def unlink_account(account: str, /, *, proposal: Path | None = None, common: Com
         if person is None:
             raise NotFound(f"the account {account} is linked to nobody", advice="See: byhand person links")
         link = AccountLink(person=person, **_account(account))
-        record = _change(administration.ACCOUNT_UNLINK, account, link=link)
-        return _settle(one, record, proposal, f"{account} is nobody's", common)
+        record = record_with(administration.ACCOUNT_UNLINK, account, link=link)
+        return signing.settle_change(one, record, proposal, f"{account} is nobody's", common)
 
 
 def list_links(*, common: Common = NOTHING_CHOSEN) -> None:

@@ -17,11 +17,11 @@ from byhand.cli.common import NOTHING_CHOSEN, Common, Many
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show, show_rows
 from byhand.cli.places import probe_from, split_target
+from byhand.control.administration import record_with
 from byhand.errors import Fault, Invalid
-from byhand.ids import new_record_id
 from byhand.records.classification import CLASSES
 from byhand.records.intervention import Mode, Tier
-from byhand.records.kinds import SCHEMA_VERSION, Administration, Point
+from byhand.records.kinds import Administration, Point
 from byhand.trust import administration
 
 IMPORT_BYTES_MAX = 16 * 1024 * 1024  # thousands of points; more is no inventory that people keep
@@ -171,9 +171,7 @@ def add(
 
 def _record(point: Point, action: str = administration.POINT_SET) -> Administration:
     kept = None if action == administration.POINT_RETIRE else point
-    return Administration(
-        id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=point.name, point=kept
-    )
+    return record_with(action, point.name, point=kept)
 
 
 def import_points(file: Path, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
@@ -274,11 +272,7 @@ def mode(name: str, mode: Mode, /, *, proposal: Path | None = None, common: Comm
     with opened(common) as one:
         point = msgspec.structs.replace(one.home.points.get(name), mode=mode)
         record = _record(point, administration.POINT_MODE)
-        settled = signing.settle(one, [signing.change(one, record)], proposal)
-        settled.show(common)
-        if settled.code == 0:
-            say(f"{name} is in mode {mode}")
-        return settled.code
+        return signing.settle_change(one, record, proposal, f"{name} is in mode {mode}", common)
 
 
 def retire(name: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
@@ -299,8 +293,4 @@ def retire(name: str, /, *, proposal: Path | None = None, common: Common = NOTHI
     """
     with opened(common) as one:
         record = _record(one.home.points.get(name), administration.POINT_RETIRE)
-        settled = signing.settle(one, [signing.change(one, record)], proposal)
-        settled.show(common)
-        if settled.code == 0:
-            say(f"{name} is retired")
-        return settled.code
+        return signing.settle_change(one, record, proposal, f"{name} is retired", common)

@@ -10,7 +10,8 @@ from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show, show_rows, show_text, wants_fields
 from byhand.control import authorization, policy_check
-from byhand.control.authorization import SUBJECT, record_with
+from byhand.control.administration import record_with
+from byhand.control.authorization import SUBJECT
 from byhand.errors import Invalid
 from byhand.records.policy import PolicyFile
 from byhand.trust import administration
@@ -176,11 +177,8 @@ def set_policies(
         say(f"{found.check}: {found.what}")
     record = record_with(administration.POLICY_SET, SUBJECT, policy=wanted)
     with opened(common) as one:
-        settled = signing.settle(one, [signing.change(one, record)], proposal)
-        settled.show(common)
-        if settled.code == 0:
-            say(f"in force: {one.home.authorization.digest()}")
-        return settled.code
+        done = f"in force: {authorization.engine_of(wanted).digest}"
+        return signing.settle_change(one, record, proposal, done, common)
 
 
 def read_files(files: tuple[Path, ...]) -> tuple[PolicyFile, ...]:

@@ -12,9 +12,9 @@ from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import opened
 from byhand.cli.output import say, show_rows
+from byhand.control.administration import record_with
 from byhand.control.reasons import CATALOGUE
-from byhand.ids import new_record_id
-from byhand.records.kinds import SCHEMA_VERSION, Administration, Reason
+from byhand.records.kinds import Reason
 from byhand.trust import administration
 
 
@@ -71,16 +71,7 @@ def set_reason(
         The file for the second officer.
     """
     reason = Reason(code=code, summary=summary, actions=action, retired=retired)
-    record = Administration(
-        id=new_record_id(),
-        schema=SCHEMA_VERSION,
-        action=administration.REASONS_SET,
-        subject=CATALOGUE,
-        reasons=(reason,),
-    )
+    record = record_with(administration.REASONS_SET, CATALOGUE, reasons=(reason,))
     with opened(common) as one:
-        settled = signing.settle(one, [signing.change(one, record)], proposal)
-        settled.show(common)
-        if settled.code == 0:
-            say(f"{code} is {'retired' if retired else 'in force'}")
-        return settled.code
+        done = f"{code} is {'retired' if retired else 'in force'}"
+        return signing.settle_change(one, record, proposal, done, common)

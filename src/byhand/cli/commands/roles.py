@@ -7,9 +7,10 @@ from pathlib import Path
 
 from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common, Many
-from byhand.cli.opened import Opened, opened
+from byhand.cli.opened import opened
 from byhand.cli.output import say, show_rows
-from byhand.control.authorization import BEFORE_ROLES, ROLES, record_with
+from byhand.control.administration import record_with
+from byhand.control.authorization import BEFORE_ROLES, ROLES
 from byhand.records.policy import RoleAssignment, Team
 from byhand.trust import administration
 
@@ -57,11 +58,10 @@ def assign(
         say(f"{role} is no shipped role: it counts where your own policies name it")
     with opened(common) as one:
         first = not one.home.administration.current().roles_assigned
-        code = _settle(one, administration.ROLE_ASSIGN, given, proposal, common)
-        if code == 0:
-            say(f"{person} is {role}")
-            if first:
-                say(f"from now on nobody is {' and '.join(sorted(BEFORE_ROLES))} who was not made so")
+        record = record_with(administration.ROLE_ASSIGN, administration.role_name(given), role=given)
+        code = signing.settle_change(one, record, proposal, f"{person} is {role}", common)
+        if code == 0 and first:
+            say(f"from now on nobody is {' and '.join(sorted(BEFORE_ROLES))} who was not made so")
         return code
 
 
@@ -87,17 +87,8 @@ def remove(
     """
     with opened(common) as one:
         taken = RoleAssignment(person=person, role=role)
-        code = _settle(one, administration.ROLE_REMOVE, taken, proposal, common)
-        if code == 0:
-            say(f"{person} is {role} no more")
-        return code
-
-
-def _settle(one: Opened, action: str, role: RoleAssignment, proposal: Path | None, common: Common) -> int:
-    record = record_with(action, administration.role_name(role), role=role)
-    settled = signing.settle(one, [signing.change(one, record)], proposal)
-    settled.show(common)
-    return settled.code
+        record = record_with(administration.ROLE_REMOVE, administration.role_name(taken), role=taken)
+        return signing.settle_change(one, record, proposal, f"{person} is {role} no more", common)
 
 
 def list_roles(*, common: Common = NOTHING_CHOSEN) -> None:
@@ -150,11 +141,7 @@ def set_team(
     team = Team(name=name, members=members)
     record = record_with(administration.TEAM_SET, name, team=team)
     with opened(common) as one:
-        settled = signing.settle(one, [signing.change(one, record)], proposal)
-        settled.show(common)
-        if settled.code == 0:
-            say(f"{name} has {len(members)} member(s)")
-        return settled.code
+        return signing.settle_change(one, record, proposal, f"{name} has {len(members)} member(s)", common)
 
 
 def list_teams(*, common: Common = NOTHING_CHOSEN) -> None:

@@ -12,12 +12,11 @@ from byhand import clock
 from byhand.cli import signing
 from byhand.cli.common import NOTHING_CHOSEN, Common, Many
 from byhand.cli.opened import Opened, opened
-from byhand.cli.output import say, show, show_rows
+from byhand.cli.output import show, show_rows
 from byhand.cli.wishes import typed_value
 from byhand.client.contract import RunbookRow
+from byhand.control.administration import record_with
 from byhand.errors import NotFound
-from byhand.ids import new_record_id
-from byhand.records.kinds import SCHEMA_VERSION, Administration
 from byhand.records.runbooks import Runbook
 from byhand.trust import administration, runbook as proof
 
@@ -134,8 +133,10 @@ def set_runbook(
             owner=owner,
             text=text,
         )
-        record = _record(administration.RUNBOOK_SET, name, runbook)
-        return _settle(one, record, proposal, f"{name} is set, version {runbook.version}", common)
+        record = record_with(administration.RUNBOOK_SET, name, runbook=runbook)
+        return signing.settle_change(
+            one, record, proposal, f"{name} is set, version {runbook.version}", common
+        )
 
 
 def retire_runbook(name: str, /, *, proposal: Path | None = None, common: Common = NOTHING_CHOSEN) -> int:
@@ -155,19 +156,5 @@ def retire_runbook(name: str, /, *, proposal: Path | None = None, common: Common
         The file for the second officer.
     """
     with opened(common) as one:
-        record = _record(administration.RUNBOOK_RETIRE, name, None)
-        return _settle(one, record, proposal, f"{name} is retired", common)
-
-
-def _record(action: str, name: str, runbook: Runbook | None) -> Administration:
-    return Administration(
-        id=new_record_id(), schema=SCHEMA_VERSION, action=action, subject=name, runbook=runbook
-    )
-
-
-def _settle(one: Opened, record: Administration, proposal: Path | None, done: str, common: Common) -> int:
-    settled = signing.settle(one, [signing.change(one, record)], proposal)
-    settled.show(common)
-    if settled.code == 0:
-        say(done)
-    return settled.code
+        record = record_with(administration.RUNBOOK_RETIRE, name)
+        return signing.settle_change(one, record, proposal, f"{name} is retired", common)
