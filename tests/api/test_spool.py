@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from real_server import ADA, POINT, Client, Server, prepared, signed_in
 
@@ -29,6 +30,7 @@ from byhand.client.spool_file import SpoolFile, spool_files
 from byhand.client.spooling import SpoolBackend
 from byhand.client.steps import Request
 from byhand.client.unsent import OF_THIS_PROCESS
+from byhand.control.judging import Judging
 from byhand.errors import (
     BeforeStateChanged,
     Invalid,
@@ -40,6 +42,7 @@ from byhand.errors import (
     Unreachable,
 )
 from byhand.ids import new_record_id
+from byhand.records.kinds import Intent
 from byhand.verifying import Knowledge, verify_target
 
 LIMIT = "limit"
@@ -566,6 +569,34 @@ def test_verify_is_silent_where_a_finding_says_that_a_line_is_missing(ada: Perso
     ada.done("LOWERED")
     assert verdicts(handed_in(ada, ada.file.raw()[2:])) == [("recorded", ("spool_gap",)), GOOD]
     assert verified(ada.server) == []
+
+
+@pytest.mark.parametrize(("flag", "seconds"), [("spooled", 0), ("late", -2 * 86_400)])
+def test_verify_names_a_spooled_act_that_is_not_marked(
+    ada: Person, monkeypatch: pytest.MonkeyPatch, flag: str, seconds: int
+) -> None:
+    """Whoever runs the log leaves the mark away that says that nobody else saw the act, or how late it came."""
+    from byhand import clock
+
+    now = clock.now()
+    known, then = ada.backend._views.fresh(LIMIT, now=now), clock.after(now, seconds=seconds)
+    ada.backend._views.keep(msgspec.structs.replace(known, seen=then))
+    away(ada)
+    with monkeypatch.context() as past:
+        past.setattr("byhand.clock.now", lambda: then)
+        ada.done("RAISED")
+    whole = Judging._intent
+
+    def unmarked(*told: object, **more: object) -> Intent:
+        record = whole(*told, **more)  # type: ignore[arg-type]
+        return msgspec.structs.replace(record, flags=tuple(one for one in record.flags if one != flag))
+
+    with monkeypatch.context() as forged:
+        forged.setattr("byhand.control.judging.Judging._intent", unmarked)
+        assert verdicts(handed_in(ada, ada.file.raw())) == [GOOD, GOOD]
+    (told,) = verified(ada.server)
+    assert told.startswith("spool.forbidden")
+    assert f"the flag {flag}" in told
 
 
 def test_verify_names_a_spooled_act_of_high_risk(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:

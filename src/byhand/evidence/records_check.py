@@ -309,13 +309,17 @@ class RecordsCheck:
         if spooled is None:
             return
         try:
+            said = spools.statement_of(record.statement or "")
             spools.check_act(
-                spools.statement_of(record.statement or ""),
+                said,
                 spooled,
                 record.declaration,
                 tier=tier,
                 approvals=approvals,
                 recorded=seen.leaf.recorded,
+            )
+            spools.check_marked(
+                said, record.flags, judged=clock.after(seen.leaf.recorded, seconds=-COMMIT_SECONDS_MAX)
             )
         except (Refused, Unsound, Invalid) as error:
             self._add("spool.forbidden", seen, str(error))

@@ -15,6 +15,7 @@ A line of a spool that breaks one of them becomes no intervention: it is recorde
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from byhand.errors import NotPermitted
@@ -127,6 +128,19 @@ def check_way(declaration: Declaration) -> None:
 def late(statement: Statement, recorded: str) -> bool:
     """Whether the line came so late that it is marked for ever."""
     return recorded > later(statement.time, LATE_SECONDS)
+
+
+def check_marked(statement: Statement, flags: Sequence[str], *, judged: str) -> None:
+    """Raises NotPermitted unless the record is marked as spooled, and as late where it came so late.
+
+    ``judged``: before when it cannot have been judged.
+    """
+    if SPOOLED not in flags:
+        raise NotPermitted(f"it was spooled and does not have the flag {SPOOLED}")
+    if LATE not in flags and late(statement, judged):
+        raise NotPermitted(
+            f"it came more than a day after {statement.time} and does not have the flag {LATE}"
+        )
 
 
 def later(time: str, seconds: float) -> str:
