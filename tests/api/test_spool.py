@@ -521,6 +521,26 @@ def test_the_next_act_brings_the_spool_home(ada: Person) -> None:
         assert first.receipt
 
 
+def test_a_place_that_cannot_be_written_stops_no_act_while_the_log_is_there(ada: Person) -> None:
+    """Neither a view that cannot be kept nor a spool that cannot be locked is the act's: it is said, and goes on."""
+    away(ada)
+    ada.done("RAISED")
+    back(ada)
+    shutil.rmtree(ada.folder / "views")
+    (ada.folder / "views").write_text("no folder")
+    lock = ada.file.path.with_suffix(".lock")
+    lock.unlink()
+    lock.mkdir()
+    act = ada.done("LOWERED")
+    assert act.receipt.acknowledgement.index > 0
+    said = "\n".join(ada.said)
+    assert "not kept for an outage" in said
+    assert "the spool could not be sent" in said
+    lock.rmdir()
+    ada.backend.send_pending()
+    assert ada.file.unsent() == ()
+
+
 def test_what_the_gate_would_have_refused_is_written_down(ada: Person) -> None:
     """A lazy text cannot be judged without the server: it is recorded with the act, and said to be one."""
     away(ada)

@@ -13,7 +13,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -205,7 +205,10 @@ class SpoolFile:
 
     def _append(self, data: bytes, *, whole: int, torn: bool) -> None:
         created = not self.path.exists()
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             if torn:
                 os.ftruncate(handle, whole)
@@ -216,7 +219,7 @@ class SpoolFile:
             if created:
                 sync_folder(self.path.parent)
         except OSError as error:
-            raise LogUnavailable(f"the spool {self.path} cannot be written: {error.strerror}") from error
+            raise self._unwritable(error) from error
         finally:
             os.close(handle)
         self._step("line durable")
@@ -267,7 +270,10 @@ class SpoolFile:
             told = first + len(sent)
             _write(self._sent, Sent(line=lines.line_digest(rows[told - 1])))
             self._step("sent noted")
-            self._replace(b"".join(row + b"\n" for row in rows[told - 1 :]))
+            try:
+                self._replace(b"".join(row + b"\n" for row in rows[told - 1 :]))
+            except OSError as error:
+                raise self._unwritable(error) from error
 
     def _replace(self, data: bytes) -> None:
         beside = self.path.with_suffix(".new")
@@ -314,12 +320,16 @@ class SpoolFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise LogUnavailable(f"the spool {self.path} cannot be written: {error.strerror}") from error
-        with locked(self._lock):
+        with ExitStack() as held:
+            try:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                held.enter_context(locked(self._lock))
+            except OSError as error:
+                raise self._unwritable(error) from error
             yield
+
+    def _unwritable(self, error: OSError) -> LogUnavailable:
+        return LogUnavailable(f"the spool {self.path} cannot be written: {error.strerror}")
 
 
 def _check_follows(before: Line | None, one: Line) -> None:

@@ -160,7 +160,10 @@ class SpoolBackend:
         except Unreachable as away:
             return self._cached(name, away).view
         self._met = CachedView(seen=clock.now(), origin=origin, identity=identity, view=view)
-        self._views.keep(self._met)
+        try:
+            self._views.keep(self._met)
+        except LogUnavailable as error:  # the server is there: only an outage later will miss it
+            self._say(f"byhand: what is known of {name} is not kept for an outage: {error}")
         self.send_pending()
         return view
 
