@@ -23,7 +23,7 @@ from byhand.client.contract import (
     IssuerNames,
     SignedIn,
 )
-from byhand.control.logins import LOGIN_SECONDS, MAX_AGE_SECONDS_MAX
+from byhand.control.logins import LOGIN_SECONDS, MAX_AGE_SECONDS_MAX, own_path
 from byhand.errors import Fault, Invalid, LoginPending, Refused
 from byhand.records import codec
 
@@ -131,9 +131,3 @@ async def finish_browser(call: Call) -> Response:
     )
     cookies.give(answer, call.origin, token)
     return answer
-
-
-def own_path(text: str) -> str:
-    """A path of this server; whatever leads elsewhere is the first page."""
-    own = text.startswith("/") and not text.startswith(("//", "/\\"))
-    return text if own and text.isprintable() and text.isascii() and len(text) <= WORD_LENGTH_MAX else "/"

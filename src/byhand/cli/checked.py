@@ -24,11 +24,8 @@ from byhand.log.checkpoint import Checkpoint
 from byhand.records import captured, codec
 from byhand.records.kinds import Intent
 from byhand.records.payload import BODY
-from byhand.records.values import CapturedValue
 from byhand.trust import facts as facts_of
 from byhand.trust.quorum import About
-
-OBSERVED = "$observed (only reading back will tell)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Checked:
             f"  where    {facts_of.place(self.intent)} ({target.environment})",
             f"  risk     {target.tier}",
             f"  before   {captured.render(change.original)}",
-            f"  after    {_new(change.new)}",
+            f"  after    {captured.render(change.new)}",
             *([f"  until    {change.effective_until}"] if change.effective_until else []),
             *([f"  command  SHA-256 {change.command}"] if change.command else []),
             f"  why      {why.code}: {why.text}" if why is not None else "  why      nothing was said",
@@ -60,10 +57,6 @@ class Checked:
             f"  lapses   {about.expires}, in {left // 60} min {left % 60} s",
             f"  signed   entry {about.intent_index}, leaf {about.intent_leaf}",
         ]
-
-
-def _new(value: CapturedValue | None) -> str:
-    return captured.render(value) if value is not None else OBSERVED
 
 
 def checked(one: Opened, text: str, reason: str | None = None) -> Checked:

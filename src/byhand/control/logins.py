@@ -13,7 +13,6 @@ byhand itself speaks to the issuer and takes a token from nobody else, so one th
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -33,8 +32,10 @@ from byhand.errors import IssuerUnavailable, LoginPending, Refused
 from byhand.records.actor import Authentication
 from byhand.records.base import Part
 from byhand.records.credentials import token_digest
+from byhand.signatures import wire
 from byhand.store.state import State
 
+PATH_LENGTH_MAX = 4_096  # of a page to go on to: longer than any of ours with a reason in it
 METHOD = "oidc"
 UNDATED = "oidc-undated"
 """The issuer does not say when the person proved who they are: for no act that takes a fresh login."""
@@ -299,4 +300,10 @@ def _whole(found: object, high: int) -> int:
 
 def _challenge(verifier: str) -> str:
     """RFC 7636, 4.2: S256."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return wire.base64url(hashlib.sha256(verifier.encode()).digest())
+
+
+def own_path(text: str) -> str:
+    """Where to go after signing in: a path of this server; whatever leads elsewhere is the first page."""
+    own = text.startswith("/") and not text.startswith(("//", "/\\"))
+    return text if own and text.isprintable() and text.isascii() and len(text) <= PATH_LENGTH_MAX else "/"

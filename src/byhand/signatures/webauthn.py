@@ -116,7 +116,6 @@ class Verified:
 
     key_blob: bytes
     counter: int
-    backed_up: bool
 
     @property
     def fingerprint(self) -> str:
@@ -212,7 +211,7 @@ def code_of(blob: bytes) -> str:
 def from_base64url(text: str, what: str) -> bytes:
     """Bytes as browsers write them: base64 of URLs, without padding, in its one spelling; raises BadSignature."""
     decoded = _bytes(text)
-    if not decoded or base64.urlsafe_b64encode(decoded).rstrip(b"=").decode("ascii") != text:
+    if not decoded or wire.base64url(decoded) != text:
         raise errors.BadSignature(f"{what} is not base64 as browsers write it.")
     return decoded
 
@@ -247,7 +246,7 @@ def verify_challenged(challenged: bytes, assertion: Assertion, blob: bytes) -> V
     if not flags & (ATTESTED | EXTENDED) and len(data) != _HEAD_LENGTH:
         raise errors.BadSignature("The authenticator data have more bytes than they speak of.")
     _check_arithmetic(passkey, assertion)  # 6
-    return Verified(blob, counter_of(data), bool(flags & BACKED_UP))
+    return Verified(blob, counter_of(data))
 
 
 def counter_of(authenticator_data: bytes) -> int:

@@ -26,6 +26,11 @@ def decode_base64(text: str, what: str) -> bytes:
     return decoded
 
 
+def base64url(data: bytes) -> str:
+    """Bytes as browsers and issuers write them: base64 of URLs (RFC 4648 section 5), without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
 class Reader:
     """Reads one SSH structure from front to back; ``what`` names it in every error."""
 

@@ -10,8 +10,8 @@ from byhand import clock, wiring
 from byhand.client.contract import Approvals, Identity
 from byhand.records.kinds import Intent
 from byhand.signatures import public_keys, webauthn
+from byhand.signatures.wire import base64url
 from byhand.trust.statements import REASON_LENGTH_MAX
-from byhand.ui.look import base64url
 
 OPEN = frozenset({"pending", "approved"})
 """Phases in which a decision still changes something."""

@@ -7,7 +7,6 @@ nothing but our own style sheet and script, sends nothing anywhere else, and is 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from functools import cache
@@ -78,11 +77,6 @@ def moment(text: str) -> Markup:
 
 def _spelt(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
-
-
-def base64url(data: bytes) -> str:
-    """Bytes as browsers write them."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 @cache

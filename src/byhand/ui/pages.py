@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from byhand import clock, wiring
 from byhand.client.contract import Identity, Inbox
 from byhand.control.identity import Caller
+from byhand.control.logins import own_path
 from byhand.errors import ByhandError, Invalid, LoginRequired, NotFound, ReasonRequired
 from byhand.evidence import bundle as bundles, bundle_check, report as reports
 from byhand.evidence.policy import Policy
@@ -117,17 +118,9 @@ async def sign_in(visit: Visit) -> Response:
         visit.origin,
         identity=None,
         log=visit.home.origin,
-        after=_own_path(visit.word("after")),
+        after=own_path(visit.word("after")),
         issuers=visit.home.logins.for_persons(),
     )
-
-
-def _own_path(text: str) -> str:
-    """A path of this server; whatever leads elsewhere is the first page."""
-    own = (
-        text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and text.isascii()
-    )
-    return text if own else "/"
 
 
 @page
