@@ -255,6 +255,22 @@ def test_a_signature_over_something_else_is_not_asked_for(ada: Client, grace: Ph
     grace.told().to_contain_text("something else than this page shows")
 
 
+def test_a_rule_that_the_record_does_not_name_is_not_signed_for(ada: Client, grace: Phone) -> None:
+    """The record holds the requirement it was declared under: a page that names another gets no signature."""
+    intervention, other = declare(ada), "0" * 64
+
+    def bend(route: Any) -> None:
+        answer = route.fetch()
+        head, _, tail = answer.text().partition('data-requirement="')
+        route.fulfill(response=answer, body=f'{head}data-requirement="{other}{tail[64:]}')
+
+    grace.page.route("**/interventions/*", bend)
+    page = grace.go(f"/interventions/{intervention}")
+    expect(page.locator("#checked")).to_contain_text("This browser recomputed")
+    page.get_by_role("button", name="Approve and sign").click()
+    grace.told().to_contain_text("something else than this page shows")
+
+
 def test_a_synced_passkey_does_not_decide_what_is_critical(pages: Pages, server: Server) -> None:
     """The page says so; one that stays on its device does."""
     bound = _phone(pages, server, GRACE, "grace")

@@ -12,7 +12,7 @@ from byhand.signatures import wire
 
 FORMAT_SSHSIG = "sshsig"
 FORMAT_WEBAUTHN = "webauthn"
-ENVELOPE_LENGTH_MAX = 262_144  # a statement is below 4 KiB and a signature below 6 KiB: generous by far
+ENVELOPE_LENGTH_MAX = 262_144  # real ones: a statement of 4 KiB and signatures of 1; bounds what is parsed
 SIGNATURES_MAX = 16  # more persons than any quorum asks for; bounds the work an unread envelope can cause
 
 

@@ -10,8 +10,8 @@ Nobody who merely operates byhand can add to it: every step is signed back to th
     4  signed by the person alone, it grants no role and no device binding the signing key does not have; a passkey
        that can be copied elsewhere is device-bound for nobody
     5  a key belongs to one person, is enrolled once, and once revoked stays so
-    6  a revocation names an enrolled key of that person; after it there are at least as many officers as a change
-       then needs
+    6  a revocation names an enrolled key of that person, a deactivation a person who has one and ends them all; after
+       either there are at least as many officers as a change then needs
 
 A key is valid at index ``i`` when enrolled below ``i`` and not revoked at or below ``i``. A home is on trial while
 only one person has ever been an officer.
@@ -144,7 +144,7 @@ class Keyring:
         return _signers(self, index, envelope, also=new)
 
     def extended(self, index: int, envelope: dsse.Envelope) -> Keyring:
-        """The keyring after the enrolment or revocation in ``envelope``, which stands at ``index`` of the log.
+        """The keyring after the enrolment, revocation or deactivation in ``envelope``, which stands at ``index``.
 
         Raises:
             Unsound, BadSignature: naming which of the rules 1 to 6 above is broken, by whom.

@@ -61,7 +61,9 @@ acts.decide = async (form, button) => {
   const meaning = form.meaning.value.replace(/\s+/g, " ").trim() || button.dataset.meaning;
   if (!meaning) { form.meaning.focus(); throw new Error("Say why you refuse."); }
   const { record, leaf, index, size, root } = recomputed;
-  if (leaf !== form.dataset.asked) throw new Error("The server asks for a signature over something else than this page shows: nothing was signed.");
+  // Where the record names no policy or requirement, the log alone judges what the server said; it does so with every decision.
+  const { policy: ruled = policy, requirement: required = requirement } = record.decision ?? {};
+  if (leaf !== form.dataset.asked || policy !== ruled || requirement !== required) throw new Error("The server asks for a signature over something else than this page shows: nothing was signed.");
   const statement = { _type: "https://byhand.dev/statement/approval/v1", origin: log, record: record.id, intent_index: index,
     intent_leaf: leaf, decision, meaning, person: me, requirement, policy, seen_size: size, seen_root: root, nonce: nonce(),
     expires: record.declaration.expires };
