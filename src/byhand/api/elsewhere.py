@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from byhand.api import cookies
 from byhand.api.door import NOT_KEPT, Call, shown
+from byhand.api.shares import site
 from byhand.client.contract import (
     DeviceAsked,
     DeviceLogin,
@@ -57,7 +58,9 @@ async def begin_device(call: Call) -> Response:
         if wanted.max_age is not None and not 0 <= wanted.max_age <= MAX_AGE_SECONDS_MAX:
             fault = Fault("/max_age", f"is no whole number up to {MAX_AGE_SECONDS_MAX}")
             raise Invalid("the login cannot begin", (fault,))
-        return call.home.logins.begin_device(wanted.issuer, max_age=wanted.max_age, strong=wanted.strong)
+        return call.home.logins.begin_device(
+            wanted.issuer, max_age=wanted.max_age, strong=wanted.strong, whose=site(call.address)
+        )
 
     return shown(await call.run(begun))
 
@@ -84,7 +87,12 @@ async def begin_browser(call: Call) -> Response:
     strong, max_age = call.flag("strong"), call.number("max_age", high=MAX_AGE_SECONDS_MAX)
     place, browser = await call.run(
         lambda: call.home.logins.begin_browser(
-            issuer, call.origin + CALLBACK, then=then, max_age=max_age, strong=strong
+            issuer,
+            call.origin + CALLBACK,
+            then=then,
+            max_age=max_age,
+            strong=strong,
+            whose=site(call.address),
         )
     )
     answer = RedirectResponse(place, SEE_OTHER, {**NOT_KEPT, "Referrer-Policy": "no-referrer"})

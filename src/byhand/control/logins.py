@@ -87,8 +87,13 @@ class Logins:
 
     # -- by a code on another device
 
-    def begin_device(self, issuer: str, *, max_age: int | None = None, strong: bool = False) -> DeviceLogin:
-        """Begin a login whose person types a code at the issuer; raises NotFound, Refused, IssuerUnavailable."""
+    def begin_device(
+        self, issuer: str, *, max_age: int | None = None, strong: bool = False, whose: str = ""
+    ) -> DeviceLogin:
+        """Begin a login whose person types a code at the issuer; raises NotFound, Refused, IssuerUnavailable.
+
+        ``whose``: the site from which it begins.
+        """
         settings = self._issuers.settings(issuer, "person")
         endpoint = self._issuers.endpoint(issuer, "device_authorization_endpoint")
         form = {"scope": " ".join(settings.scopes), **self._asked(issuer, max_age, strong=strong)}
@@ -108,7 +113,8 @@ class Logins:
                 device_code=code,
                 interval=interval,
                 expires=expires,
-            )
+            ),
+            whose,
         )
         complete = said.get("verification_uri_complete")
         return DeviceLogin(
@@ -158,6 +164,7 @@ class Logins:
         then: str = "/",
         max_age: int | None = None,
         strong: bool = False,
+        whose: str = "",
     ) -> tuple[str, str]:
         """Where to send the browser, and what it must keep until it comes back; raises as ``begin_device``."""
         settings = self._issuers.settings(issuer, "person")
@@ -176,7 +183,8 @@ class Logins:
                 browser=token_digest(browser),
                 then=then,
                 expires=clock.after(now, seconds=LOGIN_SECONDS),
-            )
+            ),
+            whose,
         )
         words = {
             "response_type": "code",
@@ -236,10 +244,11 @@ class Logins:
             )
         return asked | ({"acr_values": " ".join(values)} if strong else {})
 
-    def _keep(self, one: Underway) -> str:
+    def _keep(self, one: Underway, whose: str) -> str:
         handle = secrets.token_urlsafe(HANDLE_BYTES)
         self._state.end_sessions(expired_at=clock.now())
-        self._state.add_login(token_digest(handle), msgspec.json.encode(one).decode(), one.expires)
+        said = msgspec.json.encode(one).decode()
+        self._state.add_login(token_digest(handle), said, one.expires, whose)
         return handle
 
     def _tokens(self, one: Underway, form: Mapping[str, str]) -> tuple[int, Mapping[str, Any]]:

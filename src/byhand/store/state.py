@@ -74,8 +74,12 @@ class State(Protocol):
         """
         ...
 
-    def add_login(self, handle: str, said: str, expires: str) -> None:
-        """Remember a login at an issuer; of too many the ones that end first are forgotten."""
+    def add_login(self, handle: str, said: str, expires: str, whose: str = "") -> None:
+        """Remember a login at an issuer, begun from ``whose`` site.
+
+        Of too many, those that end first of the site that has most are forgotten: nobody's flood ends the logins of
+        others.
+        """
         ...
 
     def login(self, handle: str, now: str) -> str | None:

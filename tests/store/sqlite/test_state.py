@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from byhand.errors import LogUnavailable
-from byhand.store.sqlite.state import FILE_NAME, SqliteState
+from byhand.store.sqlite.state import FILE_NAME, LOGINS_MAX, SqliteState
 from byhand.store.state import SessionRow
 
 T0, T1, T2 = (f"2026-11-24T13:0{minute}:00.000000Z" for minute in range(3))
@@ -107,3 +107,13 @@ def test_what_breaks_while_rows_are_read_is_told_like_all_else(tmp_path: Path) -
     with pytest.raises(LogUnavailable, match="cannot be kept"):
         damaged.uses()
     damaged.close()
+
+
+def test_a_flood_of_logins_ends_its_own(state: SqliteState) -> None:
+    """Of too many, whoever began most loses those that end first; a login from elsewhere goes on."""
+    state.add_login("ada's", "{}", T1, "192.0.2.7")
+    for number in range(LOGINS_MAX + 5):
+        state.add_login(f"flood {number:04}", "{}", T2, "203.0.113.9")
+    assert state.login("ada's", T0) == "{}"
+    kept = [state.login(f"flood {number:04}", T0) is not None for number in range(LOGINS_MAX + 5)]
+    assert (kept[:6], sum(kept)) == ([False] * 6, LOGINS_MAX - 1)

@@ -93,13 +93,14 @@ class SqliteState:
             self._run("DELETE FROM login WHERE expires <= ?", (expired_at,))
             self._run("DELETE FROM passkey_waiting WHERE expires <= ?", (expired_at,))
 
-    def add_login(self, handle: str, said: str, expires: str) -> None:
+    def add_login(self, handle: str, said: str, expires: str, whose: str = "") -> None:
         """Remember a login."""
-        self._run("INSERT INTO login VALUES (?, ?, ?)", (handle, said, expires), self._careless)
+        self._run("INSERT INTO login VALUES (?, ?, ?, ?)", (handle, said, expires, whose), self._careless)
         # A crash here: it is there, and one too many with it; the next one clears up.
         self._run(
-            "DELETE FROM login WHERE handle IN"
-            " (SELECT handle FROM login ORDER BY expires DESC, handle LIMIT -1 OFFSET ?)",
+            "DELETE FROM login WHERE handle IN (SELECT handle FROM login WHERE whose ="
+            " (SELECT whose FROM login GROUP BY whose ORDER BY count(*) DESC, whose LIMIT 1)"
+            " ORDER BY expires, handle LIMIT max(0, (SELECT count(*) FROM login) - ?))",
             (LOGINS_MAX,),
             self._careless,
         )
