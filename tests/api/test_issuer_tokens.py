@@ -74,6 +74,7 @@ def test_a_pipeline_declares_for_the_person_who_started_it(server: Server, mint:
     shown = server.byhand("show", declared.intervention, "--output", "json")
     assert '"deploy"' in shown
     assert "issuer-token" in shown
+    assert "sound" in server.byhand("verify", "--output", "table")
     with pytest.raises(Refused, match="is not for that"):
         HttpDesk(line).search("")
 
