@@ -68,7 +68,7 @@ from byhand.keystore import file as key_files
 from byhand.keystore.contract import DECLARATION_MAC, LOG_SIGNING, LOG_SIGNING_ML_DSA, REDACTION_MAC
 from byhand.records.credentials import Scope
 from byhand.settings import NotifySettings, Settings
-from byhand.sinks import kinds as sink_kinds
+from byhand.sinks import schemes as sink_schemes
 from byhand.sinks.contract import MailServer
 from byhand.sinks.destinations import Destinations
 from byhand.sqlite_file import check_layout
@@ -392,7 +392,7 @@ def _put_together(
         findings,
         Observing(journal, administration, credentials, people, points),
         Spooling(journal, administration, judging, gate, chains, people, views, settings.gate),
-        Circles(journal, administration, sink_kinds),
+        Circles(journal, administration, sink_schemes),
         runbooks,
         SqliteOutbox(path),
         SqliteLearned(path),

@@ -22,6 +22,7 @@ from byhand import sinks
 from byhand.errors import ByhandError, Invalid, NotDelivered
 from byhand.sinks import posting, smtp
 from byhand.sinks.contract import MailServer, Message, Place, Sink
+from byhand.sinks.destinations import Destinations
 
 HIDDEN = "xoxb-this-is-the-secret"
 MESSAGE = Message(
@@ -254,6 +255,32 @@ def test_kinds_of_other_packages_are_found(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(tmp_path)
     assert sinks.kinds()["offered"].scheme == "offered"
     assert sinks.kinds()["slack"] is sinks.Slack
+
+
+def test_a_broken_package_keeps_no_other_kind_from_being_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own kind is refused with advice, also where it loads and fails later; all others are as before."""
+    (tmp_path / "broken_sink.py").write_text("class Late:\n    fields = ('link',)\n")
+    info = tmp_path / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(
+        "[byhand.sinks]\nbroken = no_such_module:Broken\nlate = broken_sink:Late\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "destinations.toml"
+    link = 'link = "https://127.0.0.1/x"'
+    file.write_text("".join(f"[{kind}.desk]\n{link}\n" for kind in ("slack", "broken", "late")))
+    file.chmod(0o600)
+    places = Destinations(file)
+    assert isinstance(places.open("slack:desk"), sinks.Slack)
+    for name in ("broken:desk", "late:desk"):
+        fault = places.fault(name)
+        assert isinstance(fault, Invalid)
+        assert "package that offers" in fault.advice
+        assert "127.0.0.1" not in str(fault)
+    assert {"broken", "late", "slack"} <= sinks.schemes()
 
 
 def test_every_error_of_a_sink_is_one_of_ours(kind: str) -> None:

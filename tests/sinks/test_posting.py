@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from receivers import certificate, receiver, serving
 
 from byhand.errors import Invalid, NotDelivered
 from byhand.sinks.contract import Message, Place
+from byhand.sinks.posting import ended_in_time
 from byhand.sinks.slack import Slack
 
 MESSAGE = Message(id="id-1", occasion="test", title="t", text="x")
@@ -33,6 +36,20 @@ def test_a_certificate_of_nobody_or_of_somebody_else_is_refused(tmp_path: Path, 
         with pytest.raises(NotDelivered, match="certificate is not trusted"):
             sink.send(MESSAGE)
         assert found.received == []
+
+
+def test_what_connects_after_the_bound_is_cut_as_well() -> None:
+    """A name that took long to find or an address that took long to answer opens no new time."""
+    ours, theirs = socket.socketpair()
+    began = time.monotonic()
+    ours.settimeout(10)
+
+    def connected() -> socket.socket | None:
+        return ours if time.monotonic() - began > 0.5 else None
+
+    with ours, theirs, pytest.raises(TimeoutError), ended_in_time(connected, 0.05):
+        assert ours.recv(1) == b""
+    assert time.monotonic() - began < 5
 
 
 def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from byhand.errors import ByhandError, Fault, Invalid, NotFound
-from byhand.sinks import kinds
+from byhand.sinks import kind_of, schemes
 from byhand.sinks.contract import MailServer, Place, Sink
 
 FILE_BYTES_MAX = 1_048_576  # thousands of destinations; more is another file
@@ -33,7 +33,7 @@ class Destinations:
     def open(self, name: str) -> Sink:
         """The sink called ``name``; raises NotFound, Invalid, never showing a link or a secret."""
         scheme, _, own = name.partition(":")
-        known = kinds()
+        known = schemes()
         if scheme not in known:
             listed = ", ".join(f"{kind}:" for kind in sorted(known))
             raise Invalid(f"{name} is of no kind of destination", (Fault("", f"begin with one of {listed}"),))
@@ -41,10 +41,19 @@ class Destinations:
         fields = section.get(own) if isinstance(section, Mapping) else None
         if not isinstance(fields, Mapping):
             raise NotFound(f"nothing says where {name} is", advice=f"Add [{scheme}.{own}] to {self._told()}")
-        _check_fields(name, known[scheme].fields, fields)
-        return known[scheme].at(
-            Place(name, {key: str(value) for key, value in fields.items()}, self.mail, self.certificates)
-        )
+        kind = kind_of(scheme)
+        try:
+            _check_fields(name, kind.fields, fields)
+            return kind.at(
+                Place(name, {key: str(value) for key, value in fields.items()}, self.mail, self.certificates)
+            )
+        except ByhandError:
+            raise
+        except Exception as error:  # another package's fault; its text may repeat a link
+            raise Invalid(
+                f"the destination {name} cannot be used: its kind fails with {type(error).__name__}",
+                advice=f"Mend or remove the package that offers {scheme}:",
+            ) from error
 
     def fault(self, name: str) -> ByhandError | None:
         """What keeps ``name`` from being used, if anything does."""

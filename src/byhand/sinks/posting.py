@@ -20,6 +20,7 @@ from byhand.settings import is_loopback
 from byhand.sinks.contract import SEND_SECONDS_MAX, Place
 
 STEP_SECONDS_MAX = 5.0  # one step of a connection: servers in reach take a fraction of it
+CUT_AGAIN_SECONDS = 0.1  # between looks at what was late to connect: short beside the bound itself
 LINK_LENGTH_MAX = 2_048  # characters; the links of chats have about two hundred
 RETRY_AFTER_SECONDS_MAX = 300  # whoever asks to be left alone for longer is asked again after that
 AGAIN = frozenset({408, 425, 429})  # of the answers that refuse, those that may be others later
@@ -121,21 +122,23 @@ def ended_in_time(
 
     Raises TimeoutError then, also where what had come so far looks like an answer.
     """
-    over = threading.Event()
+    over, done = threading.Event(), threading.Event()
 
     def cut() -> None:
+        if done.wait(seconds):
+            return
         over.set()
-        found = connected()
-        if found is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(found, socket.SHUT_RDWR)
+        while not done.is_set():  # what is connected only now is cut as well
+            found = connected()
+            if found is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(found, socket.SHUT_RDWR)
+            done.wait(CUT_AGAIN_SECONDS)
 
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=cut, name="byhand-cut", daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        done.set()
     if over.is_set():
         raise TimeoutError
