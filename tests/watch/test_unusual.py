@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -20,7 +21,7 @@ from byhand import clock, embedded, wiring
 from byhand.cli.commands import unusual as commands
 from byhand.cli.common import Common
 from byhand.client.desk import Shown
-from byhand.errors import Invalid, Refused
+from byhand.errors import Invalid, LogUnavailable, NotFound, Refused
 from byhand.ids import new_record_id
 from byhand.journal.entry import Entry
 from byhand.records import captured
@@ -203,6 +204,28 @@ def test_what_was_kept_is_taken_up(year: Year, monkeypatch: pytest.MonkeyPatch) 
     kept = year.home.learned.load(NAME)
     assert kept is not None
     assert kept.cursor == year.home.journal.reader.size
+
+
+def test_what_could_not_be_said_at_first_is_said_later(year: Year, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of failures to append spends no budget and teaches nothing: the same is known as without them."""
+    year.lived()
+    year.put(year.observed("ada", "permissions", 3, year.sunday))
+    follower = year.follower()
+
+    def fails(*_: object) -> None:
+        raise LogUnavailable("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(year.home.chains, "add", fails)
+        for _ in range(8):
+            with pytest.raises(LogUnavailable):
+                follower.turn(after(year.sunday))
+    assert follower.turn(after(year.sunday)) == 1
+    (alert,) = year.said()
+    undisturbed = year.follower()
+    undisturbed.turn(after(year.sunday))
+    assert follower.encode() == undisturbed.encode()
+    assert alert.id in follower._waiting
 
 
 def test_two_processes_say_it_once(year: Year) -> None:
@@ -396,6 +419,26 @@ def test_the_reasons_are_drawn(year: Year, capsys: pytest.CaptureFixture[str]) -
     bits = [reason["bits"] for reason in told["reasons"]]
     assert bits == sorted(bits, reverse=True)
     assert told["id"] == alert.id
+
+
+def test_the_alert_that_is_named_is_judged_and_no_other() -> None:
+    """Of several about one intervention each is found by its own id; by what they share none of them is."""
+
+    def shown(*alerts: dict[str, Any]) -> Any:
+        return SimpleNamespace(entries=[SimpleNamespace(record=one) for one in ({"id": "act"}, *alerts)])
+
+    first, second, other = (
+        {"id": id_, "type": "alert", "about": about, "intervention": "act"}
+        for id_, about in (("first", "act"), ("second", "act"), ("other", "note"))
+    )
+    for one in (first, second, other):
+        assert commands._alert(shown(first, second, other), str(one["id"])) is one
+    assert commands._alert(shown(other), "act") is other
+    assert commands._alert(shown(first, other), "act") is first
+    with pytest.raises(Invalid, match="2 alerts"):
+        commands._alert(shown(first, second), "act")
+    with pytest.raises(NotFound):
+        commands._alert(shown(), "act")
 
 
 def test_it_is_read_and_disposed_of_at_the_command_line(year: Year) -> None:

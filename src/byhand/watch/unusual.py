@@ -101,19 +101,27 @@ class Unusual:
     def turn(self, now: str) -> int:
         """Follow the log to its end; returns how many acts were said to be unusual."""
         with self._lock:
-            self._resume()
-            said = 0
-            while self._cursor < (size := self._journal.reader.size):
-                stop = min(self._cursor + BATCH, size)
-                for stored in self._journal.reader.scan(self._cursor, stop):
-                    said += self._take(stored, now)
-                    self._cursor = stored.index + 1
-                if self._cursor - self._kept >= KEEP_ENTRIES:
-                    self._keep(now)
-            if self._kept < self._cursor and now >= clock.after(self._kept_at or now, seconds=KEEP_SECONDS):
+            try:
+                self._resume()
+                return self._follow(now)
+            except BaseException:
+                # In the middle of an entry, whose part in what is known would be counted twice.
+                self._started = False
+                raise
+
+    def _follow(self, now: str) -> int:
+        said = 0
+        while self._cursor < (size := self._journal.reader.size):
+            stop = min(self._cursor + BATCH, size)
+            for stored in self._journal.reader.scan(self._cursor, stop):
+                said += self._take(stored, now)
+                self._cursor = stored.index + 1
+            if self._cursor - self._kept >= KEEP_ENTRIES:
                 self._keep(now)
-            self._kept_at = self._kept_at or now
-            return said
+        if self._kept < self._cursor and now >= clock.after(self._kept_at or now, seconds=KEEP_SECONDS):
+            self._keep(now)
+        self._kept_at = self._kept_at or now
+        return said
 
     def close(self) -> None:
         """Keep what was learned since the last time."""
@@ -122,7 +130,7 @@ class Unusual:
                 self._keep("")
 
     def _resume(self) -> None:
-        """Take up what was kept, when this begins or another process is further."""
+        """Take up what was kept: when this begins, after a turn that failed, and when the log is shorter than known."""
         if self._started and self._cursor <= self._journal.reader.size:
             return
         self._started = True

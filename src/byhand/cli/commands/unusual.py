@@ -151,12 +151,8 @@ def disposition(
     if (scope is None) != (until is None):
         raise Invalid("--scope and --until go together", advice="Say what is to be expected, and until when.")
     with opened(common) as one:
-        found = one.desk.show(one.desk.resolve(id_), reason=because)
-        record = next(
-            (entry.record for entry in found.entries if (entry.record or {}).get("type") == "alert"), None
-        )
-        if record is None:
-            raise NotFound(f"{id_} is no alert", advice="See them with: byhand finding list type:alert")
+        named = one.desk.resolve(id_)
+        record = _alert(one.desk.show(named, reason=because), named)
         finding = FindingRequest(
             record=new_record_id(),
             intervention=record["intervention"],
@@ -170,6 +166,20 @@ def disposition(
         say("recorded beside the alert")
         fields = {"record": acknowledgement.record, "index": acknowledgement.index}
         show_recorded(fields, common, recorded=acknowledgement.record)
+
+
+def _alert(shown: Shown, named: str) -> dict[str, Any]:
+    """The alert with this id, or the only one about it; never another of the same intervention."""
+    records = [entry.record for entry in shown.entries if entry.record is not None]
+    alerts = [record for record in records if record.get("type") == "alert"]
+    advice = "See them with: byhand finding list type:alert"
+    for by in ("id", "about", "intervention"):
+        found = [record for record in alerts if record[by] == named]
+        if len(found) > 1:
+            raise Invalid(f"there are {len(found)} alerts about {named}: name one of them", advice=advice)
+        if found:
+            return found[0]
+    raise NotFound(f"{named} is no alert", advice=advice)
 
 
 def _until(text: str) -> str:
