@@ -509,6 +509,36 @@ def test_an_outcome_that_cannot_be_spooled_is_not_forgotten(
     assert records(ada.server, act.id)[-1]["kind"] == "outcome"
 
 
+def test_an_outcome_that_the_log_had_already_leaves_no_gap(ada: Person) -> None:
+    """Told twice, by itself and by its line: the line's place is taken, and what follows it follows."""
+    with ada.act("ACTIVE", POINT) as act:
+        ada.server.state("ACTIVE")
+        away(ada)
+    ada.done("RAISED")
+    rows = list(ada.file.raw())
+    back(ada)
+    ada.connect().conclude(act.id, act.outcome)
+    assert verdicts(ada.send(rows)) == [GOOD] * 3
+    assert verdicts(ada.send(rows)) == [GOOD] * 3
+    found = [(one["kind"], one.get("verdict")) for one in records(ada.server, act.id)]
+    assert found[-1] == ("finding", "spool_told")
+    assert ada.server.stop() == 0
+    assert verified(ada.server) == []
+
+
+def test_an_outcome_told_twice_is_one_line(ada: Person) -> None:
+    """Whoever asks again, while the log is away or back, is told of the line there is."""
+    with ada.act("ACTIVE", POINT) as act:
+        ada.server.state("ACTIVE")
+        away(ada)
+    again = ada.backend.conclude(act.id, act.outcome)
+    assert again.acknowledgement.record == act.outcome.id
+    assert len(ada.file.unsent()) == 1
+    back(ada)
+    assert ada.backend.conclude(act.id, act.outcome).acknowledgement.index == -1
+    assert ada.file.unsent() == ()  # sent by the way
+
+
 def test_the_next_act_brings_the_spool_home(ada: Person) -> None:
     """Nobody has to think of it: acting through the server again sends what waits first."""
     away(ada)

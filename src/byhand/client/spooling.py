@@ -274,7 +274,7 @@ class SpoolBackend:
         """Record how it ended. Its id makes telling it twice harmless: so it may be spooled whatever was sent."""
         if intervention in self._nowhere:
             raise Unreachable("nothing was recorded of this act, and nothing was done")
-        if intervention not in self._spooled:
+        if intervention not in self._spooled and outcome.id not in self._spooled:
             try:
                 return self._asked(lambda server: server.conclude(intervention, outcome))
             except (Unreachable, OutcomeUnknown):
@@ -285,6 +285,9 @@ class SpoolBackend:
 
     def _spool_outcome(self, outcome: Outcome) -> Concluded:
         """Only what no record can hold is refused here; what else keeps it out is no word of the log's: it waits."""
+        told = self._spooled.get(outcome.id)
+        if told is not None:
+            return Concluded(acknowledgement=self._not_yet(outcome.id, told), outcome=outcome)
         codec.validate(outcome)
         try:
             line = self._file(self._last()).add(outcome, self._signer())

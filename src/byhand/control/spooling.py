@@ -211,11 +211,19 @@ class Spooling:
         known = self._journal.reader.find(line.outcome.id)
         if known is not None and isinstance(known.record, Outcome):
             if lines.as_told(known.record) == lines.as_told(line.outcome):
+                self._told(caller, line, statement, claims)
                 return self._journal.acknowledge_stored(known)  # told before, by this line or without it
             raise Conflict("another outcome has its id")
         told = msgspec.structs.replace(line.outcome, statement=line.statement)
         concluded = self._gate.spooled_outcome(caller, statement.intervention, told, claims)
         return concluded.acknowledgement
+
+    def _told(self, caller: Caller, line: SpoolLine, statement: Statement, claims: tuple[str, ...]) -> None:
+        """An outcome that was told without its line stands for it: what follows the line is no gap."""
+        for claim in claims:
+            digest = lines.line_digest(lines.encode_line(lines.content_of(line), line.statement))
+            what = f"line {statement.sequence} of spool {statement.spool} tells what was in the log before it came"
+            self._find(caller, line, statement.intervention, digest, spools.TOLD, what, claim=claim)
 
     def _act(
         self,

@@ -34,14 +34,15 @@ LATE_SECONDS = (
 SPOOLED, LATE = "spooled", "late"
 PATH = "spool"
 
-REFUSED, GAP, FORK, MACHINE, ORDER = (
+REFUSED, GAP, FORK, MACHINE, ORDER, TOLD = (
     "spool_refused",
     "spool_gap",
     "spool_fork",
     "spool_machine",
     "spool_order",
+    "spool_told",
 )
-VERDICTS = frozenset({REFUSED, GAP, FORK, MACHINE, ORDER})
+VERDICTS = frozenset({REFUSED, GAP, FORK, MACHINE, ORDER, TOLD})
 """What is found about lines; references: the line's hash, and the name of its place if the finding took it."""
 LINE_CLAIMS = "spool:"
 
