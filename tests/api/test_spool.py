@@ -27,7 +27,7 @@ from byhand.client.reverting import Reverter
 from byhand.client.signing import find_signer
 from byhand.client.speaking import sign_login
 from byhand.client.spool_file import SpoolFile, spool_files
-from byhand.client.spooling import SpoolBackend
+from byhand.client.spooling import SpoolBackend, send
 from byhand.client.steps import Request
 from byhand.client.unsent import OF_THIS_PROCESS
 from byhand.control.judging import Judging
@@ -569,6 +569,47 @@ def test_a_place_that_cannot_be_written_stops_no_act_while_the_log_is_there(ada:
     lock.rmdir()
     ada.backend.send_pending()
     assert ada.file.unsent() == ()
+
+
+def test_what_another_process_sent_has_its_receipt(ada: Person) -> None:
+    """A byhand spool send, run beside the program: the program asks the log for the receipt, and gets it."""
+    away(ada)
+    act = ada.done("RAISED")
+    back(ada)
+    beside = Person(ada.server, ada.folder)
+    assert len(list(send(beside.connect(), ada.file))) == 2
+    beside.close()
+    assert act.receipt.acknowledgement.record == act.outcome.id
+
+
+def test_what_was_answered_counts_although_a_later_batch_was_not(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server goes away between two batches: what it acknowledged before is told, and has its receipt."""
+    away(ada)
+    first, second = ada.done("RAISED"), ada.done("LOWERED")
+    back(ada)
+    monkeypatch.setattr("byhand.client.spooling.BATCH_LINES_MAX", 2)
+    server, asked = ada.connect(), []
+
+    class Gone:
+        origin = server.origin
+
+        def send_spool(self, rows: Sequence[str]) -> object:
+            asked.append(rows)
+            if len(asked) > 1:
+                raise Unreachable("gone")
+            return server.send_spool(rows)
+
+    monkeypatch.setattr(ada.backend, "_connect", Gone)
+    ada.backend.send_pending()
+    assert "2 line(s) of the spool are in the log now" in ada.said[-1]
+    monkeypatch.setattr(ada.backend, "_connect", ada.connect)
+    assert len(ada.file.unsent()) == 2
+    with pytest.raises(StillSpooled):
+        _ = second.receipt  # the server was away a moment ago
+    ada.backend._away_until = 0.0
+    assert first.receipt.acknowledgement.record == first.outcome.id
 
 
 def test_what_the_gate_would_have_refused_is_written_down(ada: Person) -> None:

@@ -18,7 +18,7 @@ from byhand import clock, wiring
 from byhand.cli.common import Common
 from byhand.cli.output import say
 from byhand.client import http
-from byhand.client.contract import Backend, CircleDesk, DeviceLogin, PasskeyDesk, RunbookDesk
+from byhand.client.contract import Backend, CircleDesk, DeviceLogin, PasskeyDesk, RunbookDesk, SpoolAnswer
 from byhand.client.desk import Desk, PublicLog
 from byhand.client.known_logs import KnownLogs, known_logs_path
 from byhand.client.line import Line
@@ -380,12 +380,14 @@ class Remote(Opened):
             self._send_spool()
 
     def _send_spool(self) -> None:
+        answers: list[SpoolAnswer] = []
         try:
             backend = http.HttpBackend(self.line)
             file = SpoolFile(spool_folder(os.environ), backend.origin, backend.identity().person)
-            tell_sent(send(backend, file), say)
+            answers.extend(send(backend, file))
         except ByhandError as error:  # it stays in the spool; byhand doctor shows it
             say(f"byhand: the spool could not be sent: {error}")
+        tell_sent(answers, say)
 
     def _enter(self, token: str) -> tuple[Backend, Desk]:
         if not self.met:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -37,7 +37,6 @@ from byhand.errors import (
     ByhandError,
     Fault,
     Invalid,
-    LoginRequired,
     LogUnavailable,
     NotPermitted,
     OutcomeUnknown,
@@ -319,17 +318,19 @@ class SpoolBackend:
 
     def send_pending(self) -> None:
         """Send what waits, if the server is there; whoever acts is told, and never stopped by it."""
+        answers: list[SpoolAnswer] = []
+        waiting = list(self._spooled)
         try:
-            known = self._last()
-            file = self._file(known)
+            file = self._file(self._last())
             if not file.raw():
+                for record in waiting:  # another process sent them
+                    self._spooled.pop(record, None)
                 return
-            answers = self._asked(lambda server: send(server, file))
+            self._asked(lambda server: answers.extend(send(server, file)))
         except Unreachable:
-            return
-        except (LogUnavailable, LoginRequired, ByhandError) as error:
+            pass  # it waits; what was answered before counts
+        except ByhandError as error:
             self._say(f"byhand: the spool could not be sent: {error}")
-            return
         self._forget(answers)
         tell(answers, self._say)
 
@@ -353,17 +354,15 @@ class SpoolBackend:
         )
 
 
-def send(server: Server, file: SpoolFile) -> tuple[SpoolAnswer, ...]:
-    """Bring every line to the log, batch by batch; killed anywhere, all of it may be sent again."""
-    answers: list[SpoolAnswer] = []
+def send(server: Server, file: SpoolFile) -> Iterator[SpoolAnswer]:
+    """Bring every line to the log, batch by batch, as answers are asked for; killed anywhere, all may be sent again."""
     while rows := _batch(file.raw()):
         answered = server.send_spool(rows).answers
         if [one.line for one in answered] != [line_digest(row.encode()) for row in rows]:
             raise LogUnavailable("the server did not answer for every line: nothing is taken as sent")
         # A crash exactly here leaves lines that the log has: they are sent again and get the same answers.
         file.acknowledged(rows)
-        answers += answered
-    return tuple(answers)
+        yield from answered
 
 
 def _batch(rows: Sequence[str]) -> list[str]:

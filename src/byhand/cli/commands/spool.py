@@ -10,9 +10,10 @@ from byhand.cli.common import NOTHING_CHOSEN, Common
 from byhand.cli.opened import Remote, opened
 from byhand.cli.output import show_rows
 from byhand.client import http
+from byhand.client.contract import SpoolAnswer
 from byhand.client.spool_file import Line, SpoolFile, spool_files, spool_folder
 from byhand.client.spooling import send
-from byhand.errors import Invalid
+from byhand.errors import ByhandError, Invalid
 from byhand.records.spool import SpooledAct
 
 
@@ -67,17 +68,25 @@ def send_spool(*, common: Common = NOTHING_CHOSEN) -> int:
             raise Invalid("a home has no spool: it is not reached over a network", advice="Name --url.")
         identity = one.signed_in().identity()
         backend = http.HttpBackend(one.line)
-        answers = send(backend, SpoolFile(spool_folder(os.environ), backend.origin, identity.person))
-        rows = [
-            {
-                "line": answer.line[:16],
-                "result": answer.result,
-                "intervention": answer.intervention,
-                "index": answer.acknowledgement.index,
-                "found": list(answer.verdicts),
-                "cause": answer.cause,
-            }
-            for answer in answers
-        ]
-        show_rows(rows, common, empty="nothing waits to be sent")
+        answers: list[SpoolAnswer] = []
+        try:
+            answers.extend(
+                send(backend, SpoolFile(spool_folder(os.environ), backend.origin, identity.person))
+            )
+        except ByhandError:
+            if answers:  # they are in the log, whatever became of the rest
+                show_rows(map(_answer, answers), common)
+            raise
+        show_rows(map(_answer, answers), common, empty="nothing waits to be sent")
         return 1 if any(answer.verdicts for answer in answers) else 0
+
+
+def _answer(answer: SpoolAnswer) -> dict[str, object]:
+    return {
+        "line": answer.line[:16],
+        "result": answer.result,
+        "intervention": answer.intervention,
+        "index": answer.acknowledgement.index,
+        "found": list(answer.verdicts),
+        "cause": answer.cause,
+    }
