@@ -46,7 +46,7 @@ from byhand.control.reading import Reading
 from byhand.control.reasons import Reasons
 from byhand.control.runbooks import Runbooks
 from byhand.control.sessions import Sessions
-from byhand.control.settling import Settling
+from byhand.control.settling import RETURN_SECONDS, Settling
 from byhand.control.spooling import Spooling
 from byhand.control.turns import Turns
 from byhand.durable import sync_folder
@@ -502,7 +502,7 @@ def open_watch(home: Home) -> Watch:
         (
             *_unusual(home),
             Task("index", home.indexer.catch_up_by),
-            Task("settling", lambda: home.settling.settle(clock.now())),
+            Task("settling", lambda: home.settling.settle(clock.now(), patience_seconds=RETURN_SECONDS)),
             Task("requests", lambda: requests.turn(clock.now())),
             Task("delivery", lambda: delivery.turn(clock.now()), delivery.close),
         )

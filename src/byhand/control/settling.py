@@ -28,6 +28,7 @@ BYHAND = "byhand"
 CAUSE_LENGTH_MAX = (
     1_000  # characters of why a value could not be read; the rest is in the probe's own messages
 )
+RETURN_SECONDS = 10  # a service manager begins a client again within seconds, also on a busy machine
 RUNNING_SECONDS_MAX = 4 * 3_600  # half a shift: an act that says nothing for longer blocks its target in vain
 
 
@@ -55,18 +56,20 @@ class Settling:
         self._alive = alive
         self._read_here = read_here
 
-    def settle(self, now: str) -> int:
+    def settle(self, now: str, *, patience_seconds: int = 0) -> int:
         """Settle everything that is due at ``now``; returns how many records that took.
 
+        ``patience_seconds``: for so long after its permit was used an act is left to an executor that is gone: a
+        client that was ended may be begun again, and say how it went.
         What cannot be settled is left as it is and said in the warnings: it holds up nothing else.
         """
-        return sum(self._settle(intervention, now) for intervention in self._due(now))
+        return sum(self._settle(intervention, now, patience_seconds) for intervention in self._due(now))
 
-    def _settle(self, intervention: str, now: str) -> int:
+    def _settle(self, intervention: str, now: str, patience_seconds: int) -> int:
         self._chains.forget(intervention)
         try:
             chain = self._chains.get(intervention)
-            record = self._due_record(chain, now)
+            record = self._due_record(chain, now, patience_seconds)
         except ByhandError as error:
             return _left(intervention, error)
         if record is None:
@@ -80,7 +83,7 @@ class Settling:
             return _left(intervention, error)
         return 1
 
-    def _due_record(self, chain: Chain, now: str) -> AnyRecord | None:
+    def _due_record(self, chain: Chain, now: str, patience_seconds: int) -> AnyRecord | None:
         """What is to be said of an intervention at ``now``, if anything.
 
         1 declared and its time is over: lapsed; 2 permitted, unused, time over: lapsed; 3 redeemed and its
@@ -104,7 +107,8 @@ class Settling:
             running = self._alive(redeemed[1].executor or "")
             patience = RUNNING_SECONDS_MAX if running else 0
             over = clock.after(redeemed[1].expires or now, seconds=patience) <= now
-            if running is False or over:
+            back = clock.after(redeemed[0].recorded, seconds=patience_seconds) > now
+            if over or (running is False and not back):
                 return self._outcome(
                     chain, "unknown", "whoever carried it out never said how it ended", found=True
                 )
