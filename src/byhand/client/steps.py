@@ -34,6 +34,7 @@ from byhand.records import captured, codec
 from byhand.records.actor import Via
 from byhand.records.intervention import Automation, Change, Declaration, Justification, Target, Times
 from byhand.records.values import CapturedValue
+from byhand.trust.requirement import demanded
 
 if TYPE_CHECKING:
     from byhand.client.signing import Signer
@@ -43,6 +44,7 @@ APPROVAL_POLL_SECONDS = (
     1.0  # a person who has just approved is not kept waiting; a permit costs the gate 50 µs
 )
 INTENT_SECONDS = 600.0  # as long as a permit may live: what is declared now is done now
+CLOCKS_APART_SECONDS = 60.0  # the gate reads its own clock: it refuses what is good for too long by that
 BREAK_GLASS_SECONDS = 3_540.0  # the hour that such a permit may last, less what clocks may be apart
 Until: TypeAlias = datetime | timedelta | float | None
 """When the change is to end: an aware ``datetime``, or a duration (``timedelta``, or seconds)."""
@@ -151,12 +153,13 @@ def build(request: Request, sight: Sight, original: CapturedValue, *, person: st
     point = sight.view.point
     action = request.action or point.action
     registered = isinstance(request.place, RegisteredPoint)
+    change = _change(request, sight, original, now)
     declaration = Declaration(
         record=new_record_id(),
         person=person,
         action=action,
-        change=_change(request, sight, original, now),
-        expires=clock.after(now, seconds=_good_for(request, sight)),
+        change=change,
+        expires=clock.after(now, seconds=_good_for(request, sight, change)),
         point=point.name if registered else None,
         target=None if registered else Target(system=point.system, type=point.type, id=point.id),
         justification=_justification(request, now),
@@ -170,11 +173,18 @@ def build(request: Request, sight: Sight, original: CapturedValue, *, person: st
     return sight.redactor.declaration(declaration)
 
 
-def _good_for(request: Request, sight: Sight) -> float:
-    """For how many seconds the declaration is good."""
+def _good_for(request: Request, sight: Sight, change: Change) -> float:
+    """For how many seconds the declaration is good: where others must approve, for as long as the gate allows.
+
+    They are told, reminded, and others are told after them, before whoever asks is offered to break the glass.
+    """
     if request.break_glass:
         return BREAK_GLASS_SECONDS
-    return min(INTENT_SECONDS, sight.view.intent_seconds)
+    view = sight.view
+    by_agent = request.written_by == "agent"
+    if demanded(view.tier, view.mode, view.point, change, by_agent=by_agent).approvals:
+        return max(view.intent_seconds - CLOCKS_APART_SECONDS, min(INTENT_SECONDS, view.intent_seconds))
+    return min(INTENT_SECONDS, view.intent_seconds)
 
 
 def _change(request: Request, sight: Sight, original: CapturedValue, now: str) -> Change:
