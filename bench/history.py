@@ -3,8 +3,8 @@
 
     bench/history.py REPOSITORY [SYSTEM] > events.jsonl
 
-Metadata only: no contents, no addresses. Persons are salted hashes of their folded identities (``--salt``; default a
-new one, so that two runs cannot be joined). Merges and bots are left out. Oldest first.
+Metadata only: no contents, no words of commits, no addresses. Persons are salted hashes of their folded identities
+(``--salt``; default a new one, so that two runs cannot be joined). Merges and bots are left out. Oldest first.
 """
 
 from __future__ import annotations
@@ -23,10 +23,7 @@ from typing import Any
 FIELD, RECORD = "\x1f", "\x1e"
 FORMAT = RECORD + FIELD.join(("%H", "%at", "%ad", "%ae", "%ce", "%s")) + FIELD
 BOT = re.compile(r"bot\b|jenkins|translatewiki|noreply@|gerrit@", re.IGNORECASE)
-REVERTS = re.compile(r"This reverts commit ([0-9a-f]{7,40})")
-TICKET = re.compile(r"\b[A-Z][A-Z0-9]*-?\d+\b|#\d+")
 STATUS_VERBS = {"A": "add", "D": "remove", "R": "move"}
-REASON_LENGTH_MAX = 120
 VERB = re.compile(r"[a-z]{3,12}\b")
 
 
@@ -45,13 +42,12 @@ def main() -> None:
 
 def events(repository: Path, system: str, salt: str) -> Iterator[dict[str, Any]]:
     """Every commit that is one person's act, oldest first by the time it was made."""
-    reverted = _reverts(repository)
     found = [
         event
         for text in _git(
             repository, "log", "--no-merges", "--name-status", "--date=raw", f"--format={FORMAT}"
         ).split(RECORD)
-        if text and (event := _event(text, system, salt, reverted)) is not None
+        if text and (event := _event(text, system, salt)) is not None
     ]
     yield from sorted(found, key=lambda event: (event["timestamp"], event["id"]))
 
@@ -61,20 +57,7 @@ def _git(repository: Path, *arguments: str) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def _reverts(repository: Path) -> dict[str, int]:
-    """When a commit (by the beginning of its id) was first said to be reverted."""
-    found: dict[str, int] = {}
-    text = _git(
-        repository, "log", "--reverse", "--grep=This reverts commit", f"--format={RECORD}%at{FIELD}%b"
-    )
-    for one in filter(None, text.split(RECORD)):
-        at, _, body = one.partition(FIELD)
-        for commit in REVERTS.findall(body):
-            found.setdefault(commit[:7], int(at))
-    return found
-
-
-def _event(text: str, system: str, salt: str, reverted: dict[str, int]) -> dict[str, Any] | None:
+def _event(text: str, system: str, salt: str) -> dict[str, Any] | None:
     commit, at, raw, author, committer, subject, rest = text.split(FIELD, 6)
     changed = [line.split("\t") for line in rest.splitlines() if "\t" in line]
     if BOT.search(author) or not changed:
@@ -83,7 +66,6 @@ def _event(text: str, system: str, salt: str, reverted: dict[str, int]) -> dict[
     minutes = (int(zone[1:3]) * 60 + int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
     places = Counter(_place(line[-1]) for line in changed)
     same = author.casefold() == committer.casefold()
-    undone = reverted.get(commit[:7])
     return {
         "id": commit[:12],
         "timestamp": int(at),
@@ -94,11 +76,6 @@ def _event(text: str, system: str, salt: str, reverted: dict[str, int]) -> dict[
         "target": min(places, key=lambda place: (-places[place], place)),
         "action": _verb(subject, changed),
         "files_changed": len(changed),
-        "dirs": len(places),
-        "deletes": sum(line[0] == "D" for line in changed),
-        "has_ticket": int(TICKET.search(subject) is not None),
-        "reason": subject[:REASON_LENGTH_MAX],
-        "reverted_after_s": None if undone is None else max(0, undone - int(at)),
     }
 
 
