@@ -23,6 +23,7 @@ from byhand.client.speaking import sign_intent
 from byhand.ids import new_record_id
 from byhand.records import captured
 from byhand.records.intervention import Change, Declaration, Justification
+from byhand.records.values import CapturedValue
 
 GRACE, ALAN = "grace.hopper", "alan.turing"
 WORDS = "Checked with the venue on the telephone"
@@ -77,7 +78,7 @@ def declare(ada: Client, point: str = POINT, new: Any = "ACTIVE") -> str:
         person=ADA,
         action="trading.circuit_breaker.override",
         point=point,
-        change=Change(original=captured.capture("HALTED"), new=captured.capture(new)),
+        change=_change(new),
         expires=clock.after(clock.now(), seconds=600),
         justification=Justification(
             code="FALSE_POSITIVE", text=f"Stale quote from XLON ({new_record_id()})."
@@ -85,6 +86,11 @@ def declare(ada: Client, point: str = POINT, new: Any = "ACTIVE") -> str:
     )
     ada.backend.declare(declared, sign_intent(ada.backend.origin, declared, ada.key))
     return declared.record
+
+
+def _change(new: Any) -> Change:
+    old = captured.capture("HALTED")
+    return Change(original=old, new=new if isinstance(new, CapturedValue) else captured.capture(new))
 
 
 def _checked(phone: Phone, intervention: str) -> None:
@@ -203,6 +209,12 @@ def test_the_exact_values_are_the_records_whatever_stands_in_the_figure(ada: Cli
     expect(exact).to_have_text('"ACTIVE"')
     expect(page.locator('[data-field="target/tier"]')).to_have_text("high")
     expect(page.locator('[data-field="target/environment"]')).not_to_be_empty()
+
+
+def test_a_value_that_the_record_does_not_hold_is_said_to_be_none(ada: Client, grace: Phone) -> None:
+    """A place that is to be emptied is not shown as an empty text."""
+    _checked(grace, declare(ada, new=captured.absent()))
+    expect(grace.page.locator('[data-field="declaration/change/new/text"]')).to_have_text("$absent")
 
 
 @pytest.mark.parametrize(

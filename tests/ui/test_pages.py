@@ -111,3 +111,13 @@ def test_every_page_stands_behind_a_lane() -> None:
     assert not {path for _, path in paths} & {path for path, _ in BESIDE_THE_LANES}
     lanes = {lane.name for lane in Lanes().all}
     assert {lane for _, _, lane, _ in pages.PAGES} <= lanes
+
+
+def test_the_script_knows_what_a_records_bytes_leave_out() -> None:
+    """Environment and risk, where they are the usual ones: the script writes the same as the record means."""
+    from byhand.records.intervention import Target
+
+    target = Target(system="risk-gateway", type="limits", id="ALL")
+    script = look.asset("check.js").body
+    said = f'{{ "target/environment": "{target.environment}", "target/tier": "{target.tier}" }}'
+    assert said.encode() in bytes(script)

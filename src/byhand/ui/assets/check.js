@@ -66,6 +66,12 @@ function show(element, text) { // as the server does: what cannot be seen is spe
   }));
 }
 
+function said(record, field) { // of a value that the record does not hold itself: why, or its digest
+  const names = field.split("/"), at = (path) => path.reduce((part, name) => part?.[name], record);
+  const { form = "inline", digest } = at(names.slice(0, -1)) ?? {};
+  return at(names) ?? (form === "inline" ? undefined : form === "reference" ? `$reference sha256:${digest}` : `$${form}`);
+}
+
 async function check(section) {
   const { body, salt, sections, leaf, index, size, root, path, log } = section.dataset;
   const key = await crypto.subtle.importKey("raw", unhex(salt), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
@@ -78,8 +84,7 @@ async function check(section) {
   const before = await remembered(log, Number(size), found);
   const record = JSON.parse(body);
   for (const element of document.querySelectorAll("[data-field]")) {
-    const value = element.dataset.field.split("/").reduce((part, name) => part?.[name], record);
-    show(element, String(value ?? LEFT_OUT[element.dataset.field] ?? ""));
+    show(element, String(said(record, element.dataset.field) ?? LEFT_OUT[element.dataset.field] ?? ""));
   }
   return { record, leaf: hex(hash), index: Number(index), size: Number(size), root: hex(found), before };
 }
