@@ -168,7 +168,8 @@ def test_an_act_without_the_log_is_spooled_and_comes_back_whole(ada: Person) -> 
         ("permit", "redeemed"),
         ("outcome", None),
     ]
-    intent = found[0]
+    intent, issued, used = found[:3]
+    assert issued["times"] != used["times"]  # each its own
     assert intent["decision"]["path"] == "spool"
     assert "would_refuse" not in intent["decision"]
     bundle = ada.server.folder / "evidence.zip"

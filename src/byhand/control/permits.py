@@ -27,7 +27,7 @@ from byhand.ids import new_record_id
 from byhand.journal.entry import ANY, Entry
 from byhand.journal.journal import Journal
 from byhand.records import captured
-from byhand.records.intervention import Times
+from byhand.records.intervention import Spooled, Times
 from byhand.records.kinds import SCHEMA_VERSION, Intent, Permit
 from byhand.settings import GateSettings
 from byhand.trust import break_glass, facts as facts_of, permit as proof
@@ -120,7 +120,7 @@ class Permits:
         if redeem is None:
             return _permitted(self._extend(chain, records, administration)[-1], records[-1])
         noted = self._check_redeem(chain, permit, redeem, facts)
-        records.append(_of_permit(caller, permit, redeem, "redeemed", noted))
+        records.append(of_permit(caller, permit, redeem, "redeemed", noted))
         try:
             acknowledgements = self._extend(chain, records, administration, self._turn(intent, facts))
         except ClaimTaken as error:
@@ -197,7 +197,7 @@ class Permits:
         self._check_allowed(caller, "redeem", intent)
         facts = self._facts(acknowledgement, intent)
         noted = self._check_redeem(chain, issued, attempt, facts)
-        record = _of_permit(caller, issued, attempt, "redeemed", noted)
+        record = of_permit(caller, issued, attempt, "redeemed", noted)
         try:
             (acknowledgement,) = self._extend(chain, [record], administration, self._turn(intent, facts))
         except ClaimTaken as error:
@@ -263,7 +263,7 @@ class Permits:
         self, caller: Caller, intervention: str, permit: Permit, attempt: Attempt, error: Refused
     ) -> None:
         """Write down beside the permit who tried in vain. It changes nothing, so it may follow anything."""
-        record = _of_permit(caller, permit, attempt, "refused", cause=str(error))
+        record = of_permit(caller, permit, attempt, "refused", cause=str(error))
         self._chains.add(intervention, Entry(record, expected_head=ANY, expected_administration=ANY))
 
     def _extend(
@@ -316,9 +316,10 @@ def _deadline(intent: Intent, record: Permit) -> str | None:
     return ends if record.phase == "issued" else min(ends, record.expires or ends)
 
 
-def _of_permit(
-    caller: Caller, permit: Permit, attempt: Attempt, phase: str, cause: str | None = None
+def of_permit(
+    caller: Caller, permit: Permit, attempt: Attempt | Spooled, phase: str, cause: str | None = None
 ) -> Permit:
+    """What became of ``permit`` in ``attempt``, as its record."""
     return msgspec.structs.replace(
         permit,
         id=new_record_id(),

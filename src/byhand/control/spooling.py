@@ -3,7 +3,7 @@
 
 A line becomes the records of its intervention, or, where it cannot be one, a finding that holds it. What is wrong
 with the spool itself - a line that is missing, a second history, another machine - is a finding beside it. Nothing
-that was sent is dropped, and a line sent again gets the same answer.
+that was sent is dropped; a line sent again leads to the same record, and what is found about its place is judged anew.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from byhand.control.gate import Gate
 from byhand.control.identity import Caller
 from byhand.control.judging import Judging
 from byhand.control.people import People
-from byhand.control.permits import issued_permit
+from byhand.control.permits import issued_permit, of_permit
 from byhand.control.point_views import PointViews
 from byhand.errors import (
     ByhandError,
@@ -155,7 +155,7 @@ class Spooling:
         claim, where = spools.line_claim(statement), f"line {statement.sequence} of spool {statement.spool}"
         here = self._at(claim)
         found: list[tuple[str, str]] = []
-        if here is not None and here.line != digest:
+        if here is not None and here.line and here.line != digest:
             what = f"{where} is another one in the log, told by {here.record}: there are two histories of it"
             found.append((spools.FORK, what))
         if statement.sequence == 0:
@@ -169,9 +169,14 @@ class Spooling:
     @staticmethod
     def _follows(statement: Statement, before: _Place | None, where: str) -> list[tuple[str, str]]:
         if before is None:
-            return [(spools.GAP, f"{where} came, and the one before it is not in the log")]
+            return [
+                (
+                    spools.GAP,
+                    f"{where} came, and the one before it is not in the log as a line that its person signed",
+                )
+            ]
         found = []
-        if before.line != statement.previous:
+        if before.line and before.line != statement.previous:
             what = f"{where} follows another line than the one in the log, told by {before.record}"
             found.append((spools.FORK, what))
         if before.statement is not None and before.statement.machine != statement.machine:
@@ -201,20 +206,18 @@ class Spooling:
     def _recorded(
         self, caller: Caller, line: SpoolLine, statement: Statement, claims: tuple[str, ...]
     ) -> Acknowledgement:
-        if line.act is not None:
-            act = line.act
+        content = lines.content_of(line)
+        if isinstance(content, SpooledAct):
             return self._administration.deciding(
-                lambda now: self._act(caller, act, line.statement, statement, claims, now.expected)
+                lambda now: self._act(caller, content, line.statement, statement, claims, now.expected)
             )
-        if line.outcome is None:
-            raise Invalid("this line tells nothing")
-        known = self._journal.reader.find(line.outcome.id)
+        known = self._journal.reader.find(content.id)
         if known is not None and isinstance(known.record, Outcome):
-            if lines.as_told(known.record) == lines.as_told(line.outcome):
+            if lines.as_told(known.record) == lines.as_told(content):
                 self._told(caller, line, statement, claims)
                 return self._journal.acknowledge_stored(known)  # told before, by this line or without it
             raise Conflict("another outcome has its id")
-        told = msgspec.structs.replace(line.outcome, statement=line.statement)
+        told = msgspec.structs.replace(content, statement=line.statement)
         concluded = self._gate.spooled_outcome(caller, statement.intervention, told, claims)
         return concluded.acknowledgement
 
@@ -251,11 +254,13 @@ class Spooling:
             self._chains.begin(entry)
         # A crash exactly here leaves the intent alone: the line is still in the spool, and sent again it goes on.
         return self._chains.deciding(
-            declaration.record, lambda chain: self._permitted(chain, act, envelope, statement, administration)
+            declaration.record,
+            lambda chain: self._permitted(caller, chain, act, envelope, statement, administration),
         )
 
     def _permitted(
         self,
+        caller: Caller,
         chain: Chain,
         act: SpooledAct,
         envelope: str,
@@ -280,17 +285,7 @@ class Spooling:
             acting=facts.bound,
         )
         issued = issued_permit(acknowledgement, intent, facts, self._settings.permit_seconds)
-        used = msgspec.structs.replace(
-            issued,
-            id=new_record_id(),
-            phase="redeemed",
-            executor=act.spooled.executor,
-            attempt=act.spooled.attempt,
-            comparison=act.spooled.comparison,
-            window_ms=act.spooled.window_ms,
-            cause=_moved(act, facts, ignore),
-            decision=None,
-        )
+        used = of_permit(caller, issued, act.spooled, "redeemed", _moved(act, facts, ignore))
         entries = [
             Entry(issued, expected_head=chain.head, expected_administration=administration),
             Entry(
