@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from byhand import clock
 from byhand.client.signing import Signer, find_signer
 from byhand.client.spool_file import SpoolFile
-from byhand.errors import Invalid, Refused
+from byhand.errors import Invalid, NotPermitted, Refused
 
 FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
@@ -113,6 +115,15 @@ def test_others_may_not_read_it(file: SpoolFile, signer: Signer) -> None:
     file.path.chmod(0o644)
     with pytest.raises(Invalid, match="others may use"):
         file.unsent()
+
+
+def test_what_could_not_be_spooled_gets_no_line(file: SpoolFile, signer: Signer) -> None:
+    """The rule of gate and verifier is asked before the line is written: an act on old knowledge does not begin."""
+    one = act()
+    old = replace(one.spooled, viewed=clock.after(clock.now(), seconds=-9 * 3_600))
+    with pytest.raises(NotPermitted, match="what was known of the point"):
+        file.add(replace(one, spooled=old), signer)
+    assert file.unsent() == ()
 
 
 def test_a_full_spool_takes_outcomes_but_no_act(

@@ -33,7 +33,7 @@ from byhand.records.kinds import Outcome
 from byhand.records.spool import SpooledAct
 from byhand.signatures import dsse
 from byhand.trust import statements
-from byhand.trust.spool import VIEW_SECONDS_MAX, later, statement_of
+from byhand.trust.spool import VIEW_SECONDS_MAX, check_act, later, statement_of
 
 SPOOL_BYTES_MAX = 8 * 1024 * 1024  # some two thousand acts: more than people do by hand in any outage
 SMALL_FILE_BYTES_MAX = (
@@ -195,6 +195,11 @@ class SpoolFile:
             person=self._person,
             time=clock.now(),
         )
+        if isinstance(content, SpooledAct):
+            known = content.spooled
+            check_act(
+                statement, known, content.declaration, tier=known.tier, approvals=0, recorded=statement.time
+            )
         envelope = statements.unsigned(statement)
         armored = signer.sign(envelope.pae(), statement.namespace)
         signed = dsse.encode(statements.add_signature(envelope, armored)).decode("ascii")

@@ -68,12 +68,6 @@ class Server(Backend, Protocol):
         ...
 
 
-class SpooledAcknowledgement(Acknowledgement, kw_only=True):
-    """Not in the log yet: ``index`` is -1, nothing is promised. It is the line ``sequence`` of this machine's spool."""
-
-    sequence: int
-
-
 def to_stderr(text: str) -> None:
     """A message for the person; that nobody can hear it changes nothing."""
     try:
@@ -209,7 +203,7 @@ class SpoolBackend:
         self._planned[declaration.record] = (declaration, known)
         self._nowhere.add(declaration.record)
         return Declared(
-            acknowledgement=self._not_yet(declaration.record, NOT_YET),
+            acknowledgement=self._not_yet(declaration.record),
             intervention=declaration.record,
             mode=known.view.mode,
             tier=known.view.tier,
@@ -262,7 +256,7 @@ class SpoolBackend:
             f" (line {number}), and is in no log yet. When the log is back: byhand spool send"
         )
         return Permitted(
-            acknowledgement=self._not_yet(declaration.record, number),
+            acknowledgement=self._not_yet(declaration.record),
             permit="",
             intervention=declaration.record,
             expires=declaration.expires,
@@ -284,9 +278,8 @@ class SpoolBackend:
 
     def _spool_outcome(self, outcome: Outcome) -> Concluded:
         """Only what no record can hold is refused here; what else keeps it out is no word of the log's: it waits."""
-        told = self._spooled.get(outcome.id)
-        if told is not None:
-            return Concluded(acknowledgement=self._not_yet(outcome.id, told), outcome=outcome)
+        if outcome.id in self._spooled:
+            return Concluded(acknowledgement=self._not_yet(outcome.id), outcome=outcome)
         codec.validate(outcome)
         try:
             line = self._file(self._last()).add(outcome, self._signer())
@@ -300,7 +293,7 @@ class SpoolBackend:
             f"byhand: {outcome.result}; the outcome is spooled as well (line {number}). There is no receipt before"
             f" it was sent: byhand spool send"
         )
-        return Concluded(acknowledgement=self._not_yet(outcome.id, number), outcome=outcome)
+        return Concluded(acknowledgement=self._not_yet(outcome.id), outcome=outcome)
 
     def receipt(self, record: str) -> Receipt:
         """The receipt of a record; raises StillSpooled while it is only in the spool."""
@@ -342,15 +335,15 @@ class SpoolBackend:
     def _file(self, known: CachedView) -> SpoolFile:
         return SpoolFile(self._folder, known.origin, known.identity.person)
 
-    def _not_yet(self, record: str, number: int) -> SpooledAcknowledgement:
-        return SpooledAcknowledgement(
+    def _not_yet(self, record: str) -> Acknowledgement:
+        """It is in no log yet, and nothing is promised."""
+        return Acknowledgement(
             origin=self.origin,
             record=record,
             index=NOT_YET,
             leaf="",
             recorded=clock.now(),
             promise="",
-            sequence=number,
         )
 
 
