@@ -75,7 +75,7 @@ def test_anomalies_are_put_in_as_described() -> None:
 
 
 def test_events_are_made_of_any_repository(tmp_path: Path) -> None:
-    """Who, when, where, approved by whom and whether it was reverted; no address, no bot, no contents."""
+    """Who, when, where, approved by whom; no address, no bot, no contents, no words but the verb."""
 
     def git(*arguments: str, at: str = "1600000000 +0200", by: str = "ada") -> str:
         names = {"NAME": by, "EMAIL": f"{by}@example.org", "DATE": at}
@@ -98,16 +98,15 @@ def test_events_are_made_of_any_repository(tmp_path: Path) -> None:
         (tmp_path / name).write_text("secret content")
         git("add", ".")
         git("commit", "-q", "-m", f"db: grant OPS-7 {name}", by=by)
-    commit = git("rev-parse", "HEAD~2")
     (tmp_path / "top.txt").write_text("other")
-    git("commit", "-qam", f"Revert it\n\nThis reverts commit {commit}.", at="1600000600 +0200", by="grace")
+    git("commit", "-qam", "Revert it", at="1600000600 +0200", by="grace")
     found = run("history.py", str(tmp_path), "shop", "--salt", "s")
     by_target = {one["target"]: one for one in found if one["timestamp"] == 1_600_000_000}
     assert set(by_target) == {"modules/db", "top.txt"}
     grant = by_target["modules/db"]
-    assert (grant["tz_minutes"], grant["action"], grant["has_ticket"]) == (120, "grant", 1)
-    assert grant["reverted_after_s"] == 600
+    assert (grant["tz_minutes"], grant["action"]) == (120, "grant")
     assert grant["approver_id"] not in {"self", grant["actor_id"]}
     assert "example" not in json.dumps(found)
     assert "secret content" not in json.dumps(found)
+    assert "OPS-7" not in json.dumps(found)
     assert anomaly_data.act(grant).person == grant["actor_id"]
