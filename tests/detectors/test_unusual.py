@@ -15,7 +15,7 @@ from byhand.detectors.unusual.backoff import Backoff
 from byhand.detectors.unusual.budget import CREDIT_MAX, RECENT_MIN, Budget
 from byhand.detectors.unusual.decay import DAY, EVERYONE_HALF_LIFE_DAYS, HALF_LIFE_DAYS, Weights, weight
 from byhand.detectors.unusual.hours import HOURS, SPREAD, Hours, hour_of_week
-from byhand.detectors.unusual.model import Model
+from byhand.detectors.unusual.model import VERSION, Model
 from byhand.detectors.unusual.paces import LEVELS, Paces
 from byhand.detectors.unusual.words import BITS_MIN, contributions
 from byhand.errors import Invalid
@@ -152,7 +152,7 @@ def test_looking_changes_nothing(grown: Model, lived: list[Act]) -> None:
 
 def test_the_state_of_another_method_is_refused(grown: Model) -> None:
     """It is not silently taken for this one's."""
-    other = grown.encode().replace(b'"version":1', b'"version":0')
+    other = grown.encode().replace(f'"version":{VERSION}'.encode(), b'"version":0')
     with pytest.raises(Invalid, match="another version"):
         Model.decode(other)
 

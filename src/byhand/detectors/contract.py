@@ -24,8 +24,6 @@ class Act(NamedTuple):
     """Who approved it; empty: nobody did."""
     size: float = 1.0
     """How much was changed, e.g. the number of fields."""
-    role: str = ""
-    """The person's role where it is known; empty: it is learned from what people work on."""
 
 
 class Reason(NamedTuple):

@@ -49,7 +49,7 @@ NEWS_SECONDS = 86_400.0  # older acts are history: they are learned, and nobody 
 A_DAY_MAX = 5  # said a day and team: more are not looked at
 WAITING_MAX = 1_000  # said and undisposed; of more the oldest are given up, unlearned
 EXPECTED_MAX = 1_000  # expectations in force; of more those that end first are given up
-STATE_VERSION = 1
+STATE_VERSION = 2
 logger = logging.getLogger("byhand.watch")
 
 

@@ -83,9 +83,8 @@ class Seen(NamedTuple):
     action: Likelihood
     approver: Likelihood
     zone: Likelihood
-    of_hour: float
-    """How likely this hour is for the person, against all hours alike."""
     of_hour_role: float
+    """How likely this hour is for the role, against all hours alike."""
     habits: Habits
 
 
@@ -98,13 +97,11 @@ class Counters:
         self.sides = {name: Backoff(*prior) for name, prior in PRIORS.items()}
         self.habits: dict[str, Habits] = {}
         self.roles: dict[str, str] = {}
-        """Learned."""
-        self.given: dict[str, str] = {}
-        """Named by the acts; they go before those learned."""
+        """Learned from what people work on."""
 
     def role(self, act: Act) -> str:
-        """The role the act names, else the learned one, else none."""
-        return act.role or self.given.get(act.person) or self.roles.get(act.person, "")
+        """The role that was learned of the person, if any was."""
+        return self.roles.get(act.person, "")
 
     def look(self, act: Act, now: Weights) -> Seen:
         """Compare an act with what was counted."""
@@ -139,12 +136,10 @@ class Counters:
             log(1.0 + habits.idle_days(act.at)),
         ]
         pace = self.paces.surprise(person, habits.level(act.at), now)
-        return Seen(features, pace, target, family, action, approver, zone, hour.person, hour.role, habits)
+        return Seen(features, pace, target, family, action, approver, zone, hour.role, habits)
 
     def add(self, act: Act, now: Weights) -> None:
         """Count one more act."""
-        if act.role:
-            self.given[act.person] = act.role
         person, role, sides = act.person, self.role(act), self.sides
         self.hours.add(person, role, hour_of_week(act.at, act.zone), now)
         sides["target"].add(person, role, act.target, now)
@@ -167,16 +162,14 @@ class Counters:
             self.hours.persons.pop(person, None)
             self.paces.persons.pop(person, None)
             self.roles.pop(person, None)
-            self.given.pop(person, None)
 
     def regroup(self, now: Weights) -> None:
         """Learn the roles anew and count for them what their members did."""
         self.roles = learn_roles(self.sides["target"].persons, now.person)
-        roles = self.roles | self.given
-        self.hours.regroup(roles)
+        self.hours.regroup(self.roles)
         for name, side in self.sides.items():
             if name != "here":  # there the level between is the target, not the role
-                side.regroup(roles)
+                side.regroup(self.roles)
 
     def state(self) -> dict[str, Any]:
         """Everything counted."""
@@ -186,7 +179,6 @@ class Counters:
             "sides": {name: side.state() for name, side in self.sides.items()},
             "habits": self.habits,
             "roles": self.roles,
-            "given": self.given,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -196,4 +188,4 @@ class Counters:
         for name, side in self.sides.items():
             side.restore(state["sides"][name])
         self.habits = {person: Habits(*habits) for person, habits in state["habits"].items()}
-        self.roles, self.given = state["roles"], state["given"]
+        self.roles = state["roles"]

@@ -26,18 +26,15 @@ class Habits(NamedTuple):
     last: float = 0.0
     burst: float = 0.0
     """Acts, of which each fades within ``BURST_SECONDS``, at ``last``."""
-    of_day: float = 0.0
-    """The same within a day."""
     reached: int = 0
     """The level that the last spell has reached."""
     sizes: float = PRIOR_ACTS
     size_sum: float = PRIOR_ACTS * PRIOR_MEAN
     size_squares: float = PRIOR_ACTS * PRIOR_SQUARE
 
-    def fading(self, at: float) -> tuple[float, float]:
-        """Acts within the last minutes and the last day, this one not among them."""
-        since = max(0.0, at - self.last)
-        return self.burst * math.exp(-since / BURST_SECONDS), self.of_day * math.exp(-since / DAY)
+    def fading(self, at: float) -> float:
+        """Acts within the last minutes, this one not among them."""
+        return self.burst * math.exp(-max(0.0, at - self.last) / BURST_SECONDS)
 
     def known(self, at: float) -> float:
         """Decayed number of acts."""
@@ -53,7 +50,7 @@ class Habits(NamedTuple):
 
     def level(self, at: float) -> int:
         """The level that this act brings the spell to."""
-        return max(self.spell(at), level(self.fading(at)[0] + 1))
+        return max(self.spell(at), level(self.fading(at) + 1))
 
     def surprise_of_size(self, size: float) -> float:
         """Bits by which this act is larger than this person's acts are."""
@@ -64,13 +61,11 @@ class Habits(NamedTuple):
 
     def after(self, at: float, size: float) -> Habits:
         """The habits with one more act."""
-        burst, of_day = self.fading(at)
         logarithm = math.log1p(max(0.0, size))
         return Habits(
             self.known(at) + 1,
             max(at, self.last),
-            burst + 1,
-            of_day + 1,
+            self.fading(at) + 1,
             self.level(at),
             self.sizes * SIZE_KEPT + 1,
             self.size_sum * SIZE_KEPT + logarithm,

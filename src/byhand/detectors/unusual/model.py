@@ -26,7 +26,7 @@ from byhand.detectors.unusual.weights import Fitted, fit
 from byhand.detectors.unusual.words import reasons
 from byhand.errors import Invalid
 
-VERSION = 1
+VERSION = 2
 """Of the method: another one learns something else from the same acts."""
 ROWS = 6_144  # acts that the weights are fitted to: several weeks of a large organisation
 OTHERS = 3_000  # acts that parts are taken from

@@ -22,7 +22,7 @@ def somebody_else(act: Act, others: Sequence[Act], chance: Chance) -> Act:
     kind = KINDS[chance.below(len(KINDS))]
     if kind == "everything":
         other = others[chance.below(len(others))]
-        return other._replace(person=act.person, role=act.role, at=_near(act.at, other))
+        return other._replace(person=act.person, at=_near(act.at, other))
     changed = act
     if kind != "place":
         changed = changed._replace(at=act.at + chance.below(int(2 * MOVED_DAYS * DAY)) - MOVED_DAYS * DAY)
