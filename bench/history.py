@@ -3,7 +3,7 @@
 
     bench/history.py REPOSITORY [SYSTEM] > events.jsonl
 
-Metadata only: no contents, no addresses, of a commit's words the verb it begins with. Persons are salted hashes of their
+Metadata only: no contents, no addresses, of a commit's words its first verb. Persons are salted hashes of their
 folded identities (``--salt``; default a new one, so that two runs cannot be joined). Merges and bots are left out.
 Oldest first.
 """
