@@ -210,6 +210,24 @@ def test_a_way_that_needs_the_log_is_never_spooled(ada: Person, way: dict[str, o
     assert ada.server.state() == "HALTED"
 
 
+def test_what_the_server_said_to_another_counts_for_nobody_else(ada: Person) -> None:
+    """Two people use one machine: Bob acts on nothing that Ada was told, and not in her name."""
+    away(ada)
+    bob = Person(ada.server, ada.folder)
+    bob.backend = SpoolBackend(
+        bob.connect,
+        url=ada.server.url,
+        folder=ada.folder,
+        signer=lambda: bob.signer,
+        say=bob.said.append,
+        person="bob.babbage",
+    )
+    with pytest.raises(Unreachable, match=r"last met by ada\.lovelace, not by bob\.babbage"):
+        bob.done("RAISED")
+    assert ada.file.unsent() == ()
+    assert ada.server.state() == "HALTED"
+
+
 def test_what_the_server_refuses_is_never_turned_into_a_spool(ada: Person) -> None:
     """A reason that the gate refuses stays refused: it answered."""
     one = ada.act("RAISED")

@@ -363,6 +363,7 @@ class Remote(Opened):
                 signer=self.signer,
                 say=say,
                 away=self.away,
+                person=self.settings.person,
             )
         return self._spooling
 

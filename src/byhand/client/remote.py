@@ -54,6 +54,7 @@ class Remote:
                 url=self._line.url,
                 folder=spool_folder(os.environ),
                 signer=signer,
+                person=self._settings.person,
             )
         return self._spooling
 

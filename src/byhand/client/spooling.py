@@ -89,8 +89,10 @@ class SpoolBackend:
         signer: Callable[[], Signer],
         say: Callable[[str], None] = to_stderr,
         away: bool = False,
+        person: str | None = None,
     ) -> None:
-        """``away``: nobody answered for the server just now."""
+        """``away``: nobody answered for the server just now. ``person``: who acts, where the settings name them."""
+        self._person = person
         self._connect = connect
         self._folder = folder
         self._views = Views(folder, url)
@@ -125,7 +127,16 @@ class SpoolBackend:
             raise Unreachable(
                 "the server was never met from here: it is not known who acts, and on which log"
             )
+        self._check_person(found)
         return found
+
+    def _check_person(self, found: CachedView) -> None:
+        """What a server said to one person is not known to another."""
+        met = found.identity.person
+        if self._person not in (None, met):
+            raise Unreachable(
+                f"the server was last met by {met}, not by {self._person}: what it would say to them is not known"
+            )
 
     @property
     def origin(self) -> str:
@@ -165,6 +176,7 @@ class SpoolBackend:
             found = self._views.fresh(name, now=clock.now())
         except Refused as refusal:
             raise Unreachable(f"{away}; {refusal}", advice=refusal.advice) from away
+        self._check_person(found)
         point = found.view.point
         if point.approvals or point.approvals_above is not None or point.approvers:
             raise Unreachable(f"{away}. Acts at {name} may need approval: they are never spooled")
