@@ -545,6 +545,19 @@ def test_an_outcome_that_the_log_had_already_leaves_no_gap(ada: Person) -> None:
     assert verified(ada.server) == []
 
 
+def test_an_outcome_that_came_by_its_line_is_known_when_it_is_told_directly(ada: Person) -> None:
+    """The answer to one way is the answer to the other."""
+    with ada.act("ACTIVE", POINT) as act:
+        ada.server.state("ACTIVE")
+        away(ada)
+    rows = list(ada.file.raw())
+    back(ada)
+    assert verdicts(ada.send(rows)) == [GOOD]
+    again = ada.connect().conclude(act.id, act.outcome)
+    assert (again.acknowledgement.record, again.outcome.result) == (act.outcome.id, "applied")
+    assert again.acknowledgement.index >= 0
+
+
 def test_an_outcome_told_twice_is_one_line(ada: Person) -> None:
     """Whoever asks again, while the log is away or back, is told of the line there is."""
     with ada.act("ACTIVE", POINT) as act:

@@ -42,6 +42,7 @@ from byhand.records import captured, codec
 from byhand.records.intervention import Declaration
 from byhand.records.kinds import AnyRecord, Intent, Outcome
 from byhand.records.leaf import ADMINISTRATION_CHAIN
+from byhand.records.spool import as_told
 
 
 class Gate:
@@ -182,7 +183,7 @@ class Gate:
         self, caller: Caller, intervention: str, outcome: Outcome, claims: tuple[str, ...]
     ) -> Concluded:
         """As ``conclude``, for an outcome from a line that ``Spooling`` has judged, which takes ``claims``."""
-        if self._journal.known(outcome.id, codec.encode(outcome)) is not None:
+        if self._journal.known(outcome.id, _told(outcome)) is not None:
             return self._concluded(outcome)
         codec.validate(outcome)
         return self._chains.deciding(
@@ -217,9 +218,14 @@ class Gate:
             via=caller.via,
             governance=intent.governance,
         )
-        entry = Entry(judged, claims=claims, expected_head=chain.head, declaration=codec.encode(outcome))
+        entry = Entry(judged, claims=claims, expected_head=chain.head, declaration=_told(outcome))
         (acknowledgement,) = self._chains.extend(intent.id, chain, [entry])
         return Concluded(acknowledgement=acknowledgement, outcome=judged)
+
+
+def _told(outcome: Outcome) -> bytes:
+    """What a retry must equal: the same outcome, whether it comes directly or by a signed line of a spool."""
+    return codec.encode(as_told(outcome))
 
 
 def _as_declared(intent: Intent, outcome: Outcome, ignore: tuple[str, ...]) -> bool | None:

@@ -118,9 +118,11 @@ class Feed:
     def _work(self) -> Any:
         pause = RESEND_SECONDS
         try:
-            while self._running and (yield self._some()):
-                pass
-            yield self._outcomes()
+            try:
+                while self._running and (yield self._some()):
+                    pass
+            finally:
+                yield self._outcomes()  # how an act went waits for nobody else's
             self._gauges.failing, self._gauges.delivered_at = False, time.time()
             self._said = ("", 0.0)
             pause = LOOK_SECONDS
@@ -170,8 +172,8 @@ class Feed:
         observations: list[Observation] = []
         for buildset in batch:
             observations += yield self._described(buildset)
-        self._gauges.quarantined += sum(one.quarantined is not None for one in observations)
-        self._gauges.quarantined += yield threads.deferToThread(deliver, self._hook.observe, observations)
+        refused = yield threads.deferToThread(deliver, self._hook.observe, observations)
+        self._gauges.quarantined += refused + sum(one.quarantined is not None for one in observations)
         yield self._outbox.settle(batch)
         for buildset in batch:
             self._waiting.pop(buildset, None)
@@ -190,12 +192,15 @@ class Feed:
         kept = yield self._outbox.outcomes()
         self._gauges.unsent_outcomes = len(kept)
         for record, text in kept:
-            yield threads.deferToThread(self._deliver_outcome, record, text)
+            self._gauges.quarantined += yield threads.deferToThread(self._deliver_outcome, record, text)
             yield self._outbox.settle_outcome(record)
             self._gauges.unsent_outcomes -= 1
 
-    def _deliver_outcome(self, record: str, text: str) -> None:
-        """Bring a kept outcome to the log; one that is refused for good is recorded as seen, under quarantine."""
+    def _deliver_outcome(self, record: str, text: str) -> int:
+        """Bring a kept outcome to the log; one that is refused for good is recorded as seen, under quarantine.
+
+        Returns how many were quarantined.
+        """
         try:
             kept = json.loads(text)
             account, outcome = str(kept["account"]), msgspec.convert(kept["outcome"], Outcome)
@@ -206,7 +211,7 @@ class Feed:
             except (ByhandError, TypeError, ValueError) as refusal:
                 cause = f"an outcome was refused: {refusal}"
             else:
-                return
+                return 0
         except (KeyError, msgspec.MsgspecError, json.JSONDecodeError) as fault:
             account, cause = "", f"an outcome that was kept cannot be read: {fault}"
         self._hook.observe(
@@ -223,6 +228,7 @@ class Feed:
                 )
             ]
         )
+        return 1
 
     # -- describing
 
